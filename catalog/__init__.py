@@ -1,0 +1,1 @@
+"""What exists: entities, their locations and relations, in Backstage's terms."""

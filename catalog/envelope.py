@@ -1,0 +1,229 @@
+"""The rules that every entity keeps, whatever its kind: root fields, metadata, names. Pure.
+
+Source: Backstage's catalog model (descriptor format, and the validators of @backstage/catalog-model 1.10).
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from catalog.urls import is_absolute_url
+from portal_backend.core.errors import Fault
+
+ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
+
+NAME = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+DNS_LABEL = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
+KIND = re.compile(r"[a-zA-Z][a-zA-Z0-9]*")
+VERSION = re.compile(r"[a-zA-Z0-9]+")
+TAG = re.compile(r"[a-z0-9:+#]+(?:-[a-z0-9:+#]+)*")
+
+MAX_NAME = 63
+MAX_SUBDOMAIN = 253
+
+NAME_RULE = "must be 1 to 63 of [A-Za-z0-9-_.], beginning and ending with a letter or digit"
+NAMESPACE_RULE = "must be 1 to 63 lower-case letters and digits, separated by '-'"
+TAG_RULE = "must be 1 to 63 of [a-z0-9:+#], separated by '-'; no upper case, spaces or underscores"
+KEY_RULE = "is no valid key: write [<dns-subdomain>/]<name>, the subdomain in lower case, the name up to 63 characters"
+
+Faults = Iterator[Fault]
+
+
+def check_envelope(document: Any) -> list[Fault]:
+    """Return every fault of a document in what all kinds share; none means that the envelope is good."""
+    if not isinstance(document, dict):
+        return [Fault("", f"must be a mapping with apiVersion, kind and metadata, not {json_type(document)}")]
+    faults = [
+        Fault(key, f"is not a field of an entity; known are {', '.join(sorted(ROOT_FIELDS))}")
+        for key in document
+        if key not in ROOT_FIELDS
+    ]
+    faults += _required_text(document, "apiVersion", "apiVersion", is_api_version, _API_VERSION_RULE)
+    faults += _required_text(document, "kind", "kind", is_kind, "must be 1 to 63 letters and digits, a letter first")
+    if "spec" in document and not isinstance(document["spec"], dict):
+        faults.append(must_be("spec", "a mapping", document["spec"]))
+    faults += _check_metadata(document)
+    faults += _check_case(document)
+    return faults
+
+
+_API_VERSION_RULE = "must be of the form [<dns-subdomain>/]<version>, for example backstage.io/v1alpha1"
+
+
+def is_api_version(text: str) -> bool:
+    """Say whether the text is `[prefix/]suffix` with a DNS subdomain and up to 63 letters and digits."""
+    return _prefix_and_suffix(text, lambda suffix: len(suffix) <= MAX_NAME and VERSION.fullmatch(suffix) is not None)
+
+
+def is_name(text: str) -> bool:
+    """Say whether the text may be an entity's name or a label's value."""
+    return len(text) <= MAX_NAME and NAME.fullmatch(text) is not None
+
+
+def is_key(text: str) -> bool:
+    """Say whether the text may be the key of a label or an annotation."""
+    return _prefix_and_suffix(text, is_name)
+
+
+def is_namespace(text: str) -> bool:
+    """Say whether the text may be an entity's namespace."""
+    return len(text) <= MAX_NAME and DNS_LABEL.fullmatch(text) is not None
+
+
+def json_type(value: Any) -> str:
+    """Name the type of a value in the words of JSON."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    names: dict[type, str] = {str: "a string", list: "a list", dict: "a mapping"}
+    return names[type(value)]
+
+
+def must_be(path: str, wanted: str, value: Any) -> Fault:
+    """Return the fault of a value of the wrong type, with a hint where YAML made it so."""
+    hint = ""
+    if wanted == "a string" and isinstance(value, bool | int | float):
+        hint = "; put it in quotes"
+    return Fault(path, f"must be {wanted}, but is {json_type(value)}{hint}")
+
+
+def check_text(path: str, value: Any) -> Faults:
+    """Yield the fault of a value that is no string, or an empty one."""
+    if not isinstance(value, str):
+        yield must_be(path, "a string", value)
+    elif not value:
+        yield Fault(path, "must not be empty")
+
+
+def is_kind(text: str) -> bool:
+    """Say whether the text may be the name of a kind."""
+    return len(text) <= MAX_NAME and KIND.fullmatch(text) is not None
+
+
+def _is_subdomain(text: str) -> bool:
+    return len(text) <= MAX_SUBDOMAIN and all(is_namespace(label) for label in text.split("."))
+
+
+def _prefix_and_suffix(text: str, is_suffix: Callable[[str], bool]) -> bool:
+    prefix, slash, suffix = text.partition("/")
+    if not slash:
+        return is_suffix(text)
+    return _is_subdomain(prefix) and is_suffix(suffix)
+
+
+def _required_text(parent: Mapping[str, Any], key: str, path: str, is_good: Callable[[str], bool], rule: str) -> Faults:
+    if key not in parent:
+        yield Fault(path, "is missing")
+        return
+    value = parent[key]
+    if not isinstance(value, str):
+        yield must_be(path, "a string", value)
+    elif not is_good(value):
+        yield Fault(path, f"{rule}, but is {shown(value)}")
+
+
+def shown(value: str) -> str:
+    """Quote a value for a message, cut where it is long."""
+    return repr(value if len(value) <= 80 else value[:77] + "...")
+
+
+def _check_metadata(document: Mapping[str, Any]) -> Faults:
+    if "metadata" not in document:
+        yield Fault("metadata", "is missing")
+        return
+    metadata = document["metadata"]
+    if not isinstance(metadata, dict):
+        yield must_be("metadata", "a mapping", metadata)
+        return
+    yield from _required_text(metadata, "name", "metadata.name", is_name, NAME_RULE)
+    if "namespace" in metadata:
+        yield from _required_text(metadata, "namespace", "metadata.namespace", is_namespace, NAMESPACE_RULE)
+    for key in ("title", "uid", "etag"):
+        if key in metadata:
+            yield from check_text(f"metadata.{key}", metadata[key])
+    if not isinstance(metadata.get("description", ""), str):
+        yield must_be("metadata.description", "a string", metadata["description"])
+    yield from _check_map(metadata, "labels", _label_value)
+    yield from _check_map(metadata, "annotations", _annotation_value)
+    yield from _check_list(metadata, "tags", _tag)
+    yield from _check_list(metadata, "links", _link)
+
+
+def _check_map(metadata: Mapping[str, Any], field: str, check: Callable[[str, Any], Faults]) -> Faults:
+    values = metadata.get(field, {})
+    path = f"metadata.{field}"
+    if not isinstance(values, dict):
+        yield must_be(path, "a mapping", values)
+        return
+    for key, value in values.items():
+        if not is_key(key):
+            yield Fault(f"{path}.{key}", KEY_RULE)
+        yield from check(f"{path}.{key}", value)
+
+
+def _check_list(metadata: Mapping[str, Any], field: str, check: Callable[[str, Any], Faults]) -> Faults:
+    values = metadata.get(field, [])
+    path = f"metadata.{field}"
+    if not isinstance(values, list):
+        yield must_be(path, "a list", values)
+        return
+    for index, value in enumerate(values):
+        yield from check(f"{path}[{index}]", value)
+
+
+def _label_value(path: str, value: Any) -> Faults:
+    if not isinstance(value, str):
+        yield must_be(path, "a string", value)
+    elif value and not is_name(value):
+        yield Fault(path, f"{NAME_RULE}, or be empty, but is {shown(value)}")
+
+
+def _annotation_value(path: str, value: Any) -> Faults:
+    if not isinstance(value, str):
+        yield must_be(path, "a string", value)
+
+
+def _tag(path: str, value: Any) -> Faults:
+    if not isinstance(value, str):
+        yield must_be(path, "a string", value)
+    elif len(value) > MAX_NAME or not TAG.fullmatch(value):
+        yield Fault(path, f"{TAG_RULE}; but is {shown(value)}")
+
+
+def _link(path: str, value: Any) -> Faults:
+    if not isinstance(value, dict):
+        yield must_be(path, "a mapping", value)
+        return
+    yield from _required_text(value, "url", f"{path}.url", is_absolute_url, "must be an absolute URL")
+    for key in ("title", "icon", "type"):
+        if key in value:
+            yield from check_text(f"{path}.{key}", value[key])
+    for key in ("title", "icon"):
+        if isinstance(value.get(key), str) and value[key].isspace():
+            yield Fault(f"{path}.{key}", "must not be blank")
+
+
+def _check_case(document: Mapping[str, Any]) -> Faults:
+    """Yield a fault for keys that differ only by case: they would be one key to every query."""
+    seen: dict[str, str] = {}
+    for path in _key_paths(document, ""):
+        first = seen.setdefault(path.lower(), path)
+        if first != path:
+            yield Fault(path, f"differs from {first} only by case; keep one of them")
+
+
+def _key_paths(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict | list):
+                yield from _key_paths(item, path)
+        return
+    for key, inner in value.items():
+        inner_path = f"{path}.{key}" if path else key
+        if isinstance(inner, dict | list):
+            yield from _key_paths(inner, inner_path)
+        else:
+            yield inner_path

@@ -1,0 +1,175 @@
+"""The catalog's tables: narrow entities to search, their bodies ready to send, one index for everything else."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Connection, ForeignKey, Index, LargeBinary, String, Table, UniqueConstraint, event, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from catalog.bulk import table_of
+from portal_backend.core.db import Model
+
+
+class Location(Model):
+    """A registered place that entities are read from."""
+
+    __tablename__ = "catalog_location"
+    __table_args__ = (UniqueConstraint("type", "target"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """A UUID."""
+    type: Mapped[str]
+    """`file` or `url`."""
+    target: Mapped[str]
+    """The absolute path of a file, a folder or a pattern, or an http(s) URL."""
+    entity_ref: Mapped[str]
+    """The Location entity that stands for this location: `location:default/generated-<sha1 of "type:target">`."""
+    created_at: Mapped[datetime]
+    last_attempt_at: Mapped[datetime | None]
+    last_read_at: Mapped[datetime | None]
+    """When the target itself could last be read; faults in single documents do not count against it."""
+    last_error: Mapped[str | None]
+    """Why the last read of the target failed; None after a good one."""
+
+
+class LocationFile(Model):
+    """A file that a location led to, with what saves reading it again."""
+
+    __tablename__ = "catalog_location_file"
+
+    location_id: Mapped[str] = mapped_column(ForeignKey("catalog_location.id", ondelete="CASCADE"), primary_key=True)
+    file: Mapped[str] = mapped_column(primary_key=True)
+    content_hash: Mapped[str]
+    """SHA-256 of the content. Only files without a fault are kept here: the others are judged anew at every read."""
+    http_etag: Mapped[str | None]
+    nested: Mapped[list[Any]] = mapped_column(JSON)
+    """Where the file's own Location entities lead: lists of type, target and whether it may be absent."""
+
+
+class Entity(Model):
+    """What exists. Values are lower case, as filters compare them; `…_original` is the spelling where it differs."""
+
+    __tablename__ = "catalog_entity"
+    __table_args__ = (
+        Index(None, "kind", "name", "id"),
+        Index(None, "kind", "ref"),
+        Index(None, "kind", "namespace", "id"),
+        Index(None, "kind", "type", "type_original", "id"),
+        Index(None, "kind", "lifecycle", "lifecycle_original", "id"),
+        Index(None, "kind", "owner", "owner_original", "id"),
+        Index(None, "kind", "system", "system_original", "id"),
+        Index(None, "kind", "title", "id"),
+        Index(None, "location_id", "file"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    """Given at creation and kept across updates."""
+    ref: Mapped[str] = mapped_column(unique=True)
+    """`component:default/checkout`."""
+    kind: Mapped[str]
+    kind_original: Mapped[str | None]
+    namespace: Mapped[str]
+    name: Mapped[str]
+    name_original: Mapped[str | None]
+    title: Mapped[str | None]
+    title_original: Mapped[str | None]
+    type: Mapped[str | None]
+    type_original: Mapped[str | None]
+    lifecycle: Mapped[str | None]
+    lifecycle_original: Mapped[str | None]
+    owner: Mapped[str | None]
+    """`spec.owner` as written, not resolved; the resolved one is a relation."""
+    owner_original: Mapped[str | None]
+    system: Mapped[str | None]
+    system_original: Mapped[str | None]
+    etag: Mapped[str] = mapped_column(String(40))
+    """Changes whenever the final entity does."""
+    location_id: Mapped[str] = mapped_column(ForeignKey("catalog_location.id", ondelete="CASCADE"))
+    """The registered location that supplies it; the first one that did."""
+    file: Mapped[str]
+    """The file or URL that holds it."""
+    document: Mapped[int]
+    """Its position in the file, from 0."""
+    document_hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the document as read: an unchanged one is not written again."""
+    updated_at: Mapped[datetime]
+
+
+class EntityBody(Model):
+    """The final entity as JSON, with relations and server annotations: ready to send."""
+
+    __tablename__ = "catalog_entity_body"
+
+    id: Mapped[int] = mapped_column(ForeignKey("catalog_entity.id", ondelete="CASCADE"), primary_key=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SearchKey(Model):
+    """A path into entities that the rest-index knows, lower case."""
+
+    __tablename__ = "catalog_search_key"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class SearchRow(Model):
+    """The rest-index: every value of an entity that is no column of it."""
+
+    __tablename__ = "catalog_search"
+    __table_args__ = (Index(None, "key_id", "value", "entity_id"),)
+
+    entity_id: Mapped[int] = mapped_column(ForeignKey("catalog_entity.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[int] = mapped_column(ForeignKey("catalog_search_key.id"))
+    value: Mapped[str | None]
+    """Lower case; None where the key exists without a value that can be searched (null, or too long)."""
+    original: Mapped[str | None]
+    """The spelling, where it differs from the value."""
+    is_item: Mapped[bool]
+    """A string in a list: `path.item` finds it too."""
+
+
+class RelationRow(Model):
+    """One end of a relation, as the entity at `source_ref` shows it; the other end has its own row."""
+
+    __tablename__ = "catalog_relation"
+    __table_args__ = (Index(None, "source_ref", "type", "target_ref"), Index(None, "target_ref", "type", "source_ref"))
+
+    declared_by: Mapped[int] = mapped_column(ForeignKey("catalog_entity.id", ondelete="CASCADE"), primary_key=True)
+    """The entity whose file says so; the relation goes when it goes."""
+    source_ref: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str] = mapped_column(primary_key=True)
+    target_ref: Mapped[str] = mapped_column(primary_key=True)
+    """May name an entity that does not exist."""
+
+
+class CatalogFault(Model):
+    """Something wrong in what a location holds, as found by the last read of it."""
+
+    __tablename__ = "catalog_fault"
+    __table_args__ = (Index(None, "location_id", "id"), Index(None, "ref", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[str] = mapped_column(ForeignKey("catalog_location.id", ondelete="CASCADE"))
+    file: Mapped[str]
+    document: Mapped[int | None]
+    """Position in the file from 0; None where the fault is the file's."""
+    ref: Mapped[str]
+    """The entity, or empty where it cannot be told."""
+    path: Mapped[str]
+    """The field, `spec.dependsOn[2]`; empty where the whole document is at fault."""
+    message: Mapped[str]
+    seen_at: Mapped[datetime]
+    """When a read first found it."""
+
+
+STORE_BODIES_UNCOMPRESSED = "ALTER TABLE catalog_entity_body ALTER COLUMN body SET STORAGE EXTERNAL"
+"""PostgreSQL would compress the bodies and unpack them at every read; they are read far more often than written."""
+
+
+@event.listens_for(table_of(EntityBody), "after_create")
+def _tune_bodies(_table: Table, connection: Connection, **_: Any) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(STORE_BODIES_UNCOMPRESSED))

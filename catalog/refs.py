@@ -1,0 +1,54 @@
+"""Entity references `[kind:][namespace/]name`, and location references `type:target`. Pure."""
+
+from dataclasses import dataclass
+
+DEFAULT_NAMESPACE = "default"
+
+
+class BadReference(ValueError):
+    """The text is no reference; the message says why and what it should look like."""
+
+
+@dataclass(frozen=True)
+class EntityRef:
+    """A whole reference, as written."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.namespace}/{self.name}".lower()
+
+
+def parse_ref(text: str, default_kind: str | None = None, default_namespace: str = DEFAULT_NAMESPACE) -> EntityRef:
+    """Read a reference, filling what it leaves out from the defaults; raises BadReference.
+
+    A `/` before the first `:` means that there is no kind part, as Backstage reads it.
+    """
+    colon, slash = text.find(":"), text.find("/")
+    if slash != -1 and slash < colon:
+        colon = -1
+    kind = default_kind if colon == -1 else text[:colon]
+    namespace = default_namespace if slash == -1 else text[colon + 1 : slash]
+    name = text[max(colon, slash) + 1 :]
+    if kind is None:
+        raise BadReference(f"{text!r} names no kind; write it out, for example component:{text}")
+    if not (kind and namespace and name):
+        raise BadReference(f"{text!r} is not of the form [<kind>:][<namespace>/]<name>")
+    return EntityRef(kind, namespace, name)
+
+
+def normal_ref(text: str) -> str:
+    """Return a reference in its full lower-case form; raises BadReference. The kind must be in it."""
+    return str(parse_ref(text))
+
+
+def make_ref(kind: str, namespace: str, name: str) -> str:
+    """Return the full lower-case form of a reference."""
+    return f"{kind}:{namespace}/{name}".lower()
+
+
+def location_ref(type_: str, target: str) -> str:
+    """Return a location's reference, `file:/srv/catalog/all.yaml`."""
+    return f"{type_}:{target}"

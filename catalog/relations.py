@@ -1,0 +1,37 @@
+"""The relations that an entity declares, at both of their ends. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from catalog.kinds import RelationType, kind_of
+from catalog.refs import make_ref, parse_ref
+
+
+class Edge(NamedTuple):
+    """A relation as the entity at its source shows it."""
+
+    source: str
+    type: str
+    target: str
+
+
+def declared_edges(entity: Mapping[str, Any]) -> set[Edge]:
+    """Return the relations that a good entity declares: each on itself, and its reverse on the other end."""
+    metadata = entity["metadata"]
+    ref = make_ref(entity["kind"], metadata["namespace"], metadata["name"])
+    edges: set[Edge] = set()
+    for relation, text in _references(entity):
+        target = str(parse_ref(text, relation.default_kind, metadata["namespace"]))
+        edges.add(Edge(ref, relation.forward, target))
+        edges.add(Edge(target, relation.reverse, ref))
+    return edges
+
+
+def _references(entity: Mapping[str, Any]) -> Iterator[tuple[RelationType, str]]:
+    kind = kind_of(entity)
+    for known in kind.fields if kind else ():
+        value = entity["spec"].get(known.name)
+        if known.relation is None or value is None:
+            continue
+        for text in value if known.many else (value,):
+            yield known.relation, text

@@ -1,0 +1,1 @@
+"""What SRE does about it: support tiers, engagement history and triage."""

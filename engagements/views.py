@@ -1,0 +1,135 @@
+"""HTTP: the service list, a service's support and history, and triage."""
+
+import re
+from typing import Any
+
+from flask import request
+
+from engagements import circumstances, history, services, support
+from engagements.schemas import (
+    HistoryPageSchema,
+    HistoryQuery,
+    MoveSchema,
+    ServiceDetailSchema,
+    ServicePageSchema,
+    ServiceQuery,
+    SupportSchema,
+)
+from engagements.service_query import FILTERS, ServiceFilter, parse_sort
+from engagements.triage_list import list_triage
+from engagements.triage_schemas import TriageQuery, TriageSchema
+from engagements.triage_settings import TriageSettings
+from portal_backend.core import clock
+from portal_backend.core.auth import current_principal
+from portal_backend.core.db import reading, transaction
+from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.http import make_blueprint
+from scorecards.judging import current as judging
+
+services_blueprint = make_blueprint(
+    "services", __name__, "/api/services", "Every service: how important, how supported, how ready."
+)
+engagements_blueprint = make_blueprint(
+    "engagements", __name__, "/api/engagements", "What SRE does about services: triage in both directions."
+)
+
+Answer = tuple[support.SupportState, int, dict[str, str]]
+ENTITY_TAG = re.compile(r'"(\d{1,9})"')
+
+
+@services_blueprint.get("")
+@services_blueprint.arguments(ServiceQuery, location="query")
+@services_blueprint.response(200, ServicePageSchema)
+def list_services(query: dict[str, Any]) -> services.ServicePage:
+    """List services, filtered and sorted by any of what they show."""
+    values = {name: query[f"filter_{name.replace('.', '_')}"] for name in FILTERS}
+    wanted = ServiceFilter(values, query["tag"], query["q"])
+    with reading() as session:
+        return services.list_services(
+            session,
+            judging().service_types,
+            wanted,
+            parse_sort(query["sort"]),
+            query["cursor"],
+            query["limit"],
+            query["include_total"],
+        )
+
+
+@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>")
+@services_blueprint.response(200, ServiceDetailSchema)
+def get_service(kind: str, namespace: str, name: str) -> dict[str, Any]:
+    """Read one service with the terms of its support."""
+    with reading() as session:
+        return services.get_service(session, judging().service_types, kind, namespace, name)
+
+
+@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/history")
+@services_blueprint.arguments(HistoryQuery, location="query")
+@services_blueprint.response(200, HistoryPageSchema)
+def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> Any:
+    """Read what happened to a service, newest first."""
+    wanted = history.HistoryFilter(query["kind"], query["source"], query["since"], query["until"])
+    with reading() as session:
+        ref = services.service_ref(session, judging().service_types, kind, namespace, name)
+        return history.read(session, ref, wanted, query["cursor"], query["limit"])
+
+
+@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/tier")
+@services_blueprint.response(200, SupportSchema)
+def get_tier(kind: str, namespace: str, name: str) -> Answer:
+    """Read a service's support; its ETag is what If-Match takes."""
+    with reading() as session:
+        ref = services.service_ref(session, judging().service_types, kind, namespace, name)
+        return _with_tag(support.read(session, ref))
+
+
+@services_blueprint.post("/<string:kind>/<string:namespace>/<string:name>/tier")
+@services_blueprint.arguments(MoveSchema)
+@services_blueprint.response(200, SupportSchema)
+@services_blueprint.alt_response(403, description="The caller lacks the role; nothing else stands in the way.")
+@services_blueprint.alt_response(409, description="Guards that fail, each with what would meet it.")
+@services_blueprint.alt_response(412, description="The support changed since the caller read it.")
+def move_tier(body: dict[str, Any], kind: str, namespace: str, name: str) -> Answer:
+    """Move a service to another support tier."""
+    now, if_match = clock.now(), _version_asked_for()
+    with transaction() as session:
+        ref = services.service_ref(session, judging().service_types, kind, namespace, name)
+        found = circumstances.gather(session, judging(), ref, body["consented_by"], now)
+        return _with_tag(
+            support.move(session, ref, body["tier"], body["reason"], current_principal(), found, now, if_match)
+        )
+
+
+@engagements_blueprint.get("/triage")
+@engagements_blueprint.arguments(TriageQuery, location="query")
+@engagements_blueprint.response(200, TriageSchema)
+def triage(query: dict[str, Any]) -> dict[str, Any]:
+    """List services that merit more support, and services that SRE might hand back, each with its reasons."""
+    with reading() as session:
+        pages = list_triage(
+            session,
+            judging(),
+            TriageSettings(),
+            clock.now(),
+            query["direction"],
+            query["cursor"],
+            query["limit"],
+        )
+    return {direction.value: page for direction, page in pages.items()}
+
+
+def _with_tag(state: support.SupportState) -> Answer:
+    return state, 200, {"ETag": f'"{state.version}"'}
+
+
+def _version_asked_for() -> int | None:
+    """Return the version in If-Match; raises InvalidInput when it is no ETag of a support."""
+    given = request.headers.get("If-Match")
+    if given is None or given.strip() == "*":
+        return None
+    tag = ENTITY_TAG.fullmatch(given.strip())
+    if tag is None:
+        message = 'must be the ETag that GET …/tier answered, such as "3"'
+        raise InvalidInput(f"If-Match {message}", [Fault("If-Match", message)])
+    return int(tag.group(1))

@@ -1,0 +1,1 @@
+"""The Shakespeare company: an example organisation, and simulated systems to read it from."""

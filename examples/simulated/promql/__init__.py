@@ -1,0 +1,1 @@
+"""A subset of PromQL, evaluated as Prometheus does; what is outside the subset is refused, never guessed."""

@@ -1,0 +1,1 @@
+"""Where observations come from: the connector contract, its HTTP client, and the configured sources."""

@@ -1,0 +1,144 @@
+"""Prometheus: SLIs, SLOs, traffic, alerts and runtime figures of all services by one grouped query per figure."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from plugins.connectors.prometheus import alert_history, api
+from plugins.connectors.prometheus.facts import Answers, View, figures
+from plugins.connectors.prometheus.matching import join
+from plugins.connectors.prometheus.measurements import FACTS, PAGES, PRESENCE, QUERIES
+from plugins.connectors.prometheus.options import Options, OptionsSchema
+from plugins.contract import (
+    AnnotationSpec,
+    Batch,
+    Connector,
+    Fact,
+    FailureKind,
+    PullContext,
+    PullFailed,
+    PullFault,
+)
+
+RULES = "rules"
+SERVICES_PER_BATCH = 500
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+
+
+class PrometheusConnector(Connector):
+    """Reads a Prometheus, or anything that speaks its query API."""
+
+    name = "prometheus"
+    title = "Prometheus"
+    facts = FACTS
+    events = (alert_history.FIRED, alert_history.RESOLVED)
+    annotations = (
+        AnnotationSpec(
+            "sre.portal/prometheus-service",
+            "Value of the service label in Prometheus; without it the entity's name counts.",
+        ),
+    )
+    permissions = ("read /api/v1/query, /api/v1/query_range, /api/v1/rules and /api/v1/status/buildinfo",)
+    options_schema = OptionsSchema
+
+    def check(self, context: PullContext) -> str:
+        """Ask for the version and for the services; raises PullFailed when none of ours is among them."""
+        options = Options.of(context.options)
+        answered = f"Prometheus {api.version(context.client)} answers"
+        samples = api.instant(context.client, options.promql().get(PRESENCE) or options.fill(QUERIES[PRESENCE]))
+        joined = join(context.targets, options)
+        matched = {ref for sample in samples for ref in joined.find(sample.labels)}
+        if context.targets and not matched:
+            known = ", ".join(sorted(joined.unmatched)[:5]) or "none"
+            raise PullFailed(
+                FailureKind.MISCONFIGURED,
+                f"{answered}, but no service matches: the label {options.service_label} of `up` has the values "
+                f"{known}; set the annotation {options.annotation}, or the option service_label",
+            )
+        return f"{answered} and knows {len(matched)} of {len(context.targets)} services"
+
+    def pull(self, context: PullContext) -> Iterator[Batch]:
+        """Ask every question once, join the answers to the services, and yield them by groups of services."""
+        options = Options.of(context.options)
+        joined = join(context.targets, options)
+        asked, faults = _ask_all(_questions(context, options))
+        answers = Answers(
+            samples={name: answer for name, answer in asked.items() if name not in {RULES, PAGES}},
+            rules=asked.get(RULES),
+            pages=asked.get(PAGES),
+            window=alert_history.window(context.now),
+        )
+        view = View(answers, joined, options, faults)
+        values, episodes = figures(view)
+        observed_at = answers.server_time() or context.now
+        if abs(observed_at - context.now) > MAX_CLOCK_SKEW:
+            skew = round((observed_at - context.now).total_seconds())
+            faults.append(PullFault("clock", f"its clock is {skew:+d} s from ours; set both by NTP"))
+            observed_at = context.now
+        observed_at = min(observed_at, context.now)
+        events = list(alert_history.events(episodes))
+        yield Batch(faults=[*joined.faults, *faults], unmatched=sorted(joined.unmatched))
+        refs = sorted({*values, *(event.ref for event in events)})
+        for start in range(0, len(refs), SERVICES_PER_BATCH):
+            chunk = refs[start : start + SERVICES_PER_BATCH]
+            chosen = set(chunk)
+            yield Batch(
+                facts=[
+                    Fact(ref, key, value, observed_at) for ref in chunk for key, value in values.get(ref, {}).items()
+                ],
+                events=[event for event in events if event.ref in chosen],
+            )
+
+
+Question = Callable[[], Any]
+
+
+def _questions(context: PullContext, options: Options) -> dict[str, Question]:
+    """Return what to ask, by name: as many questions for five services as for five thousand."""
+    client, seen = context.client, alert_history.window(context.now)
+    questions: dict[str, Question] = {}
+    for name, promql in options.promql().items():
+        if name == PAGES:
+            grid = (seen.start, seen.end, alert_history.STEP_SECONDS)
+            questions[name] = partial(api.over_time, client, promql, *grid)
+        else:
+            questions[name] = partial(api.instant, client, promql)
+    questions[RULES] = partial(api.alert_rules, client)
+    return questions
+
+
+def _ask_all(questions: dict[str, Question]) -> tuple[dict[str, Any], list[PullFault]]:
+    """Ask each question; one that fails does not keep the others from being answered.
+
+    Raises PullFailed when none is answered, or when the first failure shows that asking on is of no use.
+    """
+    answers: dict[str, Any] = {}
+    faults: list[PullFault] = []
+    failures: list[PullFailed] = []
+    for name, ask in questions.items():
+        try:
+            answers[name] = ask()
+        except PullFailed as failure:
+            failures.append(failure)
+            faults.append(PullFault(name, failure.message))
+            if _is_final(failure, answered=bool(answers)):
+                break
+    if not answers:
+        raise failures[0]
+    left = [name for name in questions if name not in answers and name not in {fault.scope for fault in faults}]
+    if left:
+        faults.append(PullFault(", ".join(left), f"not asked any more: {failures[-1].message}"))
+    return answers, faults
+
+
+def _is_final(failure: PullFailed, *, answered: bool) -> bool:
+    """Say whether the next question would fail in the same way."""
+    if failure.kind in {FailureKind.CREDENTIALS, FailureKind.RATE_LIMITED}:
+        return True
+    if failure.kind is FailureKind.UNREACHABLE:
+        return failure.status is None or not answered
+    return not answered and failure.kind in {FailureKind.TIMEOUT, FailureKind.MISCONFIGURED, FailureKind.PERMISSION}
+
+
+CONNECTOR = PrometheusConnector()

@@ -1,0 +1,100 @@
+"""Turns the points at which alerts were firing into episodes, and these into events.
+
+The points lie on a grid of absolute times, so that every pull sees the same episode begin at the same time, and the
+same event carries the same id.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from plugins.connectors.prometheus.api import Series
+from plugins.connectors.prometheus.matching import Join
+from plugins.contract import Event, EventSpec
+
+STEP_SECONDS = 300
+DAYS = 30
+GAP_SECONDS = 2 * STEP_SECONDS
+"""Points this far apart are still one episode: one missing point is a restart of the server, not two alerts."""
+
+FIRED = EventSpec("alert.fired", "A paging alert began to fire.")
+RESOLVED = EventSpec("alert.resolved", "A paging alert stopped firing.")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time that is looked at (Unix seconds, on the grid)."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One uninterrupted firing of one alert."""
+
+    ref: str
+    alert: str
+    began_at: int | None
+    """None when it was under way when the window began: nobody can say since when."""
+    ended_at: int | None
+    """None while it lasts."""
+
+
+def window(now: datetime) -> Window:
+    """Return the last 30 days up to the last point of the grid."""
+    end = int(now.timestamp()) // STEP_SECONDS * STEP_SECONDS
+    return Window(end - DAYS * 86400, end)
+
+
+def episodes(found: Sequence[Series], seen: Window, join: Join) -> list[Episode]:
+    """Return the episodes of every alert of every service; instances that fire the same alert together are one."""
+    firing: dict[tuple[str, str], set[float]] = {}
+    for series in found:
+        for ref in join.find(series.labels):
+            firing.setdefault((ref, series.labels.get("alertname", "")), set()).update(series.times)
+    return [
+        Episode(
+            ref,
+            alert,
+            began_at=None if first <= seen.start + GAP_SECONDS else first,
+            ended_at=None if last >= seen.end - GAP_SECONDS else last + STEP_SECONDS,
+        )
+        for (ref, alert), times in sorted(firing.items())
+        for first, last in _stretches(sorted(times))
+    ]
+
+
+def events(found: Sequence[Episode]) -> Iterator[Event]:
+    """Yield what can be said with certainty: an unknown beginning gives no event."""
+    for episode in found:
+        if episode.began_at is not None:
+            yield _event(episode, FIRED, episode.began_at, f"Alert {episode.alert} began to fire")
+        if episode.ended_at is not None:
+            yield _event(episode, RESOLVED, episode.ended_at, f"Alert {episode.alert} stopped firing")
+
+
+def _stretches(times: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """Yield first and last point of each run of points without a longer gap."""
+    first = previous = None
+    for moment in times:
+        if first is None or previous is None or moment - previous > GAP_SECONDS:
+            if first is not None and previous is not None:
+                yield int(first), int(previous)
+            first = moment
+        previous = moment
+    if first is not None and previous is not None:
+        yield int(first), int(previous)
+
+
+def _event(episode: Episode, spec: EventSpec, at: int, summary: str) -> Event:
+    fingerprint = hashlib.sha256(f"{episode.ref}\0{episode.alert}".encode()).hexdigest()[:16]
+    return Event(
+        ref=episode.ref,
+        source_event_id=f"{spec.kind}:{fingerprint}:{at}",
+        kind=spec.kind,
+        occurred_at=datetime.fromtimestamp(at, UTC),
+        summary=summary,
+        details={"alert": episode.alert, "resolution_seconds": STEP_SECONDS},
+    )

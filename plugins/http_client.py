@@ -1,0 +1,267 @@
+"""The HTTP client that a connector is handed: one session per source and pull.
+
+It only ever reads. Every way in which a source can fail comes out as PullFailed, whose message names no secret.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import orjson
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from plugins.contract import FailureKind, PullFailed
+from plugins.http_failures import cause, is_html, meaning, own_words, speaks_no_http
+from plugins.redaction import redact, shorten
+from plugins.retrying import RETRIED_STATUSES, asks_to_wait, backoff_seconds
+from plugins.timed_transport import Deadline, TimedAdapter
+from portal_backend.core.config import SourceAuth
+
+USER_AGENT = "portal-backend"
+MAX_REDIRECTS = 3
+CHUNK_BYTES = 64 * 1024
+NUL, REPLACEMENT = rb"\u0000", rb"\ufffd"
+"""PostgreSQL stores no NUL in a text: one in a name would fail every run of the source."""
+
+Parameters = Mapping[str, Any] | Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a source may cost us."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 60.0
+    """The longest silence of a source; a heavy query is silent until it is done."""
+    total_seconds: float = 240.0
+    """For everything that one client asks, waiting and retries included."""
+    body_bytes: int = 64 * 1024 * 1024
+    """Of one answer, unpacked."""
+    attempts: int = 4
+
+
+class SourceClient:
+    """Talks to one source, with its address, credentials, limits and deadline. The deadline starts with the client."""
+
+    def __init__(self, url: str, auth: SourceAuth | None = None, limits: Limits | None = None) -> None:
+        self.requests_made = 0
+        """Requests sent so far, retries and redirects included."""
+        self._url = url
+        self._limits = limits or Limits()
+        self._deadline = Deadline(self._limits.total_seconds)
+        self._auth = auth or SourceAuth()
+        self._credentials: _Credentials | None = None
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = USER_AGENT
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimedAdapter(self._deadline, self._limits.read_seconds))
+
+    def __enter__(self) -> "SourceClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get_json(self, path: str, params: Parameters | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON answer to a GET of `path` below the source's URL. Raises PullFailed."""
+        return self._json(self._read("GET", path, params=params, headers=headers))
+
+    def get_text(self, path: str, params: Parameters | None = None, headers: Mapping[str, str] | None = None) -> str:
+        """Return the answer to a GET of `path` below the source's URL as UTF-8 text. Raises PullFailed."""
+        body = self._read("GET", path, params=params, headers=headers)
+        try:
+            return body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe(path)} answered no UTF-8 text") from error
+
+    def post_form_json(self, path: str, data: Parameters, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON answer to a question that is too long for a URL, sent as a form. Raises PullFailed.
+
+        It is retried like a GET: only for questions that change nothing (a PromQL query).
+        """
+        return self._json(self._read("POST", path, data=data, headers=headers))
+
+    def describe(self, path: str = "") -> str:
+        """Return the address of `path` for a message: without credentials and without a query."""
+        return redact(_join(self._url, path).partition("?")[0])
+
+    def _read(self, method: str, path: str, **parts: Any) -> bytes:
+        """Ask until there is an answer, the attempts are used up, or the deadline is too near to wait for."""
+        self._prepare()
+        for attempt in range(1, self._limits.attempts + 1):
+            try:
+                response = self._follow(method, _join(self._url, path), parts)
+                return self._accept(response, path)
+            except PullFailed as failure:
+                if not _worth_retrying(failure) or attempt == self._limits.attempts:
+                    raise
+                wait = failure.retry_after_seconds
+                wait = backoff_seconds(attempt, random.random()) if wait is None else wait  # noqa: S311
+                if wait >= self._deadline.remaining():
+                    raise
+                time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _prepare(self) -> None:
+        """Check the address and resolve the credentials, once."""
+        if self._credentials is not None:
+            return
+        address = urlsplit(self._url)
+        if address.scheme not in {"http", "https"} or not address.hostname:
+            raise PullFailed(FailureKind.MISCONFIGURED, "url must be an http:// or https:// address")
+        if address.username or address.password:
+            raise PullFailed(FailureKind.MISCONFIGURED, "url carries a user or password; write them under auth")
+        self._credentials = _Credentials(self._auth)
+
+    def _follow(self, method: str, url: str, parts: Mapping[str, Any]) -> requests.Response:
+        """Send a request and follow redirects, but never to another host: they would carry our credentials there."""
+        response = self._send(method, url, parts)
+        for _ in range(MAX_REDIRECTS):
+            if not response.is_redirect:
+                return response
+            target = urljoin(url, response.headers["location"])
+            response.close()
+            if _origin(target) != _origin(url):
+                raise self._failed(
+                    FailureKind.MISCONFIGURED,
+                    f"{self.describe()} redirects to {urlsplit(target).hostname}: it moved, or it wants a sign-in; "
+                    "set url to where the API itself answers",
+                )
+            url = target
+            parts = {**parts, "params": None}  # the target brings its own
+            response = self._send(method, url, parts)
+        response.close()
+        raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe()} redirects in circles")
+
+    def _send(self, method: str, url: str, parts: Mapping[str, Any]) -> requests.Response:
+        remaining = self._deadline.remaining()
+        if remaining <= 0:
+            raise self._out_of_time()
+        self.requests_made += 1
+        timeout = (min(self._limits.connect_seconds, remaining), min(self._limits.read_seconds, remaining))
+        try:
+            return self._session.request(
+                method, url, auth=self._credentials, timeout=timeout, stream=True, allow_redirects=False, **parts
+            )
+        except requests.RequestException as error:
+            raise self._translated(error) from None
+
+    def _accept(self, response: requests.Response, path: str) -> bytes:
+        """Return the body of a good answer; raises PullFailed for any other."""
+        with response:
+            body = self._body(response)
+        if response.ok:
+            return body
+        raise self._refusal(response, path, body)
+
+    def _body(self, response: requests.Response) -> bytes:
+        chunks, size = [], 0
+        try:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                size += len(chunk)
+                if size > self._limits.body_bytes:
+                    raise self._failed(
+                        FailureKind.BAD_ANSWER,
+                        f"{self.describe()} answered more than {self._limits.body_bytes:,} bytes; narrow the question",
+                    )
+                chunks.append(chunk)
+        except requests.RequestException as error:
+            raise self._translated(error) from None
+        return b"".join(chunks)
+
+    def _json(self, body: bytes) -> Any:
+        try:
+            return orjson.loads(body.replace(NUL, REPLACEMENT))
+        except orjson.JSONDecodeError:
+            sample = shorten(body[:400].decode(errors="replace"), 80)
+            what = (
+                "a web page instead of JSON (a sign-in page, or not the API's address)" if is_html(body) else "no JSON"
+            )
+            raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe()} answered {what}: {sample!r}") from None
+
+    def _refusal(self, response: requests.Response, path: str, body: bytes) -> PullFailed:
+        """Say what a status of 300 or more means, with the server's own words."""
+        wait = asks_to_wait(response)
+        kind, remedy = meaning(response.status_code, limited=wait is not None)
+        said = own_words(body)
+        message = f"{self.describe(path)} answered {response.status_code}: {remedy}" + (f" ({said})" if said else "")
+        return self._failed(kind, message, status=response.status_code, retry_after_seconds=wait)
+
+    def _translated(self, error: requests.RequestException) -> PullFailed:
+        """Turn an error on the way into a failure that says who has to act."""
+        host = urlsplit(self._url).netloc
+        if self._deadline.remaining() <= 0:
+            return self._out_of_time()
+        if isinstance(error, requests.exceptions.ConnectTimeout):
+            return self._failed(FailureKind.UNREACHABLE, f"{host} did not take the connection in time")
+        if isinstance(error, requests.Timeout) or "timed out" in str(error):
+            return self._failed(FailureKind.TIMEOUT, f"{host} was silent for {self._limits.read_seconds:g} s")
+        if isinstance(error, requests.exceptions.SSLError):
+            return self._failed(FailureKind.MISCONFIGURED, f"{host}: no trusted TLS connection: {cause(error)}")
+        if isinstance(error, requests.exceptions.ContentDecodingError):
+            return self._failed(FailureKind.BAD_ANSWER, f"{host} sent a body that cannot be unpacked")
+        if speaks_no_http(error):
+            return self._failed(FailureKind.BAD_ANSWER, f"{host} does not speak HTTP: {cause(error)}")
+        if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+            return self._failed(FailureKind.UNREACHABLE, f"{host}: {cause(error)}")
+        return self._failed(FailureKind.MISCONFIGURED, f"{host}: {cause(error)}")
+
+    def _out_of_time(self) -> PullFailed:
+        return self._failed(
+            FailureKind.TIMEOUT, f"{self.describe()} was not done within {self._limits.total_seconds:g} s"
+        )
+
+    def _failed(self, kind: FailureKind, message: str, **details: Any) -> PullFailed:
+        secrets = self._credentials.secrets if self._credentials else ()
+        return PullFailed(kind, shorten(redact(message, secrets), 600), **details)
+
+
+class _Credentials(AuthBase):
+    """Puts the source's credentials on each request (and keeps requests from looking for others in ~/.netrc)."""
+
+    def __init__(self, auth: SourceAuth) -> None:
+        try:
+            self._token = auth.token.reveal() if auth.token else None
+            self._password = auth.password.reveal() if auth.password else None
+            self._value = auth.value.reveal() if auth.value else None
+        except LookupError as error:
+            raise PullFailed(FailureKind.MISCONFIGURED, f"auth: the secret cannot be had: {error.args[0]}") from None
+        self._username, self._header = auth.username, auth.header
+        self.secrets = [secret for secret in (self._token, self._password, self._value) if secret]
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        elif self._username is not None:
+            HTTPBasicAuth(self._username, self._password or "")(request)
+        if self._header and self._value:
+            request.headers[self._header] = self._value
+        return request
+
+
+def _worth_retrying(failure: PullFailed) -> bool:
+    if failure.status is None:
+        return failure.kind is FailureKind.UNREACHABLE
+    return failure.status in RETRIED_STATUSES or failure.kind is FailureKind.RATE_LIMITED
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port
+
+
+def _join(base: str, path: str) -> str:
+    """Return `path` below the base URL, whose own path and query stay."""
+    if not path:
+        return base
+    parts = urlsplit(base)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path.lstrip('/')}"))

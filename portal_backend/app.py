@@ -1,0 +1,60 @@
+"""Builds the application: the one module that knows every package."""
+
+from collections.abc import Iterable
+
+from flask import Blueprint as PlainBlueprint
+from flask import Flask
+from flask_migrate import Migrate
+from flask_smorest import Api, Blueprint
+from flask_swagger_ui import get_swaggerui_blueprint
+
+import catalog.views
+import engagements.views
+import plugins.views
+import scorecards.views
+from portal_backend import health, pages, settings
+from portal_backend.core import auth, db, errors, http, telemetry, tokens
+from portal_backend.core.config import Config
+from portal_backend.migrations import FOLDER
+
+API_BLUEPRINTS: Iterable[Blueprint] = (
+    catalog.views.blueprint,
+    plugins.views.blueprint,
+    scorecards.views.blueprint,
+    engagements.views.services_blueprint,
+    engagements.views.engagements_blueprint,
+)
+PLAIN_BLUEPRINTS: Iterable[PlainBlueprint] = (
+    health.blueprint,
+    health.metrics_blueprint,
+    pages.blueprint,
+    get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Portal backend API"}, blueprint_name="docs"),
+)
+
+
+def create_app(config: Config) -> Flask:
+    """Return the WSGI application for a checked configuration."""
+    app = Flask("portal_backend")
+    app.config.update(
+        API_TITLE="Portal backend",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        API_SPEC_OPTIONS={
+            "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"token": []}],
+        },
+    )
+    http.init_app(app)
+    telemetry.init_app(app)
+    db.init_app(app, config.database_url)
+    Migrate(app, db.db, directory=str(FOLDER))
+    settings.init_app(app, config)
+    auth.init_app(app, [tokens.authenticate] if config.service_tokens else [])
+    api = Api(app)
+    for blueprint in API_BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    for plain in PLAIN_BLUEPRINTS:
+        app.register_blueprint(plain)
+    errors.init_app(app)
+    return app

@@ -1,0 +1,167 @@
+"""Reads the catalog's locations, and lets facts, verdicts and history follow what changed there.
+
+The catalog is a source like the others: it has a lease, runs and a health of its own, under the name `catalog`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+import catalog.facts
+import catalog.services
+from catalog.ingestion import IngestReport, refresh_location
+from catalog.locations import list_locations
+from catalog.models import Location
+from catalog.services import Service
+from engagements import history, imports, support
+from engagements.history import NewEvent
+from plugins import sources
+from plugins.contract import Fact, PullFault
+from portal_backend import judgement, settings
+from portal_backend.core import clock
+from portal_backend.core.clock import format_time, parse_time
+from portal_backend.core.db import reading, serialise, transaction
+from portal_backend.core.errors import InvalidInput
+from portal_backend.core.principal import LOCAL_ADMINISTRATOR
+from scorecards import facts, judging, scorecard
+from scorecards.causes import CATALOG_SOURCE
+from scorecards.changes import LevelChange
+
+REOBSERVED_AFTER = timedelta(hours=1)
+"""Facts of an unchanged catalog are observed anew at this pace: often enough to stay fresh, seldom enough to cost
+little."""
+
+READING = "reading"
+"""The cursor while locations are read: a run that ends before facts could follow leaves it for the next one to see."""
+
+WATCHED = {
+    "catalog.owner": ("service.owner_changed", "owner"),
+    "catalog.criticality": ("service.criticality_changed", "criticality"),
+    "catalog.lifecycle": ("service.lifecycle_changed", "lifecycle"),
+}
+"""Facts whose change is an event in a service's history, with the event's kind and the word for it."""
+
+
+def read_locations(keep: Callable[[IngestReport], None]) -> list[IngestReport]:
+    """Read every registered location, each in a transaction of its own; `keep` is called after each."""
+    with reading() as session:
+        ids = [location.id for location in list_locations(session)]
+    reports = []
+    for location_id in ids:
+        with transaction() as session:
+            report = refresh_location(session, session.get_one(Location, location_id), clock.now())
+        keep(report)
+        reports.append(report)
+    return reports
+
+
+def follow(reports: Collection[IngestReport]) -> list[LevelChange]:
+    """Let facts, verdicts and history follow what reading changed; return the levels that moved.
+
+    All services are observed, since one entity bears on the facts of others: a group on its services' owner, a service
+    on its dependents' weakest dependency. What the other sources know of a new service is asked for at once.
+    """
+    gone = {ref for report in reports for ref in report.removed_refs}
+    with transaction() as session:
+        serialise(session, judgement.JUDGING)
+        now = clock.now()
+        found = catalog.services.services(session, judging.current().service_types)
+        observed = catalog.facts.observe(found, catalog.services.directory(session, found), now)
+        touched, registered = _store(session, found, observed, now)
+        touched |= {ref for report in reports for ref in report.changed_refs}
+        left = [ref for ref, known in facts.readings(session, gone).items() if known]
+        scorecard.forget(session, gone)
+        history.record(session, [_removed(ref, now) for ref in left], now)
+        moved = judgement.judge(session, touched - gone, now)
+    if registered:
+        with transaction() as session:
+            sources.request_collection_of_all(session, clock.now())
+    return moved
+
+
+def import_support() -> list[PullFault]:
+    """Import the configured file of support tiers that held before; return what was refused. Safe to repeat."""
+    path = settings.current().config.support_import
+    if path is None:
+        return []
+    with transaction() as session:
+        now = clock.now()
+        try:
+            records = imports.read_records(path, now)
+        except InvalidInput as error:
+            return [PullFault(f"{path.name} {fault.path}".rstrip(), fault.message) for fault in error.faults] or [
+                PullFault(path.name, error.message)
+            ]
+        report = support.adopt(session, records, LOCAL_ADMINISTRATOR, now)
+    return [PullFault(f"{path.name} {fault.path}", fault.message) for fault in report.refused]
+
+
+def _store(
+    session: Session, found: Sequence[Service], observed: Sequence[Fact], now: datetime
+) -> tuple[set[str], list[Service]]:
+    """Store the catalog's facts and record what changed of services; return those to judge again, and the new ones."""
+    refs = {service.ref for service in found}
+    before = _watched_values(session, refs)
+    stored = facts.store(session, CATALOG_SOURCE, observed, settings.current().specs, now, whole=refs)
+    registered = [service for service in found if not before[service.ref]]
+    events = [_registered(service, now) for service in registered]
+    events += [event for fact in observed if (event := _changed(fact, before.get(fact.ref, {}), now))]
+    history.record(session, events, now)
+    return set(stored.changed), registered
+
+
+def _watched_values(session: Session, refs: Collection[str]) -> dict[str, dict[str, Any]]:
+    known = facts.readings(session, refs)
+    return {
+        ref: {
+            key: reading.value
+            for key, readings in of_ref.items()
+            for reading in readings
+            if key in WATCHED and reading.source == CATALOG_SOURCE
+        }
+        for ref, of_ref in known.items()
+    }
+
+
+def _registered(service: Service, now: datetime) -> NewEvent:
+    return NewEvent(
+        entity_ref=service.ref,
+        kind="service.registered",
+        occurred_at=now,
+        source=CATALOG_SOURCE,
+        source_event_id=f"registered:{service.ref}:{format_time(now)}",
+        summary=f"{service.title or service.name} entered the catalog.",
+    )
+
+
+def _changed(fact: Fact, before: Mapping[str, Any], now: datetime) -> NewEvent | None:
+    if fact.key not in WATCHED or fact.key not in before or before[fact.key] == fact.value:
+        return None
+    kind, word = WATCHED[fact.key]
+    return NewEvent(
+        entity_ref=fact.ref,
+        kind=kind,
+        occurred_at=now,
+        source=CATALOG_SOURCE,
+        source_event_id=f"{word}:{fact.ref}:{format_time(now)}",
+        summary=f"The {word} changed from {before[fact.key]} to {fact.value}.",
+        details={"from": before[fact.key], "to": fact.value},
+    )
+
+
+def _removed(ref: str, now: datetime) -> NewEvent:
+    return NewEvent(
+        entity_ref=ref,
+        kind="service.removed",
+        occurred_at=now,
+        source=CATALOG_SOURCE,
+        source_event_id=f"removed:{ref}:{format_time(now)}",
+        summary="The service left the catalog.",
+    )
+
+
+def is_due_again(cursor: str | None, now: datetime) -> bool:
+    """Say whether an unchanged catalog is to be observed anew; the cursor is the time of the last observation."""
+    return cursor is None or cursor == READING or now - parse_time(cursor) >= REOBSERVED_AFTER

@@ -1,0 +1,1 @@
+"""The `portal` command's subcommands, a file per package they act on."""

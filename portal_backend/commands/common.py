@@ -1,0 +1,98 @@
+"""What every subcommand shares: the application, exit codes, and output for people and for programs."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal_backend.app import create_app
+from portal_backend.core.clock import format_time
+from portal_backend.core.config import Config, load_config
+from portal_backend.core.errors import PortalError
+from portal_backend.migrations import require_schema
+from portal_backend.settings import option_schemas
+
+DONE, FOUND_FAULT, COULD_NOT_RUN = 0, 1, 2
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+console = Console()
+complaints = Console(stderr=True)
+
+
+def configured() -> Config:
+    """Return the checked configuration that this invocation names by --config, PORTAL_CONFIG or ./portal.yaml."""
+    return load_config(named_config(), option_schemas())
+
+
+def named_config() -> Path | None:
+    """Return the file that --config names in this invocation, if any."""
+    context = click.get_current_context(silent=True)
+    path: Path | None = context.find_root().params.get("config") if context else None
+    return path
+
+
+def with_app(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a command inside the application's context, on a database that has this release's schema.
+
+    What a caller can mend ends the command with exit code 2 and a message that says how.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            app = create_app(configured())
+            with app.app_context():
+                require_schema()
+                return function(*args, **kwargs)
+        except PortalError as error:
+            give_up(error)
+        except SQLAlchemyError as error:
+            complaints.print(f"[red]The database does not answer:[/] {escape(str(error.__cause__ or error))}")
+            sys.exit(COULD_NOT_RUN)
+
+    return run
+
+
+def give_up(error: PortalError) -> NoReturn:
+    """Print an error with all its faults, and end with exit code 2."""
+    complaints.print(f"[red]Could not run:[/] {escape(error.message)}", soft_wrap=True)
+    for fault in error.faults:
+        complaints.print(f"  [bold]{escape(fault.path)}[/]: {escape(fault.message)}", soft_wrap=True)
+    sys.exit(COULD_NOT_RUN)
+
+
+def as_json(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the option --json (parameter `json_output`), which every command has."""
+    return click.option("--json", "json_output", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one JSON document; times in RFC 3339 UTC."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
+    click.echo(orjson.dumps(value, default=_plain, option=options).decode())
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+    """Print rows for a person; None stays blank."""
+    table = Table(*columns, title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console.print(table)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tzinfo"):
+        return format_time(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

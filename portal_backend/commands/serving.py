@@ -1,0 +1,221 @@
+"""`portal up`, `portal serve`, `portal worker`, `portal db upgrade`: the processes and the schema."""
+
+import os
+import shutil
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import flask_migrate
+from gunicorn.app.base import BaseApplication
+
+from portal_backend import pipeline, worker
+from portal_backend.app import create_app
+from portal_backend.commands.common import (
+    COULD_NOT_RUN,
+    as_json,
+    complaints,
+    configured,
+    console,
+    give_up,
+    named_config,
+    print_json,
+)
+from portal_backend.core.config import Config
+from portal_backend.core.errors import PortalError
+from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_logging
+from portal_backend.migrations import FOLDER, wanted_revision
+from portal_backend.supervisor import Program, portal_command, supervise
+
+
+class WebServer(BaseApplication):
+    """gunicorn, configured by portal.yaml instead of its own files."""
+
+    def __init__(self, config: Config) -> None:
+        self.portal_config = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand gunicorn the settings."""
+        config = self.portal_config
+        for key, value in {
+            "bind": f"{config.host}:{config.port}",
+            "workers": config.web_workers,
+            "threads": config.web_threads,
+            "worker_class": "gthread",
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 (gunicorn's own advice)
+            "keepalive": 30,
+            "graceful_timeout": 10,
+            "control_socket_disable": True,
+            "child_exit": _forget_metrics,
+        }.items():
+            if key in self.cfg.settings:
+                self.cfg.set(key, value)
+
+    def load(self) -> Any:
+        """Build the application in each web process."""
+        configure_logging()
+        return create_app(self.portal_config)
+
+
+@click.command("serve")
+def serve() -> None:
+    """Run the web server only."""
+    config = _checked_config()
+    _prepare_metrics(config)
+    WebServer(config).run()
+
+
+@click.command("worker")
+@click.option("--beat", is_flag=True, help="Also send the schedule's ticks: exactly one worker should.")
+def work(beat: bool) -> None:
+    """Run a worker that pulls sources and judges services."""
+    config = _checked_config()
+    _prepare_metrics(config)
+    configure_logging()
+    app = create_app(config)
+    try:
+        with app.app_context():
+            pipeline.prepare()
+    except PortalError as error:
+        give_up(error)
+    worker.run(worker.make_celery(app, config), beat)
+
+
+@click.command("up")
+def up() -> None:
+    """Run everything on this machine: the web server and one worker, on the embedded database and broker."""
+    run_everything([])
+
+
+def run_everything(others: Sequence[Program], log_to_files: bool = False) -> None:
+    """Migrate, then run the web server and a worker until Ctrl-C, with other programs started before them.
+
+    Their logs come here, or go to a file each in the data folder.
+    """
+    config = _checked_config()
+    _require_free_port(config)
+    try:
+        with create_app(config).app_context():
+            upgrade_schema()
+    except PortalError as error:
+        give_up(error)
+    shutil.rmtree(_metrics_folder(config), ignore_errors=True)
+    host = "localhost" if config.host in {"127.0.0.1", "0.0.0.0"} else config.host  # noqa: S104 (compared, not bound)
+    address = f"http://{host}:{config.port}"
+    shared = {MULTIPROCESS_VARIABLE: str(_metrics_folder(config))}
+    if path := named_config():
+        shared["PORTAL_CONFIG"] = str(path)
+    programs = [
+        *others,
+        Program("web server", portal_command("serve"), shared),
+        Program("worker", portal_command("worker", "--beat"), shared),
+    ]
+    if log_to_files:
+        _log_to_files(programs, config.data_dir / "log")
+    supervise(programs, lambda: _answers(address), lambda: _announce(address, config, log_to_files), complaints.print)
+
+
+def _log_to_files(programs: Sequence[Program], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for program in programs:
+        program.log = folder / f"{program.name.replace(' ', '-')}.log"
+        program.log.write_bytes(b"")  # this run's only: a demonstration's logs are not to grow for ever
+
+
+def _require_free_port(config: Config) -> None:
+    try:
+        socket.create_server((config.host, config.port)).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        complaints.print(f"[red]Could not run:[/] {config.host}:{config.port}: {reason}. Name another port (PORT=…).")
+        sys.exit(COULD_NOT_RUN)
+
+
+@click.group("db")
+def database() -> None:
+    """Look after the database's schema."""
+
+
+@database.command("upgrade")
+@as_json
+def upgrade(json_output: bool) -> None:
+    """Bring the database to this release's schema; repeating it changes nothing."""
+    config = _checked_config()
+    try:
+        with create_app(config).app_context():
+            upgrade_schema()
+    except PortalError as error:
+        give_up(error)
+    if json_output:
+        print_json({"revision": wanted_revision()})
+    else:
+        console.print(f"The database is at revision {wanted_revision()}.")
+
+
+def upgrade_schema() -> None:
+    """Run the migrations that are missing. Needs an app context."""
+    flask_migrate.upgrade(directory=str(FOLDER))
+
+
+def _checked_config() -> Config:
+    try:
+        config = configured()
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+    except PortalError as error:
+        give_up(error)
+    except OSError as error:
+        complaints.print(f"[red]Could not run:[/] the data folder cannot be made: {error}")
+        sys.exit(COULD_NOT_RUN)
+    return config
+
+
+def _metrics_folder(config: Config) -> Path:
+    return config.data_dir / "metrics"
+
+
+def _prepare_metrics(config: Config) -> None:
+    """Let all processes of this machine add up their metrics in one folder (before any metric is made)."""
+    if MULTIPROCESS_VARIABLE in os.environ:
+        Path(os.environ[MULTIPROCESS_VARIABLE]).mkdir(parents=True, exist_ok=True)
+        return
+    _metrics_folder(config).mkdir(parents=True, exist_ok=True)
+    arguments = [sys.executable, "-m", "portal_backend.cli", *sys.argv[1:]]
+    os.execve(sys.executable, arguments, {**os.environ, MULTIPROCESS_VARIABLE: str(_metrics_folder(config))})  # noqa: S606
+
+
+def _forget_metrics(_server: object, process: Any) -> None:
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=1) as response:  # noqa: S310 (our own address)
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _announce(address: str, config: Config, log_to_files: bool) -> None:
+    console.print(f"\n[bold green]The portal is up:[/] [bold]{address}[/]")
+    console.print(f"  services   {address}/api/services")
+    console.print(f"  triage     {address}/api/engagements/triage")
+    console.print(f"  API        {address}/docs/")
+    if not config.service_tokens:
+        console.print(
+            "[yellow]No authentication is configured: the server listens on this machine only, "
+            "and everyone on it is a local administrator.[/]"
+        )
+    if any(source.simulated for source in config.sources):
+        names = ", ".join(source.name for source in config.sources if source.simulated)
+        console.print(f"[yellow]Simulated sources (no real system behind them): {names}[/]")
+    if log_to_files:
+        console.print(f"Logs: {config.data_dir / 'log'}", soft_wrap=True)
+    console.print("Ctrl-C ends everything.\n")

@@ -1,0 +1,213 @@
+"""`portal sources`: what is configured and how it is doing, whether it can be reached, and a pull by hand."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.progress import Progress as ProgressBar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import catalog.services
+from plugins import pulling, registry
+from plugins.contract import PullFailed, Target
+from plugins.health import health, unknown_source
+from plugins.http_client import Limits
+from portal_backend import pipeline
+from portal_backend.commands import common
+from portal_backend.core import clock
+from portal_backend.core.config import Config, SourceConfig
+from portal_backend.core.db import reading
+from portal_backend.settings import current
+
+CHECK_LIMITS = Limits(read_seconds=20, total_seconds=30, attempts=2)
+"""Somebody is waiting for the answer."""
+SHOWN = 5
+"""Of a list of troubles, to a person; --json has more."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check of one source found."""
+
+    name: str
+    ok: bool
+    kind: str | None
+    """What is wrong, in one word; None when nothing is."""
+    message: str
+    """What answered, or what is wrong."""
+    remedy: str | None
+    """Who has to do what about it."""
+
+
+REMEDIES = {
+    "unreachable": "address or network: check url, and that this machine may reach it",
+    "timeout": "address or load: check url, and how busy the source is",
+    "credentials": "credentials: check auth, and that the secret is set and still valid",
+    "permission": "permission: grant the credentials what the connector needs: {permissions}",
+    "rate_limited": "wait, or raise every",
+    "bad_answer": "address: check that url is the root of the API, not a sign-in page or another product",
+    "internal": "the portal: look at its log",
+    "misconfigured": "configuration: correct the source in portal.yaml, or the annotations in the catalog",
+}
+
+
+@click.group()
+def sources() -> None:
+    """Where observations come from."""
+
+
+@sources.command("list")
+@common.as_json
+@common.with_app
+def list_sources(json_output: bool) -> None:
+    """List the configured sources and how each is doing."""
+    pipeline.prepare()
+    with reading() as session:
+        found = list(health(session, clock.now()).values())
+    if json_output:
+        common.print_json([asdict(source) for source in found])
+        return
+    common.print_table(
+        ["Source", "Connector", "Data", "State", "Last success", "Services"],
+        [
+            [
+                source.name,
+                source.plugin,
+                "simulated" if source.simulated else "real",
+                source.state,
+                clock.format_time(source.last_success_at.replace(microsecond=0)) if source.last_success_at else "never",
+                None if source.matched is None else f"{source.matched} of {source.targets}",
+            ]
+            for source in found
+        ],
+    )
+    for source in found:
+        _print_troubles(source.name, source.failure_message, source.fault_sample, source.unmatched_sample)
+
+
+@sources.command("check")
+@click.argument("name", required=False)
+@common.as_json
+@common.with_app
+def check(name: str | None, json_output: bool) -> None:
+    """Try the address and the credentials of one source, or of all."""
+    config = current().config
+    with reading() as session:
+        targets = catalog.services.targets(session, config.service_types)
+    findings = [check_source(config, source, targets) for source in _chosen(config.sources, name)]
+    if json_output:
+        common.print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else f"[red]{finding.kind}[/]"
+            common.console.print(f"{mark} [bold]{escape(finding.name)}[/]: {escape(finding.message)}", soft_wrap=True)
+            if finding.remedy:
+                common.console.print(f"   {escape(finding.remedy)}", soft_wrap=True)
+    sys.exit(common.DONE if all(finding.ok for finding in findings) else common.FOUND_FAULT)
+
+
+@sources.command("collect")
+@click.argument("name", required=False)
+@common.as_json
+@common.with_app
+def collect(name: str | None, json_output: bool) -> None:
+    """Pull one source now, or all, and judge what changed."""
+    reports = []
+    pipeline.prepare()
+    bar = ProgressBar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=common.complaints,
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("")
+        for source in _chosen(pipeline.configured_sources(current().config), name):
+            bar.update(task, description=f"pulling {source.name}")
+            reports.append(pipeline.refresh(source.name))
+    if json_output:
+        common.print_json([_report(report) for report in reports])
+    else:
+        common.print_table(
+            ["Source", "Outcome", "Requests", "Facts", "New events", "Services", "Levels"],
+            [_row(report) for report in reports],
+        )
+        for report in reports:
+            faults = [asdict(fault) for fault in report.progress.fault_sample]
+            message = report.failure.message if report.failure else None
+            _print_troubles(report.source, message, faults, sorted(report.progress.unmatched))
+    done = all(report.outcome is pipeline.Outcome.DONE for report in reports)
+    sys.exit(common.DONE if done else common.FOUND_FAULT)
+
+
+def check_source(config: Config, source: SourceConfig, targets: Sequence[Target]) -> Finding:
+    """Try one source; a fault of the source is a finding, never an error."""
+    permissions = ""
+    try:
+        connector = registry.connector(source.plugin)
+        permissions = "; ".join(connector.permissions)
+        with pulling.open_client(source, CHECK_LIMITS) as client:
+            context = pulling.make_context(source, client, targets, clock.now(), base_dir=config.base_dir)
+            return Finding(source.name, True, None, pulling.check(connector, context), None)
+    except PullFailed as failure:
+        remedy = REMEDIES[failure.kind].format(permissions=permissions)
+        return Finding(source.name, False, str(failure.kind), failure.message, remedy)
+
+
+def _chosen(configured: Sequence[SourceConfig], name: str | None) -> list[SourceConfig]:
+    """Return the sources to work on; raises NotFound when the name is none of them."""
+    chosen = [source for source in configured if name in {None, source.name}]
+    if name is not None and not chosen:
+        raise unknown_source(name)
+    return chosen
+
+
+def _print_troubles(
+    name: str, failure: str | None, faults: Sequence[Mapping[str, Any]], unmatched: Sequence[str]
+) -> None:
+    """Print below the table what is wrong with a source, if anything."""
+    lines = [f"failed: {failure}"] if failure else []
+    lines += [f"{fault['scope']}: {fault['message']}" for fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"and {len(faults) - SHOWN} more faults")
+    if unmatched:
+        more = ", …" if len(unmatched) > SHOWN else ""
+        lines.append(f"names that no service claims: {', '.join(unmatched[:SHOWN])}{more}")
+    for line in lines:
+        common.console.print(f"[bold]{escape(name)}[/] {escape(line)}", soft_wrap=True)
+
+
+def _report(report: pipeline.RefreshReport) -> dict[str, Any]:
+    progress = report.progress
+    return {
+        "source": report.source,
+        "outcome": str(report.outcome),
+        "requests": progress.requests,
+        "facts": progress.facts,
+        "events_recorded": report.recorded,
+        "targets": progress.targets,
+        "matched": len(progress.refs),
+        "unmatched": sorted(progress.unmatched),
+        "faults": [asdict(fault) for fault in progress.fault_sample],
+        "rejected": [asdict(rejected) for rejected in report.rejected],
+        "level_changes": [asdict(change) for change in report.levels],
+        "failure": {"kind": str(report.failure.kind), "message": report.failure.message} if report.failure else None,
+    }
+
+
+def _row(report: pipeline.RefreshReport) -> list[object]:
+    progress = report.progress
+    return [
+        report.source,
+        report.outcome,
+        progress.requests,
+        progress.facts,
+        report.recorded,
+        f"{len(progress.refs)} of {progress.targets}",
+        len(report.levels),
+    ]

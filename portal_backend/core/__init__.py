@@ -1,0 +1,1 @@
+"""The foundation: database, errors, HTTP, identity, configuration, clock. Imports nothing of ours."""

@@ -1,0 +1,187 @@
+"""What can go wrong, and the one place where that becomes an HTTP answer.
+
+Domain functions raise these; they know no HTTP beyond the number that their error carries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+BACKSTAGE_MOUNTS = ("/api/catalog", "/api/tech-insights")
+BACKSTAGE_NAMES = {
+    400: "InputError",
+    401: "AuthenticationError",
+    403: "NotAllowedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with an input: where (a dotted path, `tier` or `sources[2].url`), what, and how to mend it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class PortalError(Exception):
+    """Base of the errors that a caller can act on."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.faults = tuple(faults)
+
+
+class InvalidInput(PortalError):
+    """The caller's input cannot be taken as it is; every fault is named."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_input"
+
+
+class NotAuthenticated(PortalError):
+    """No valid credentials came with the request."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "not_authenticated"
+
+
+class NotAllowed(PortalError):
+    """The caller is known, but may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "not_allowed"
+
+
+class NotFound(PortalError):
+    """What was asked for does not exist."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class Conflict(PortalError):
+    """The request contradicts the present state."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class PreconditionFailed(PortalError):
+    """The caller's If-Match no longer matches: somebody changed it in between."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "precondition_failed"
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error as problem details (RFC 9457), or in Backstage's shape under Backstage's mounts."""
+    app.register_error_handler(PortalError, _answer_portal_error)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def _answer_portal_error(error: PortalError) -> Response:
+    return _answer(error.status, error.code, error.message, error.faults)
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    faults = flatten_messages(_validation_messages(error))
+    if faults:
+        status = HTTPStatus.BAD_REQUEST
+        code, message = InvalidInput.code, "The request has faults: " + "; ".join(str(fault) for fault in faults)
+    else:
+        code, message = status.phrase.lower().replace(" ", "_"), error.description or status.phrase
+    response = _answer(status, code, message, faults)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    current_app.logger.error("unhandled error", exc_info=error)
+    return _answer(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "The server met an error that it did not expect; its log has the details under this request id.",
+        (),
+    )
+
+
+def _validation_messages(error: HTTPException) -> Any:
+    """Return what webargs found wrong, by location and field, or nothing."""
+    data = getattr(error, "data", None)
+    return data.get("messages", {}) if isinstance(data, dict) else {}
+
+
+def flatten_messages(messages: Any, prefix: str = "") -> list[Fault]:
+    """Turn marshmallow's nested messages into faults with dotted paths; `_schema` stands for the whole."""
+    if isinstance(messages, dict):
+        faults: list[Fault] = []
+        for key, inner in messages.items():
+            faults += flatten_messages(inner, _join(prefix, key))
+        return faults
+    if isinstance(messages, list):
+        return [fault for message in messages for fault in flatten_messages(message, prefix)]
+    return [Fault(prefix, str(messages))]
+
+
+def _join(prefix: str, key: object) -> str:
+    if key == "_schema":
+        return prefix
+    if isinstance(key, int):
+        return f"{prefix}[{key}]"
+    return f"{prefix}.{key}" if prefix else str(key)
+
+
+def _answer(status: HTTPStatus, code: str, message: str, faults: Sequence[Fault]) -> Response:
+    if request.path.startswith(BACKSTAGE_MOUNTS):
+        response = current_app.response_class(
+            current_app.json.dumps(_backstage_document(status, message)), status=status, mimetype="application/json"
+        )
+    else:
+        response = current_app.response_class(
+            current_app.json.dumps(_problem_document(status, code, message, faults)),
+            status=status,
+            mimetype="application/problem+json",
+        )
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="portal"'
+    return response
+
+
+def _problem_document(status: HTTPStatus, code: str, message: str, faults: Sequence[Fault]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "type": f"urn:portal:problem:{code}",
+        "title": status.phrase,
+        "status": int(status),
+        "code": code,
+        "detail": message,
+        "instance": request.path,
+    }
+    if faults:
+        document["errors"] = [{"field": fault.path, "message": fault.message} for fault in faults]
+    return document
+
+
+def _backstage_document(status: HTTPStatus, message: str) -> dict[str, Any]:
+    mount = next(mount for mount in BACKSTAGE_MOUNTS if request.path.startswith(mount))
+    query = f"?{request.query_string.decode(errors='replace')}" if request.query_string else ""
+    return {
+        "error": {"name": BACKSTAGE_NAMES.get(int(status), "Error"), "message": message},
+        "request": {"method": request.method, "url": request.path.removeprefix(mount) + query},
+        "response": {"statusCode": int(status)},
+    }

@@ -1,0 +1,118 @@
+"""What every HTTP answer of ours shares: orjson bodies, ETags, request ids, and the blueprint that views are put on."""
+
+import re
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, current_app, g, request
+from flask.json.provider import JSONProvider
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, fields, validate
+from webargs.flaskparser import FlaskParser
+
+from portal_backend.core.clock import format_time
+from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.pagination import DEFAULT_LIMIT, MAX_LIMIT
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class OrjsonProvider(JSONProvider):
+    """Flask's JSON by orjson."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Write JSON; times as RFC 3339 UTC."""
+        return orjson.dumps(obj, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Read JSON; raises ValueError when it is malformed."""
+        return orjson.loads(s)
+
+
+def _default(value: Any) -> Any:
+    if hasattr(value, "tzinfo"):
+        return format_time(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+class Moment(fields.AwareDateTime):
+    """A time in RFC 3339 UTC, `2026-11-22T10:00:00Z`."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else format_time(value)
+
+
+class PageQuery(Schema):
+    """The parameters of every paged list."""
+
+    limit = fields.Integer(
+        load_default=DEFAULT_LIMIT,
+        validate=validate.Range(1, MAX_LIMIT),
+        metadata={"description": f"Items on a page, 1 to {MAX_LIMIT}."},
+    )
+    cursor = fields.String(
+        load_default=None, metadata={"description": "The `next_cursor` of the previous page; opaque."}
+    )
+
+
+class StrictParser(FlaskParser):
+    """Reads a request's parameters; an unknown one is a fault, never ignored."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE, "json": RAISE}
+    DEFAULT_VALIDATION_STATUS = HTTPStatus.BAD_REQUEST
+
+
+class ApiBlueprint(Blueprint):
+    """A blueprint whose views refuse parameters that they do not know."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+def make_blueprint(name: str, import_name: str, url_prefix: str, description: str) -> ApiBlueprint:
+    """Return a blueprint whose name is the area of its scopes (`<name>:read`, `<name>:write`)."""
+    return ApiBlueprint(name, import_name, url_prefix=url_prefix, description=description)
+
+
+def json_bytes(body: bytes) -> Response:
+    """Answer with a JSON document that is stored ready to send."""
+    return Response(body, mimetype="application/json")
+
+
+def init_app(app: Flask) -> None:
+    """Install what every answer shares."""
+    app.json = OrjsonProvider(app)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.before_request(_name_request)
+    app.before_request(_refuse_unread_parameters)
+    app.after_request(_finish)
+
+
+def _name_request() -> None:
+    """Take the caller's request id if it is a plain word, else make one: it names this request in every log line."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _refuse_unread_parameters() -> None:
+    """Refuse query parameters on a view that reads none: whoever sends one believes that it has an effect."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    documented = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())
+    if view is None or not request.args or any(parameter["in"] == "query" for parameter in documented):
+        return
+    if request.path.startswith("/api/"):
+        message = "is no parameter of this route; /openapi.json lists those of every route"
+        faults = [Fault(name, message) for name in request.args]
+        raise InvalidInput(f"This route takes no query parameters; it was given {', '.join(request.args)}.", faults)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.method in {"GET", "HEAD"} and response.status_code == 200 and not response.direct_passthrough:
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.add_etag()
+        response.make_conditional(request)
+    return response

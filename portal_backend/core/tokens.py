@@ -1,0 +1,126 @@
+"""Service tokens of our own: hashed, scoped, expiring."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Request
+from sqlalchemy import JSON, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from portal_backend.core import clock
+from portal_backend.core.db import Model, reading
+from portal_backend.core.errors import Fault, InvalidInput, NotAuthenticated, NotFound
+from portal_backend.core.principal import Principal, Role
+
+PREFIX = "ptl"
+MAX_LIFETIME = timedelta(days=366)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}")
+SCOPE = re.compile(r"\*|(\*|[a-z-]+):(\*|read|write)")
+
+
+class ServiceToken(Model):
+    """A token that was issued. The secret itself is shown once and never stored."""
+
+    __tablename__ = "service_token"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    """Whom it speaks for; the actor in the history."""
+    secret_hash: Mapped[str]
+    """SHA-256 of the secret, which is 256 random bits: a slow hash would protect nothing more."""
+    roles: Mapped[list[str]] = mapped_column(JSON)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A new token: the only moment at which its text is known."""
+
+    token: ServiceToken
+    text: str
+
+
+def issue_token(
+    session: Session, name: str, roles: Collection[str], scopes: Collection[str], lifetime: timedelta, now: datetime
+) -> IssuedToken:
+    """Make a token; raises InvalidInput naming each fault (name, role, scope, lifetime up to a year)."""
+    faults = _faults(name, roles, scopes, lifetime)
+    if faults:
+        raise InvalidInput("the token cannot be issued", faults)
+    secret = secrets.token_urlsafe(32)
+    token = ServiceToken(
+        id=secrets.token_hex(8),
+        name=name,
+        secret_hash=_hash(secret),
+        roles=sorted(set(roles)),
+        scopes=sorted(set(scopes)),
+        created_at=now,
+        expires_at=now + lifetime,
+        revoked_at=None,
+    )
+    session.add(token)
+    return IssuedToken(token, f"{PREFIX}_{token.id}_{secret}")
+
+
+def revoke_token(session: Session, token_id: str, now: datetime) -> ServiceToken:
+    """End a token now; repeating it changes nothing. Raises NotFound."""
+    token = session.get(ServiceToken, token_id)
+    if token is None:
+        raise NotFound(f"There is no token {token_id}; `portal token list` shows them.")
+    token.revoked_at = token.revoked_at or now
+    return token
+
+
+def list_tokens(session: Session) -> Sequence[ServiceToken]:
+    """Return every token that was issued, newest first."""
+    return session.scalars(select(ServiceToken).order_by(ServiceToken.created_at.desc(), ServiceToken.id)).all()
+
+
+def authenticate(asking: Request) -> Principal | None:
+    """Return whom a service token speaks for, or None when the request bears none of ours.
+
+    Raises NotAuthenticated when the token is unknown, revoked or expired.
+    """
+    scheme, _, text = asking.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.startswith(f"{PREFIX}_"):
+        return None
+    token_id, _, secret = text.strip().removeprefix(f"{PREFIX}_").partition("_")
+    with reading() as session:
+        token = session.get(ServiceToken, token_id)
+    if token is None or not hmac.compare_digest(token.secret_hash, _hash(secret)):
+        raise NotAuthenticated("This token is not known here; `portal token issue` makes one.")
+    if token.revoked_at is not None:
+        raise NotAuthenticated("This token was revoked.")
+    if token.expires_at <= clock.now():
+        raise NotAuthenticated(f"This token expired at {clock.format_time(token.expires_at)}.")
+    return Principal(token.name, frozenset(Role(role) for role in token.roles), frozenset(token.scopes))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _faults(name: str, roles: Collection[str], scopes: Collection[str], lifetime: timedelta) -> list[Fault]:
+    faults = []
+    if not NAME.fullmatch(name):
+        faults.append(Fault("name", "must be 1 to 100 letters, digits, spaces, . _ @ or -"))
+    known = {role.value for role in Role}
+    faults += [Fault("role", f"{role!r} is none of {', '.join(sorted(known))}") for role in roles if role not in known]
+    if not scopes:
+        faults.append(Fault("scope", "give at least one, such as *:read"))
+    faults += [
+        Fault("scope", f"{scope!r} is not <area>:read or <area>:write (or *, *:read, <area>:*)")
+        for scope in scopes
+        if not SCOPE.fullmatch(scope)
+    ]
+    if not timedelta() < lifetime <= MAX_LIFETIME:
+        faults.append(Fault("expires-in", f"must be more than nothing and at most {MAX_LIFETIME.days}d"))
+    return faults

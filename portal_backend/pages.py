@@ -1,0 +1,152 @@
+"""The pages that a person opens first: services, one service, triage, sources. Plain HTML of what the API answers.
+
+They make no answers of their own: every value comes from the functions behind the API's views.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, render_template, request, url_for
+from markupsafe import Markup, escape
+from sqlalchemy.orm import Session
+
+from catalog.entities import list_faults
+from engagements import history
+from engagements import services as service_list
+from engagements.schemas import HandBackRowSchema, HistoryEventSchema, OnboardRowSchema
+from engagements.service_query import ServiceFilter, parse_sort
+from engagements.triage import HandBackRow, OnboardRow
+from engagements.triage_list import Direction, TriagePage, list_triage
+from engagements.triage_settings import TriageSettings
+from plugins.health import SourceHealth, SourceState, health
+from portal_backend.core import clock
+from portal_backend.core.db import reading
+from scorecards import scorecard
+from scorecards.definitions import AXIS_TITLES, Axis
+from scorecards.judging import current as judging
+
+blueprint = Blueprint("pages", __name__)
+
+SHORT_LIST = 3
+EVENTS_SHOWN = 30
+FAULTS_SHOWN = 50
+AXES = [{"name": axis.value, "title": AXIS_TITLES[axis]} for axis in Axis]
+TROUBLED = frozenset({SourceState.FAILING, SourceState.INTERRUPTED})
+
+
+@blueprint.get("/")
+def overview() -> str:
+    """Show which services exist, how ready they are, what SRE does for them, and which to take on next."""
+    with reading() as session:
+        page = service_list.list_services(
+            session, judging().service_types, ServiceFilter({}), parse_sort("name"), request.args.get("cursor"), 100
+        )
+        lists = _triage(session)
+        frame = _frame(session)
+    onboard: TriagePage = lists[Direction.ONBOARD]
+    hand_back: TriagePage = lists[Direction.HAND_BACK]
+    return render_template(
+        "overview.html",
+        services=page.items,
+        next_cursor=page.next_cursor,
+        onboard=_rows([row for row in onboard.items if row.verdict == "candidate"][:SHORT_LIST], OnboardRowSchema()),
+        hand_back=_rows([row for row in hand_back.items if row.urgency <= 1][:SHORT_LIST], HandBackRowSchema()),
+        axes=AXES,
+        **frame,
+    )
+
+
+@blueprint.get("/pages/<kind>/<namespace>/<name>")
+def service(kind: str, namespace: str, name: str) -> str:
+    """Show where a service stands, why, and what to do first."""
+    with reading() as session:
+        types = judging().service_types
+        item = service_list.get_service(session, types, kind, namespace, name)
+        card = scorecard.read(session, judging(), item["ref"], clock.now())
+        events = history.read(session, item["ref"], cursor=request.args.get("cursor"), limit=EVENTS_SHOWN)
+        return render_template(
+            "service.html",
+            service=item,
+            card=card,
+            events=HistoryEventSchema(many=True).dump(events.items),
+            next_cursor=events.next_cursor,
+            **_frame(session),
+        )
+
+
+@blueprint.get("/pages/triage")
+def triage() -> str:
+    """Show both triage lists with every term."""
+    with reading() as session:
+        lists = _triage(session)
+        return render_template(
+            "triage.html",
+            onboard=_rows(lists[Direction.ONBOARD].items, OnboardRowSchema()),
+            hand_back=_rows(lists[Direction.HAND_BACK].items, HandBackRowSchema()),
+            **_frame(session),
+        )
+
+
+@blueprint.get("/pages/sources")
+def sources() -> str:
+    """Show how the sources are doing, and what is wrong with catalog files."""
+    with reading() as session:
+        faults = list_faults(session, FAULTS_SHOWN)
+        return render_template("sources.html", faults=faults.items, **_frame(session))
+
+
+@blueprint.app_template_filter("when")
+def when(moment: str | datetime) -> str:
+    """Write a time for a person: the minute, in UTC."""
+    parsed = clock.parse_time(moment) if isinstance(moment, str) else moment
+    return parsed.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+@blueprint.app_template_filter("path")
+def path_of(ref: str) -> str:
+    """Write an entity reference as the path of the API: `component:default/x` as `component/default/x`."""
+    return quote(ref.replace(":", "/", 1))
+
+
+@blueprint.app_template_filter("short")
+def short(ref: str) -> str:
+    """Write a reference without its kind, and without the namespace where that is the default one."""
+    return ref.partition(":")[2].removeprefix("default/")
+
+
+@blueprint.app_template_filter("code")
+def code(text: str) -> Markup:
+    """Write what stands between backticks as code; all the rest is escaped."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+
+
+def page_of(ref: str) -> str:
+    """Return the address of a service's page."""
+    kind, _, rest = ref.partition(":")
+    namespace, _, name = rest.partition("/")
+    return url_for("pages.service", kind=kind, namespace=namespace, name=name)
+
+
+def _triage(session: Session) -> dict[Direction, TriagePage]:
+    return list_triage(session, judging(), TriageSettings(), clock.now())
+
+
+def _rows(
+    rows: Sequence[OnboardRow] | Sequence[HandBackRow], schema: OnboardRowSchema | HandBackRowSchema
+) -> list[Any]:
+    found: list[Any] = schema.dump(rows, many=True)
+    return found
+
+
+def _frame(session: Session) -> dict[str, Any]:
+    """Return what every page shows around its content."""
+    states: list[SourceHealth] = list(health(session, clock.now()).values())
+    return {
+        "health": states,
+        "simulated": [state.name for state in states if state.simulated],
+        "troubled": [state for state in states if state.state in TROUBLED],
+        "page_of": page_of,
+    }

@@ -1,0 +1,247 @@
+"""Pull, store, judge, record: the way of every fact, in the order a reader expects.
+
+Needs an application context. Each batch of a pull is one transaction, fenced by the source's lease: what a killed
+worker had not committed never was, and what it had committed is not done again.
+"""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+import catalog.services
+from catalog.following import FoundFault
+from catalog.ingestion import IngestReport
+from catalog.locations import register_location
+from engagements import history
+from plugins import pulling, registry, sources
+from plugins.contract import Batch, FailureKind, PullFailed, PullFault
+from plugins.http_client import Limits
+from plugins.pulling import Progress
+from plugins.sources import Lease, LeaseLost
+from portal_backend import catalog_refresh, judgement, settings
+from portal_backend.core import clock
+from portal_backend.core.config import Config, SourceConfig
+from portal_backend.core.db import reading, serialise, transaction
+from portal_backend.core.errors import NotFound
+from scorecards import facts, judging, scorecard
+from scorecards.causes import CATALOG_SOURCE
+from scorecards.changes import LevelChange
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+"""How soon a run that was killed is noticed, and its source pulled again."""
+HEARTBEAT_SECONDS = 5.0
+LONGEST_PULL = timedelta(minutes=4)
+SHORTEST_PULL = timedelta(seconds=30)
+
+
+class Outcome(StrEnum):
+    """How a refresh ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    BUSY = "busy"
+    """Another run of the same source is under way; it was left alone."""
+    SUPERSEDED = "superseded"
+    """The run fell silent for so long that another took over; what it had not committed is dropped."""
+
+
+@dataclass
+class RefreshReport:
+    """What one refresh of a source brought."""
+
+    source: str
+    outcome: Outcome
+    progress: Progress = field(default_factory=Progress)
+    rejected: list[facts.RejectedFact] = field(default_factory=list)
+    recorded: int = 0
+    """Events that were new to the history."""
+    levels: list[LevelChange] = field(default_factory=list)
+    failure: PullFailed | None = None
+
+
+def prepare() -> None:
+    """Make the database agree with the configuration: its sources and its catalog locations. Safe to repeat."""
+    config = settings.current().config
+    with transaction() as session:
+        sources.sync_sources(session, configured_sources(config))
+        for location in config.locations:
+            register_location(session, location.type, location.target, clock.now())
+
+
+def configured_sources(config: Config) -> list[SourceConfig]:
+    """Return all sources in their order of precedence; the catalog, whose facts nobody else supplies, comes first."""
+    return [SourceConfig(CATALOG_SOURCE, CATALOG_SOURCE, every=config.catalog_every), *config.sources]
+
+
+def due() -> list[str]:
+    """Return the names of the sources that are to be pulled now, the catalog among them.
+
+    Until the catalog has been read once it is the only one: the others would find no service to ask about.
+    """
+    with reading() as session:
+        now = clock.now()
+        names = sources.due(session, now)
+        if sources.get_health(session, CATALOG_SOURCE, now).last_success_at is None:
+            return [name for name in names if name == CATALOG_SOURCE]
+        return names
+
+
+def refresh(name: str) -> RefreshReport:
+    """Pull one source into the store, judge what it touches, and record what happened.
+
+    Raises NotFound when no source of this name is configured. A source that cannot be read is no error here: the run
+    keeps the failure, and whoever reads a verdict that needs it is told.
+    """
+    config = _source_config(name)
+    with transaction() as session:
+        lease = sources.acquire(session, name, clock.now(), LEASE_SECONDS)
+    if lease is None:
+        return RefreshReport(name, Outcome.BUSY)
+    report = RefreshReport(name, Outcome.DONE)
+    try:
+        with _heartbeat(lease):
+            try:
+                (_read_catalog if name == CATALOG_SOURCE else _pull)(config, lease, report)
+            except PullFailed as failure:
+                report.outcome, report.failure = Outcome.FAILED, failure
+            except LeaseLost:
+                raise
+            except Exception as error:
+                log.exception("refresh failed", extra={"portal": {"source": name}})
+                report.outcome, report.failure = Outcome.FAILED, _own_fault(error)
+        with transaction() as session:
+            sources.finish(session, lease, report.progress, clock.now(), report.failure)
+    except LeaseLost:
+        report.outcome = Outcome.SUPERSEDED
+    report.levels += judgement.rejudge_due()
+    _log(report)
+    return report
+
+
+def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
+    """Run the connector and keep each batch as it comes. Raises PullFailed, LeaseLost."""
+    with reading() as session:
+        targets = catalog.services.targets(session, judging.current().service_types)
+    report.progress.targets = len(targets)
+    connector = registry.connector(config.plugin)
+    base_dir = settings.current().config.base_dir
+    with pulling.open_client(config, _limits(config)) as client:
+        context = pulling.make_context(config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir)
+        for batch in pulling.pull(connector, context):
+            report.progress.add(batch, client.requests_made)
+            _keep(config.name, lease, batch, report)
+        report.progress.requests = client.requests_made
+
+
+def _own_fault(error: Exception) -> PullFailed:
+    """Tell a failure of ours as such, and end the run with it: a lease that nobody gives back would hide it."""
+    return PullFailed(
+        FailureKind.INTERNAL, f"the portal itself failed ({type(error).__name__}); its log has the details"
+    )
+
+
+def _limits(config: SourceConfig) -> Limits:
+    """Return what a pull may cost: about its interval, so that a source that hangs is told before the next is due."""
+    total = min(max(config.every, SHORTEST_PULL), LONGEST_PULL).total_seconds()
+    return Limits(total_seconds=total, read_seconds=min(Limits.read_seconds, total / 2))
+
+
+def _keep(name: str, lease: Lease, batch: Batch, report: RefreshReport) -> None:
+    """Store a batch, judge what it touches, record what happened and keep the cursor: all of it, or nothing."""
+    with transaction() as session:
+        now = clock.now()
+        sources.save_progress(session, lease, report.progress, now)
+        serialise(session, judgement.JUDGING)
+        stored = facts.store(session, name, batch.facts, settings.current().specs, now)
+        observed = {fact.ref for fact in batch.facts}
+        touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)
+        recorded = history.record(session, history.from_source(name, batch.events), now)
+        moved = judgement.judge(session, touched, now)
+    report.rejected += stored.rejected
+    report.recorded += recorded
+    report.levels += moved
+
+
+def _read_catalog(_config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
+    """Read every location, and let facts, verdicts and history follow. Raises LeaseLost."""
+
+    progress = report.progress
+
+    def save() -> None:
+        with transaction() as session:
+            sources.save_progress(session, lease, progress, clock.now())
+
+    def keep(read: IngestReport) -> None:
+        faults = [PullFault(f"{fault.file}, document {fault.document}", _told(fault)) for fault in read.faults]
+        progress.add(Batch(faults=faults), progress.requests + 1)
+        save()
+
+    progress.cursor = catalog_refresh.READING
+    save()
+    reports = catalog_refresh.read_locations(keep)
+    changed = any(read.changed_refs or read.removed_refs for read in reports)
+    progress.cursor = lease.cursor
+    if changed or catalog_refresh.is_due_again(lease.cursor, clock.now()):
+        report.levels += catalog_refresh.follow(reports)
+        progress.cursor = clock.format_time(clock.now())
+    progress.add(Batch(faults=catalog_refresh.import_support()), progress.requests)
+    save()
+
+
+def _told(fault: FoundFault) -> str:
+    return f"{fault.path} {fault.message}".strip()
+
+
+@contextlib.contextmanager
+def _heartbeat(lease: Lease) -> Iterator[None]:
+    """Keep the lease while the block runs, however long it is silent: only a dead process lets it run out."""
+    stopped = threading.Event()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def beat() -> None:
+        while not stopped.wait(HEARTBEAT_SECONDS):
+            # A beat that fails (a locked database) is followed by others before the lease runs out.
+            with contextlib.suppress(SQLAlchemyError, LeaseLost), app.app_context(), transaction() as session:
+                sources.extend(session, lease, clock.now())
+
+    thread = threading.Thread(target=beat, name=f"heartbeat-{lease.source}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _source_config(name: str) -> SourceConfig:
+    for config in configured_sources(settings.current().config):
+        if config.name == name:
+            return config
+    raise NotFound(f"No source {name} is configured; `portal sources list` shows those that are.")
+
+
+def _log(report: RefreshReport) -> None:
+    progress = report.progress
+    details = {
+        "source": report.source,
+        "outcome": report.outcome,
+        "requests": progress.requests,
+        "facts": progress.facts,
+        "events_new": report.recorded,
+        "services_matched": len(progress.refs),
+        "faults": progress.faults,
+        "rejected": len(report.rejected),
+        "levels_changed": len(report.levels),
+        "failure": report.failure.message if report.failure else None,
+    }
+    level = logging.WARNING if report.failure else logging.INFO
+    log.log(level, "source refreshed", extra={"portal": details})

@@ -1,0 +1,99 @@
+"""The Celery app: schedules and runs the pipeline's steps.
+
+The database is the truth about what is due and what runs; a message only wakes a worker. So a broker may lose or
+repeat messages (the filesystem one loses what a killed worker held) and nothing is lost or doubled: the next tick finds
+the source still due, and the lease lets one run in.
+"""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from flask import Flask
+
+from portal_backend import judgement, pipeline
+from portal_backend.core.config import Config
+
+TICK_SECONDS = 2.0
+UPKEEP_SECONDS = 30.0
+CONCURRENCY = 4
+QUIET = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+"""Loggers that would write three lines for every tick."""
+
+
+def make_celery(app: Flask, config: Config) -> Celery:
+    """Return the Celery app whose tasks run inside the Flask application's context."""
+    # kombu warns of a missing host, which a folder has not.
+    broker = "filesystem://localhost" if config.broker_url.startswith("filesystem") else config.broker_url
+    celery = Celery("portal", broker=broker, set_as_current=False)
+    celery.conf.update(
+        broker_transport_options=_transport_options(config),
+        broker_connection_retry_on_startup=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        beat_schedule_filename=str(config.data_dir / "beat-schedule"),
+        beat_schedule={
+            "dispatch": {"task": "portal.dispatch", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
+            "upkeep": {"task": "portal.upkeep", "schedule": UPKEEP_SECONDS, "options": {"expires": UPKEEP_SECONDS}},
+        },
+    )
+    _register_tasks(celery, app)
+    return celery
+
+
+def _register_tasks(celery: Celery, app: Flask) -> None:
+    @celery.task(name="portal.dispatch")
+    def dispatch() -> None:
+        """Wake a worker for each source that is due; more than one message for a source does no harm."""
+        with app.app_context():
+            for name in pipeline.due():
+                collect.apply_async((name,), expires=timedelta(minutes=1).total_seconds())
+
+    @celery.task(name="portal.collect")
+    def collect(name: str) -> None:
+        """Pull one source, if it is (still) due and nobody else does."""
+        with app.app_context():
+            if name in pipeline.due():  # another message for it may have been quicker
+                pipeline.refresh(name)
+
+    @celery.task(name="portal.upkeep")
+    def upkeep() -> None:
+        """Judge again what time alone has changed."""
+        with app.app_context():
+            judgement.rejudge_due()
+
+
+def _transport_options(config: Config) -> dict[str, Any]:
+    if not config.broker_url.startswith("filesystem"):
+        # Redis hands a message to another worker when the first has not confirmed it in this many seconds.
+        return {"visibility_timeout": int(timedelta(hours=1).total_seconds())}
+    folders = {name: config.data_dir / "broker" / name for name in ("queue", "control")}
+    for folder in folders.values():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(folders["queue"]),
+        "data_folder_out": str(folders["queue"]),
+        "control_folder": str(folders["control"]),
+    }
+
+
+def run(celery: Celery, beat: bool) -> None:
+    """Work until told to stop; `beat` also sends the ticks (exactly one worker of an installation should)."""
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    arguments = [
+        "--quiet",
+        "worker",
+        "--pool=threads",
+        f"--concurrency={CONCURRENCY}",
+        "--loglevel=INFO",
+        "--without-gossip",
+    ]
+    arguments += ["--without-mingle", "--without-heartbeat"]
+    celery.worker_main([*arguments, "--beat"] if beat else arguments)

@@ -1,0 +1,218 @@
+"""The fact store: the latest observation of every fact, and a history of the changes."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, insert, select
+from sqlalchemy.orm import Session
+
+from plugins.contract import Fact, FactSpec
+from portal_backend.core.clock import format_time, parse_time
+from portal_backend.core.db import chunks, upsert
+from scorecards.evidence import Reading
+from scorecards.models import EntityFacts, FactChange
+from scorecards.values import normalise
+
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead of our clock a source's may be; what lies further ahead would shut out every later observation."""
+
+Document = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RejectedFact:
+    """A fact that was not taken as it came, and why."""
+
+    ref: str
+    key: str
+    fault: str
+
+
+@dataclass(frozen=True)
+class StoreReport:
+    """What storing a batch changed."""
+
+    changed: set[str] = field(default_factory=set)
+    """Entities to judge again: a value changed, came new, or was observed again after it had grown stale."""
+    rejected: list[RejectedFact] = field(default_factory=list)
+    """Facts of a wrong type are kept as such and make their checks unknown; others are left out."""
+
+
+def store(
+    session: Session,
+    source: str,
+    facts: Sequence[Fact],
+    specs: Mapping[str, FactSpec],
+    now: datetime,
+    whole: Collection[str] = frozenset(),
+) -> StoreReport:
+    """Take a batch of one source's facts into the store.
+
+    Keys that the batch lacks stay and age; an observation never replaces a later one; a repeated batch changes nothing.
+    `whole` names entities of which the batch holds all that the source has to say, as when the catalog has read their
+    documents: what it said of them before and no longer says is withdrawn.
+    """
+    report = StoreReport()
+    entries = _entries(facts, specs, now, report)
+    for ref in whole:
+        entries.setdefault(ref, {})
+    documents = _documents(session, source, entries)
+    rows: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
+    for ref, fresh in entries.items():
+        document = documents.get(ref, {})
+        withdrawn = document.keys() - fresh.keys() if ref in whole else set()
+        for key in withdrawn:
+            del document[key]
+        taken = _merge(document, fresh, specs, now)
+        if withdrawn or any(news is not _News.AGE for news in taken.values()):
+            report.changed.add(ref)
+        if withdrawn or taken:
+            rows.append({"entity_ref": ref, "source": source, "document": document, "updated_at": now})
+        changes += _changes(ref, source, fresh, taken)
+    for chunk in chunks(rows):
+        upsert(session, EntityFacts, chunk, ["entity_ref", "source"])
+    if changes:
+        session.execute(insert(FactChange), changes)
+    return report
+
+
+def _entries(
+    facts: Sequence[Fact], specs: Mapping[str, FactSpec], now: datetime, report: StoreReport
+) -> dict[str, Document]:
+    """Return the facts of a batch as they are stored, by entity and key; of a key given twice the later counts."""
+    entries: dict[str, Document] = defaultdict(dict)
+    for fact in facts:
+        entry = _entry(fact, specs, now, report)
+        if entry and _supersedes(entry, entries[fact.ref].get(fact.key)):
+            entries[fact.ref][fact.key] = entry
+    return entries
+
+
+def _entry(fact: Fact, specs: Mapping[str, FactSpec], now: datetime, report: StoreReport) -> dict[str, Any] | None:
+    """Return a fact as it is stored; None when it cannot be stored at all."""
+
+    spec = specs.get(fact.key)
+    fault = "no connector declares a fact of this key" if spec is None else _time_fault(fact.observed_at, now)
+    if spec is None or fault:
+        report.rejected.append(RejectedFact(fact.ref, fact.key, fault))
+        return None
+    observed_at = format_time(min(fact.observed_at, now))
+    try:
+        value = normalise(spec.type, fact.value)
+    except ValueError as error:
+        report.rejected.append(RejectedFact(fact.ref, fact.key, str(error)))
+        return {"fault": str(error), "observed_at": observed_at, "collected_at": format_time(now)}
+    return {"value": value, "observed_at": observed_at, "collected_at": format_time(now)}
+
+
+def _time_fault(observed_at: datetime, now: datetime) -> str:
+    if observed_at.tzinfo is None:
+        return "was observed at a time without a UTC offset"
+    if observed_at > now + MAX_CLOCK_SKEW:
+        return f"was observed in the future, at {format_time(observed_at)}"
+    return ""
+
+
+def _supersedes(entry: dict[str, Any], present: dict[str, Any] | None) -> bool:
+    """Say whether an entry was observed later; of two observations of one moment the later collected counts."""
+    return present is None or parse_time(entry["observed_at"]) >= parse_time(present["observed_at"])
+
+
+class _News(Enum):
+    """What an entry that was taken into a document changes."""
+
+    VALUE = "another value, or the first one"
+    REVIVED = "the same value, which had grown stale"
+    AGE = "the same value, observed again in time"
+
+
+def _merge(document: Document, fresh: Document, specs: Mapping[str, FactSpec], now: datetime) -> dict[str, _News]:
+    """Put fresh entries into an entity's document; return what each one that was taken changes."""
+    taken: dict[str, _News] = {}
+    for key, entry in fresh.items():
+        present = document.get(key)
+        if not _supersedes(entry, present) or _is_repetition(entry, present):
+            continue
+        document[key] = entry
+        if present is None or not _same_value(entry, present):
+            taken[key] = _News.VALUE
+        else:
+            stale = parse_time(present["observed_at"]) + specs[key].max_age < now
+            taken[key] = _News.REVIVED if stale else _News.AGE
+    return taken
+
+
+def _same_value(entry: dict[str, Any], present: dict[str, Any]) -> bool:
+    """Compare value or fault; true and 1 are not the same."""
+    new, old = entry.get("value"), present.get("value")
+    return new == old and isinstance(new, bool) is isinstance(old, bool) and entry.get("fault") == present.get("fault")
+
+
+def _is_repetition(entry: dict[str, Any], present: dict[str, Any] | None) -> bool:
+    return present is not None and entry["observed_at"] == present["observed_at"] and _same_value(entry, present)
+
+
+def _changes(ref: str, source: str, fresh: Document, taken: Mapping[str, _News]) -> list[dict[str, Any]]:
+    """Return the rows of history: values that came new or changed."""
+    return [
+        {
+            "entity_ref": ref,
+            "source": source,
+            "key": key,
+            "value": fresh[key]["value"],
+            "observed_at": parse_time(fresh[key]["observed_at"]),
+            "collected_at": parse_time(fresh[key]["collected_at"]),
+        }
+        for key, news in taken.items()
+        if news is _News.VALUE and "value" in fresh[key]
+    ]
+
+
+@cache
+def _documents_of() -> Select[str, str, Document]:
+    return select(EntityFacts.entity_ref, EntityFacts.source, EntityFacts.document).where(
+        EntityFacts.entity_ref.in_(bindparam("refs", expanding=True))
+    )
+
+
+def _documents(session: Session, source: str, refs: Collection[str]) -> dict[str, Document]:
+    statement = _documents_of().where(EntityFacts.source == source)
+    found: dict[str, Document] = {}
+    for chunk in chunks(sorted(refs)):
+        for ref, _, document in session.execute(statement, {"refs": chunk}):
+            found[ref] = document
+    return found
+
+
+def readings(session: Session, refs: Collection[str]) -> dict[str, dict[str, list[Reading]]]:
+    """Return the latest observations of entities: by reference, by key, one of each source that made any."""
+    found: dict[str, dict[str, list[Reading]]] = {ref: {} for ref in refs}
+    for chunk in chunks(sorted(set(refs))):
+        for ref, source, document in session.execute(_documents_of(), {"refs": chunk}):
+            of_entity = found[ref]
+            for key, entry in document.items():
+                of_entity.setdefault(key, []).append(_reading(source, entry))
+    return found
+
+
+def _reading(source: str, entry: dict[str, Any]) -> Reading:
+    return Reading(
+        source,
+        entry.get("value"),
+        datetime.fromisoformat(entry["observed_at"]),
+        datetime.fromisoformat(entry["collected_at"]),
+        entry.get("fault"),
+    )
+
+
+def forget(session: Session, refs: Collection[str]) -> None:
+    """Drop everything observed of entities that the catalog no longer has."""
+    for chunk in chunks(sorted(refs)):
+        session.execute(delete(EntityFacts).where(EntityFacts.entity_ref.in_(chunk)))
+        session.execute(delete(FactChange).where(FactChange.entity_ref.in_(chunk)))

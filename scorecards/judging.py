@@ -1,0 +1,89 @@
+"""What judging rests on besides the observations, fixed once the process has started: checks, fact specs, plugins."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+from flask import Flask, current_app
+
+from catalog.facts import FACTS as CATALOG_FACTS
+from plugins.contract import Connector, FactSpec
+from scorecards.causes import CATALOG_SOURCE, Offer, SourceState, Supply
+from scorecards.definitions import CheckCatalogue
+from scorecards.vocabulary import VOCABULARY
+
+NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The fixed part of every judgement."""
+
+    catalogue: CheckCatalogue
+    specs: Mapping[str, FactSpec]
+    service_types: tuple[str, ...]
+    offers: Mapping[str, Offer]
+    """What each installed plugin could supply, the catalog among them."""
+
+    def supply(self, health: Mapping[str, SourceState]) -> Supply:
+        """Return who supplies what, given the configured sources in their order of precedence."""
+        return Supply(self.specs, health, self.offers)
+
+
+def make_judging(
+    catalogue: CheckCatalogue,
+    specs: Mapping[str, FactSpec],
+    connectors: Mapping[str, Connector],
+    service_types: Sequence[str],
+) -> Judging:
+    """Put together what judging rests on; `connectors` are the installed ones, whether or not a source uses them."""
+    offers = {
+        connector.name: Offer(
+            connector.name,
+            {spec.key: spec.max_age for spec in connector.facts},
+            tuple((annotation.key, annotation.description) for annotation in connector.annotations),
+        )
+        for connector in connectors.values()
+    }
+    offers[CATALOG_SOURCE] = Offer(CATALOG_SOURCE, {spec.key: spec.max_age for spec in CATALOG_FACTS})
+    return Judging(catalogue, {**VOCABULARY, **specs}, tuple(service_types), offers)
+
+
+def init_app(app: Flask, judging: Judging) -> None:
+    """Let the views and commands of an application judge."""
+    app.extensions["scorecards"] = judging
+
+
+def current() -> Judging:
+    """Return what the application whose context is active judges by."""
+    judging: Judging = current_app.extensions["scorecards"]
+    return judging
+
+
+def _without_numbers(message: object) -> str:
+    """A failure that only counts on (`timed out after 10.2 s`) is the same failure."""
+    return NUMBER.sub("#", str(message))
+
+
+def sources_version(health: Mapping[str, SourceState]) -> str:
+    """Return a digest of all that a cause says of the sources: two equal ones lead to the same sentences."""
+    parts = [
+        [
+            state.name,
+            state.plugin,
+            state.simulated,
+            state.failure_kind,
+            _without_numbers(state.failure_message),
+            state.state == "interrupted",
+            state.last_success_at is None,
+            state.last_success_at if state.failure_kind else None,
+            [
+                [_without_numbers(fault.get("scope")), _without_numbers(fault.get("message"))]
+                for fault in state.fault_sample
+            ],
+        ]
+        for state in health.values()
+    ]
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]

@@ -1,0 +1,248 @@
+"""Rules: a tree of conditions on facts, checked when it is loaded and compiled once. Pure.
+
+A tree is `{all: [...]}`, `{any: [...]}`, `{not: {...}}`, or a leaf `{fact, operator, value}` spelled as in
+json-rules-engine; a leaf's value may be another fact, `{fact: key}`. Evaluation follows Kleene's three-valued logic: a
+fact that is not known makes its leaf unknown (None), and the tree is unknown unless the other leaves decide it alone.
+Every leaf is looked at, since the sentence is to name everything that is wrong and not only the first thing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from scorecards.causes import Spec
+from scorecards.evidence import Evidence, EvidenceState
+from scorecards.operators import OPERATORS, Operand, Operator, read_operand, same_family
+
+MAX_DEPTH = 8
+MAX_NODES = 64
+
+Lookup = Callable[[str], Evidence]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What one condition saw."""
+
+    fact: str
+    operator: str
+    truth: bool | None
+    evidence: Evidence
+    operand: Any
+    """The value compared with, whether it was written in the rule or is another fact's."""
+    other: Evidence | None = None
+    """The other fact, where the value is one."""
+    missing: tuple[str, ...] = ()
+    """Of `subsetOf`: the members that the other set lacks."""
+    changes_at: datetime | None = None
+    """When the passing of time alone turns the leaf: the end of a duration."""
+
+
+Condition = Callable[[Lookup, datetime, list[Leaf]], bool | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A compiled tree."""
+
+    tree: Mapping[str, Any]
+    facts: tuple[str, ...]
+    """Every fact that it reads, in the order of the tree."""
+    operators: frozenset[str]
+    negates: bool
+    """It holds a `not` somewhere."""
+    condition: Condition
+
+    def evaluate(self, lookup: Lookup, now: datetime) -> tuple[bool | None, list[Leaf]]:
+        """Return whether the rule holds (None: unknown), and what each leaf saw."""
+        leaves: list[Leaf] = []
+        return self.condition(lookup, now, leaves), leaves
+
+
+@dataclass(frozen=True)
+class RuleFault:
+    """Something wrong with a tree, and where."""
+
+    path: str
+    message: str
+
+
+class Compiler:
+    """Compiles one tree, collecting every fault instead of stopping at the first."""
+
+    def __init__(self, specs: Mapping[str, Spec], word: str = "fact") -> None:
+        self.specs = specs
+        self.word = word
+        """What a leaf calls what it looks at: `fact`, or `field` in conditions on the service itself."""
+        self.faults: list[RuleFault] = []
+        self.facts: dict[str, None] = {}
+        self.operators: set[str] = set()
+        self.negates = False
+        self.nodes = 0
+
+    def compile(self, tree: Any, path: str) -> Rule | None:
+        """Return the compiled rule, or None when the tree has faults (then they are in `faults`)."""
+        condition = self._node(tree, path, 1)
+        if condition is None or self.faults:
+            return None
+        return Rule(tree, tuple(self.facts), frozenset(self.operators), self.negates, condition)
+
+    def _fault(self, path: str, message: str) -> None:
+        self.faults.append(RuleFault(path, message))
+
+    def _node(self, node: Any, path: str, depth: int) -> Condition | None:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            if self.nodes == MAX_NODES + 1:
+                self._fault(path, f"the rule has more than {MAX_NODES} conditions; split the check")
+            return None
+        if depth > MAX_DEPTH:
+            self._fault(path, f"the rule is nested deeper than {MAX_DEPTH} levels; flatten it")
+            return None
+        if not isinstance(node, dict):
+            self._fault(path, f"must be a condition: {{{self.word}, operator, value}}, all, any or not")
+            return None
+        groups = [word for word in ("all", "any", "not") if word in node]
+        if not groups:
+            return self._leaf(node, path)
+        if len(node) > 1:
+            self._fault(path, f"`{groups[0]}` must stand alone; wrap the other conditions into it")
+            return None
+        return self._group(groups[0], node[groups[0]], f"{path}.{groups[0]}", depth)
+
+    def _group(self, word: str, inner: Any, path: str, depth: int) -> Condition | None:
+        if word == "not":
+            self.negates = True
+            condition = self._node(inner, path, depth + 1)
+            return None if condition is None else _negation(condition)
+        if not isinstance(inner, list) or not inner:
+            self._fault(path, "must be a list of at least one condition")
+            return None
+        compiled = [self._node(node, f"{path}[{index}]", depth + 1) for index, node in enumerate(inner)]
+        conditions = [condition for condition in compiled if condition is not None]
+        return _conjunction(conditions) if word == "all" else _disjunction(conditions)
+
+    def _leaf(self, node: dict[Any, Any], path: str) -> Condition | None:
+        wanted = {self.word, "operator", "value"}
+        if set(node) != wanted:
+            self._fault(path, f"a condition has exactly {', '.join(sorted(wanted))}; it has {_words(node)}")
+            return None
+        spec = self._spec(node[self.word], f"{path}.{self.word}")
+        name = node["operator"]
+        operator = OPERATORS.get(name) if isinstance(name, str) else None
+        if operator is None:
+            self._fault(f"{path}.operator", f"{name!r} is no operator; choose from {', '.join(OPERATORS)}")
+        if spec is None or operator is None:
+            return None
+        if spec.type not in operator.types:
+            fitting = ", ".join(sorted(operator.types))
+            self._fault(f"{path}.operator", f"{name} does not fit {spec.key}, a {spec.type}; it fits {fitting}")
+            return None
+        self.operators.add(name)
+        return self._comparison(spec, name, operator, node["value"], f"{path}.value")
+
+    def _spec(self, key: Any, path: str) -> Spec | None:
+        spec = self.specs.get(key) if isinstance(key, str) else None
+        if spec is None:
+            self._fault(path, f"{key!r} is not a {self.word} that anything declares{self._nearest(key)}")
+            return None
+        self.facts[spec.key] = None
+        return spec
+
+    def _nearest(self, key: Any) -> str:
+        """Name the known keys of the same beginning, to help a slip of the pen."""
+        start = str(key).rpartition(".")[0]
+        alike = sorted(known for known in self.specs if start and known.startswith(start))[:5]
+        return f"; there are {', '.join(alike)}" if alike else ""
+
+    def _comparison(self, spec: Spec, name: str, operator: Operator, value: Any, path: str) -> Condition | None:
+        if not isinstance(value, dict):
+            try:
+                operand = read_operand(operator.operand, spec.type, value)
+            except ValueError as error:
+                self._fault(path, str(error))
+                return None
+            return _against_value(spec.key, name, operator, operand)
+        if set(value) != {self.word} or operator.operand not in {Operand.SAME, Operand.SET}:
+            self._fault(path, f"expected {operator.operand.value}")
+            return None
+        other = self._spec(value[self.word], f"{path}.{self.word}")
+        if other is None:
+            return None
+        if not same_family(spec.type, other.type):
+            self._fault(path, f"{spec.key} is a {spec.type} and {other.key} a {other.type}: they cannot be compared")
+            return None
+        return _against_fact(spec.key, name, operator, other.key)
+
+
+def _words(node: Mapping[Any, Any]) -> str:
+    return ", ".join(sorted(map(str, node))) or "nothing"
+
+
+def _negation(condition: Condition) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        truth = condition(lookup, now, leaves)
+        return None if truth is None else not truth
+
+    return evaluate
+
+
+def _conjunction(conditions: list[Condition]) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        truths = [condition(lookup, now, leaves) for condition in conditions]
+        if False in truths:
+            return False
+        return None if None in truths else True
+
+    return evaluate
+
+
+def _disjunction(conditions: list[Condition]) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        truths = [condition(lookup, now, leaves) for condition in conditions]
+        if True in truths:
+            return True
+        return None if None in truths else False
+
+    return evaluate
+
+
+def _against_value(key: str, name: str, operator: Operator, operand: Any) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        evidence = lookup(key)
+        truth = operator.compare(evidence.value, operand, now) if evidence.state is EvidenceState.FRESH else None
+        leaves.append(_seen(key, name, truth, evidence, operand, now))
+        return truth
+
+    return evaluate
+
+
+def _against_fact(key: str, name: str, operator: Operator, other_key: str) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        evidence, other = lookup(key), lookup(other_key)
+        known = evidence.state is EvidenceState.FRESH and other.state is EvidenceState.FRESH
+        truth = operator.compare(evidence.value, other.value, now) if known else None
+        leaves.append(_seen(key, name, truth, evidence, other.value, now, other))
+        return truth
+
+    return evaluate
+
+
+def _seen(
+    key: str,
+    name: str,
+    truth: bool | None,
+    evidence: Evidence,
+    operand: Any,
+    now: datetime,
+    other: Evidence | None = None,
+) -> Leaf:
+    missing: tuple[str, ...] = ()
+    changes_at = None
+    if name == "subsetOf" and truth is False and isinstance(evidence.value, tuple):
+        missing = tuple(sorted(set(evidence.value) - set(operand)))
+    if truth is not None and isinstance(operand, timedelta) and isinstance(evidence.value, datetime):
+        end = evidence.value + operand
+        changes_at = end if end > now else None
+    return Leaf(key, name, truth, evidence, operand, other, missing, changes_at)

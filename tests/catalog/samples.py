@@ -1,0 +1,32 @@
+"""Catalog files that tests write, and the ways they are brought in."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from catalog.ingestion import IngestReport, refresh_location, register_location
+from catalog.reading import Reader
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+OFFLINE = Reader(allowed_hosts=frozenset())
+
+
+def component(name: str, spec: str = "", metadata: str = "", type_: str = "service", owner: str = "team-a") -> str:
+    return (
+        f"apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\n{metadata}"
+        f"spec:\n  type: {type_}\n  lifecycle: production\n  owner: {owner}\n{spec}"
+    )
+
+
+def files(folder: Path, **contents: str) -> Path:
+    for name, content in contents.items():
+        (folder / f"{name}.yaml").write_text(content)
+    return folder
+
+
+def bring_in(session: Session, target: Path, now: datetime = NOW, *, allow_removals: bool = False) -> IngestReport:
+    location = register_location(session, "file", str(target), now)
+    report = refresh_location(session, location, now, allow_removals=allow_removals, reader=OFFLINE)
+    session.commit()
+    return report

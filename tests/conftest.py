@@ -1,0 +1,105 @@
+"""Fixtures that every test may use: the databases, a session on a clean database, an application and its client."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from portal_backend.app import create_app
+from portal_backend.core.config import Config
+from portal_backend.core.db import Model, db
+from tests import servers
+
+os.environ.pop("PORTAL_CONFIG", None)
+os.environ.pop("PORTAL_CLOCK", None)
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def shared(*parts: str) -> Path:
+    """Return a file of the folder of specifications beside the project, or skip where it is not there."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{path.name} lies beside the project only where it is developed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL of this run; PORTAL_TEST_POSTGRESQL names one that runs already."""
+    given = os.environ.get("PORTAL_TEST_POSTGRESQL")
+    if given:
+        yield given
+        return
+    with servers.postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with servers.redis() as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each database that we run on, one after the other."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgresql_url")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/test.db"
+
+
+@pytest.fixture(scope="session")
+def _application(database_url: str) -> Iterator[Flask]:
+    """One application per database and run, with all tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(Config(database_url=database_url, data_dir=Path(folder)))
+        app.testing = True
+        with app.app_context():
+            Model.metadata.drop_all(db.engine)
+            Model.metadata.create_all(db.engine)
+        yield app
+        with app.app_context():
+            Model.metadata.drop_all(db.engine)
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(_application: Flask) -> Iterator[Flask]:
+    """The application, with every table emptied after the test. No context is held open: `g` must not leak."""
+    yield _application
+    with _application.app_context():
+        _empty(db.engine)
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session on an empty database (commit what another connection is to see)."""
+    with app.app_context():
+        engine = db.engine
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def _empty(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            names = ", ".join(f'"{table.name}"' for table in Model.metadata.sorted_tables)
+            if names:
+                connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            return
+        for table in reversed(Model.metadata.sorted_tables):
+            connection.execute(table.delete())

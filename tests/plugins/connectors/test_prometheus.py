@@ -1,0 +1,539 @@
+"""The connector against a real Prometheus whose history is known."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import ValidationError
+
+from plugins.connectors.prometheus import CONNECTOR, alert_history
+from plugins.connectors.prometheus.measurements import FACTS, QUERIES
+from plugins.contract import Batch, Event, FactType, FailureKind, PullContext, PullFailed, PullFault, Target
+from plugins.http_client import Limits, SourceClient
+from portal_backend.core.clock import now
+from tests.plugins.misbehaving import Answer, always, send, serving
+from tests.prometheus_server import DAY, HOUR, counter, prometheus, series
+
+STEP = 300
+END = int(time.time()) // STEP * STEP
+GRID = range(END - 31 * DAY, END + 1, STEP)
+LATELY = range(END - HOUR, END + 1, STEP)
+HALF_A_YEAR_AGO = range(END - 182 * DAY, END - 179 * DAY, STEP)
+KUBE = "label_app_kubernetes_io_name"
+
+EPISODE_1 = range(END - 10 * DAY, END - 10 * DAY + HOUR, STEP)
+EPISODE_2 = [moment for moment in range(END - 5 * DAY, END - 5 * DAY + HOUR, STEP) if moment != END - 5 * DAY + 1500]
+ONGOING = range(END - 2 * HOUR, END + 1, STEP)
+SINCE_BEFORE = range(END - 31 * DAY, END - 29 * DAY, STEP)
+
+RULES = """
+groups:
+- name: slo
+  rules:
+  - alert: CheckoutBudgetBurn
+    expr: slo:sli_error:ratio_rate5m{sloth_service="checkout", sloth_slo="requests"} > 14.4 * 0.001
+    labels: {severity: page, team: payments}
+    annotations: {runbook_url: "https://runbooks.example/burn"}
+  - alert: CheckoutTicket
+    expr: slo:sli_error:ratio_rate6h{sloth_service="checkout", sloth_slo="writes"} > 0.01
+    labels: {severity: warning, team: payments}
+- name: other
+  rules:
+  - {record: "job:up:sum", expr: sum by (job) (up)}
+  - alert: CheckoutDown
+    expr: sum(up{service="checkout"}) == 0
+    labels: {severity: critical}
+  - alert: PaymentsBurn
+    expr: error_budget_burn > 2
+    labels: {sloth_severity: page, sloth_service: pay-svc}
+    annotations: {runbook: "https://runbooks.example/pay"}
+  - alert: AnyDown
+    expr: up == 0
+    labels: {severity: page}
+"""
+
+
+def requests(service: str, code: str, per_second: float, times: range = GRID) -> Iterator[str]:
+    labels = {"service": service, "code": code}
+    return series("http_requests_total", labels, times, counter(per_second, times.start))
+
+
+def history() -> Iterator[str]:
+    yield from requests("checkout", "200", 5, HALF_A_YEAR_AGO)
+    yield from requests("checkout", "200", 9.99)
+    yield from requests("checkout", "503", 0.01)
+    yield from requests("all-fail", "500", 1)
+    yield from requests("idle", "200", 0)
+    burst = (END - 12 * DAY) // HOUR * HOUR
+    yield from series(
+        "http_requests_total",
+        {"service": "search", "code": "200"},
+        GRID,
+        lambda moment: 2 * (moment - GRID.start) + 98 * min(max(moment - burst, 0), 2 * HOUR),
+    )
+    duration = "http_request_duration_seconds"
+    yield from series(f"{duration}_bucket", {"service": "checkout", "le": "0.5"}, GRID, counter(9.5, GRID.start))
+    yield from series(f"{duration}_bucket", {"service": "checkout", "le": "1"}, GRID, counter(9.9, GRID.start))
+    yield from series(f"{duration}_count", {"service": "checkout"}, GRID, counter(10, GRID.start))
+    for zone, value in (("a", 1), ("b", 1), ("b", 1), ("c", 0)):
+        labels = {"service": "checkout", "zone": zone, "instance": f"{zone}{value}"}
+        yield from series("up", labels, LATELY, lambda _, value=value: value)
+    for service, value in (("search", 0), ("quiet", 1), ("legacy", 1), ("pay-svc", 1), ("all-fail", 1), ("twin", 1)):
+        yield from series("up", {"service": service, "instance": "1"}, LATELY, lambda _, value=value: value)
+    yield from series("process_cpu_seconds_total", {"service": "checkout"}, LATELY, float)
+    yield from slos()
+    yield from kubernetes()
+    yield from alerts()
+
+
+def slos() -> Iterator[str]:
+    for service, slo, target, error, left in (
+        ("checkout", "requests", 0.999, 0.0006, 0.4),
+        ("checkout", "writes", 0.99, 0.009, 0.1),
+        ("checkout", "latency-p95", 0.95, 0.02, 0.6),
+        ("pay-svc", "requests", 0.9995, float("nan"), float("nan")),
+    ):
+        labels = {"sloth_service": service, "sloth_slo": slo, "sloth_id": f"{service}-{slo}"}
+        yield from series("slo:objective:ratio", labels, LATELY, lambda _, v=target: v)
+        yield from series("slo:sli_error:ratio_rate30d", labels, LATELY, lambda _, v=error: v)
+        yield from series("slo:period_error_budget_remaining:ratio", labels, LATELY, lambda _, v=left: v)
+
+
+def kubernetes() -> Iterator[str]:
+    for service, pod, limits in (("checkout", "c-1", ("cpu", "memory")), ("search", "s-1", ("memory",))):
+        of_pod = {"namespace": "shop", "pod": pod}
+        container = {**of_pod, "container": "main"}
+        yield from series("kube_pod_labels", {**of_pod, KUBE: service}, GRID, lambda _: 1)
+        yield from series("kube_pod_container_info", container, LATELY, lambda _: 1)
+        for resource in ("cpu", "memory"):
+            labels = {**container, "resource": resource}
+            yield from series("kube_pod_container_resource_requests", labels, LATELY, lambda _: 0.5)
+        for resource in limits:
+            value = 2.0 if resource == "cpu" else 1e9
+            labels = {**container, "resource": resource}
+            yield from series("kube_pod_container_resource_limits", labels, GRID, lambda _, v=value: v)
+    cpu = {"namespace": "shop", "pod": "c-1", "container": "main"}
+    yield from series("container_cpu_usage_seconds_total", cpu, GRID, counter(1.2, GRID.start))
+    yield from series("container_memory_working_set_bytes", cpu, GRID, lambda _: 7e8)
+    hpa = {"namespace": "shop", "horizontalpodautoscaler": "c", "scaletargetref_name": "checkout"}
+    yield from series("kube_horizontalpodautoscaler_info", hpa, LATELY, lambda _: 1)
+    claim = {"namespace": "shop", "persistentvolumeclaim": "data"}
+    info = {**claim, "pod": "c-1"}
+    yield from series("kube_pod_spec_volumes_persistentvolumeclaims_info", info, LATELY, lambda _: 1)
+    yield from series(
+        "kubelet_volume_stats_available_bytes", claim, GRID, lambda moment: 3e10 + 1e9 * (END - moment) / DAY
+    )
+
+
+def alerts() -> Iterator[str]:
+    def firing(alert: str, times: Any, severity: str = "page", instance: str = "1", service: str = "checkout"):
+        labels = {
+            "alertname": alert, "alertstate": "firing", "severity": severity, "service": service, "instance": instance,
+        }  # fmt: skip
+        return series("ALERTS", labels, times, lambda _: 1)
+
+    yield from firing("HighErrors", EPISODE_1)
+    yield from firing("HighErrors", EPISODE_1, instance="2")
+    yield from firing("Slow", EPISODE_2)
+    yield from firing("Full", ONGOING)
+    yield from firing("Old", SINCE_BEFORE)
+    yield from firing("Noise", EPISODE_1, severity="warning")
+    yield from firing("Lost", EPISODE_1, service="legacy")
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with prometheus(history(), RULES) as address:
+        yield address
+
+
+TARGETS = [
+    *(
+        Target(f"component:default/{name}", name)
+        for name in ("checkout", "search", "quiet", "idle", "all-fail", "ghost")
+    ),
+    Target("component:default/payments", "payments", {"sre.portal/prometheus-service": "pay-svc"}),
+    Target("component:a/twin", "twin"),
+    Target("component:b/twin", "twin"),
+]
+
+
+def pull(
+    url: str, options: dict[str, Any] | None = None, targets: Any = TARGETS, **limits: Any
+) -> tuple[list[Batch], SourceClient]:
+    with SourceClient(url, limits=Limits(**limits)) as client:
+        context = PullContext("prometheus", client, CONNECTOR.options_schema().load(options or {}), targets, now())
+        return list(CONNECTOR.pull(context)), client
+
+
+def by_service(batches: list[Batch]) -> dict[str, dict[str, Any]]:
+    facts: dict[str, dict[str, Any]] = {}
+    for batch in batches:
+        for fact in batch.facts:
+            assert fact.key not in facts.get(fact.ref, {}), "a fact came twice"
+            facts.setdefault(fact.ref, {})[fact.key] = fact.value
+    return {ref.removeprefix("component:default/"): values for ref, values in facts.items()}
+
+
+@pytest.fixture(scope="module")
+def batches(url: str) -> list[Batch]:
+    return pull(url)[0]
+
+
+@pytest.fixture(scope="module")
+def facts(batches: list[Batch]) -> dict[str, dict[str, Any]]:
+    return by_service(batches)
+
+
+def faults_of(batches: list[Batch]) -> dict[str, str]:
+    return {fault.scope: fault.message for batch in batches for fault in batch.faults}
+
+
+def test_facts_equal_what_the_history_says(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["checkout"] == {
+        "slo.availability.actual_28d": pytest.approx(0.999, abs=1e-6),
+        "slo.latency.actual_28d": pytest.approx(0.95, abs=1e-6),
+        "slo.latency.threshold_seconds": 0.5,
+        "slo.availability.target": 0.99,
+        "slo.availability.period_sli_30d": pytest.approx(0.991),
+        "slo.availability.budget_left": pytest.approx(0.1),
+        "slo.latency.target": 0.95,
+        "traffic.rps_now": pytest.approx(10, rel=1e-3),
+        "traffic.rps_180d_ago": pytest.approx(5, rel=1e-3),
+        "traffic.peak_rps_30d": pytest.approx(10, rel=1e-3),
+        "metrics.signals.present": 4,
+        "metrics.signals.missing": [],
+        "alerts.slo_burn.count": 1,
+        "alerts.sli_coverage_ratio": pytest.approx(1 / 3),
+        "alerts.paging.count_30d": 3,
+        "alerts.paging.without_runbook": 1,
+        "alerts.paging.unrouted": 1,
+        "runtime.replicas": 2,
+        "runtime.zones": 2,
+        "runtime.resources.set": True,
+        "runtime.autoscaler.enabled": True,
+        "runtime.cpu.p95_30d": pytest.approx(0.6, rel=1e-3),
+        "runtime.mem.p95_30d": pytest.approx(0.7, rel=1e-3),
+        "storage.days_to_full": pytest.approx(30, rel=1e-2),
+    }
+
+
+def test_the_facts_of_the_slo_with_the_least_budget_are_published_together(facts: dict[str, dict[str, Any]]) -> None:
+    published = facts["checkout"]
+    target, left = published["slo.availability.target"], published["slo.availability.budget_left"]
+    assert (target, left) == (0.99, 0.1)  # `writes`, though `requests` has the stricter target
+    assert 1 - (1 - published["slo.availability.period_sli_30d"]) / (1 - target) == pytest.approx(left)
+
+
+def test_an_slo_whose_budget_nobody_records_still_has_its_target(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["payments"]["slo.availability.target"] == 0.9995
+    assert "slo.availability.budget_left" not in facts["payments"]
+    assert "slo.availability.period_sli_30d" not in facts["payments"]
+
+
+def test_a_service_without_any_failed_request_is_wholly_available(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["search"]["slo.availability.actual_28d"] == 1
+
+
+def test_a_service_that_only_fails_is_not_available_at_all(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["all-fail"]["slo.availability.actual_28d"] == 0
+
+
+def test_without_requests_availability_is_unknown_and_not_zero(facts: dict[str, dict[str, Any]]) -> None:
+    assert "slo.availability.actual_28d" not in facts["idle"]
+    assert facts["idle"]["traffic.rps_now"] == 0
+
+
+def test_absent_series_give_no_fact_but_counts_of_a_known_service_may_be_zero(
+    facts: dict[str, dict[str, Any]],
+) -> None:
+    assert facts["quiet"] == {
+        "runtime.replicas": 1,
+        "metrics.signals.present": 0,
+        "metrics.signals.missing": ["errors", "latency", "saturation", "traffic"],
+        "alerts.slo_burn.count": 0,
+        "alerts.paging.count_30d": 0,
+        "alerts.paging.without_runbook": 0,
+        "alerts.paging.unrouted": 0,
+    }
+    assert "ghost" not in facts
+
+
+def test_a_service_that_is_down_has_no_replica(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["search"]["runtime.replicas"] == 0
+
+
+def test_the_busiest_hour_is_found(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["search"]["traffic.peak_rps_30d"] == pytest.approx(100, rel=0.01)
+    assert facts["search"]["traffic.rps_now"] == pytest.approx(2, rel=0.01)
+
+
+def test_a_container_without_a_limit_and_a_service_without_an_autoscaler_are_seen(
+    facts: dict[str, dict[str, Any]],
+) -> None:
+    assert facts["search"]["runtime.resources.set"] is False
+    assert facts["search"]["runtime.autoscaler.enabled"] is False
+    assert "runtime.autoscaler.enabled" not in facts["quiet"]
+
+
+def test_an_annotation_joins_a_service_under_another_name(facts: dict[str, dict[str, Any]]) -> None:
+    assert facts["payments"]["alerts.slo_burn.count"] == 1
+    assert facts["payments"]["alerts.sli_coverage_ratio"] == 1
+    assert facts["payments"]["alerts.paging.unrouted"] == 1
+
+
+def test_a_name_that_two_services_share_is_given_to_neither(
+    batches: list[Batch], facts: dict[str, dict[str, Any]]
+) -> None:
+    assert not [ref for ref in facts if "twin" in ref]
+    assert "component:a/twin, component:b/twin" in faults_of(batches)["service twin"]
+
+
+def test_names_that_no_service_claims_are_reported(batches: list[Batch]) -> None:
+    assert {name for batch in batches for name in batch.unmatched} == {"legacy", "twin"}
+
+
+def test_every_fact_is_declared_and_has_the_declared_type(facts: dict[str, dict[str, Any]]) -> None:
+    specs = {spec.key: spec for spec in FACTS}
+    python_types = {FactType.NUMBER: float, FactType.INTEGER: int, FactType.BOOLEAN: bool, FactType.SET: list}
+    supplied = {key for values in facts.values() for key in values}
+    assert supplied == set(specs)
+    for values in facts.values():
+        for key, value in values.items():
+            assert type(value) is python_types[specs[key].type], key
+
+
+def test_what_was_observed_is_never_dated_after_now(batches: list[Batch]) -> None:
+    times = {fact.observed_at for batch in batches for fact in batch.facts}
+    assert all(now() - timedelta(minutes=2) < moment <= now() for moment in times)
+    assert "clock" not in faults_of(batches)
+
+
+def events_of(batches: list[Batch]) -> dict[tuple[str, str], Event]:
+    found = [event for batch in batches for event in batch.events]
+    assert len({event.source_event_id for event in found}) == len(found)
+    return {(event.details["alert"], event.kind): event for event in found}
+
+
+def test_the_history_of_alerts_becomes_events(batches: list[Batch]) -> None:
+    def at(seconds: int) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)
+
+    found = events_of(batches)
+    assert {key: event.occurred_at for key, event in found.items() if key[1] == "alert.fired"} == {
+        ("HighErrors", "alert.fired"): at(EPISODE_1.start),
+        ("Slow", "alert.fired"): at(EPISODE_2[0]),
+        ("Full", "alert.fired"): at(ONGOING.start),
+    }
+    assert {key[0] for key in found if key[1] == "alert.resolved"} == {"HighErrors", "Slow", "Old"}
+    lasted = found["HighErrors", "alert.resolved"].occurred_at - found["HighErrors", "alert.fired"].occurred_at
+    assert timedelta(hours=1) <= lasted <= timedelta(hours=1, seconds=STEP)  # the lookback adds one step
+    assert {event.ref for event in found.values()} == {"component:default/checkout"}
+
+
+def test_a_second_pull_gives_the_same_event_ids(url: str, batches: list[Batch]) -> None:
+    again = events_of(pull(url)[0])
+    assert {key: event.source_event_id for key, event in again.items()} == {
+        key: event.source_event_id for key, event in events_of(batches).items()
+    }
+
+
+def test_sliding_the_window_never_renames_an_episode() -> None:
+    firing = [alert_history.Series({"service": "a", "alertname": "X"}, tuple(float(t) for t in range(3000, 9000, 300)))]
+    joined = alert_history.Join({"a": ["component:default/a"]}, ("service",), ())
+    ids: set[str] = set()
+    for start in range(0, 12_000, 300):
+        seen = alert_history.Window(start, start + 20_000)
+        visible = [
+            alert_history.Series(s.labels, tuple(t for t in s.times if start <= t <= seen.end and t != 3300.0))
+            for s in firing
+        ]
+        ids |= {event.source_event_id for event in alert_history.events(alert_history.episodes(visible, seen, joined))}
+    assert sorted(identity.partition(":")[0] for identity in ids) == ["alert.fired", "alert.resolved"]
+
+
+def test_a_query_that_fails_costs_only_its_own_fact(url: str, facts: dict[str, dict[str, Any]]) -> None:
+    batches, _ = pull(url, {"queries": {"traffic.rps_now": "sum by (service (", "signals.errors": "nonsense("}})
+    faults = faults_of(batches)
+    assert "parse error" in faults["traffic.rps_now"]
+    assert "signals.errors" in faults
+    expected = dict(facts["checkout"])
+    for key in ("traffic.rps_now", "metrics.signals.present", "metrics.signals.missing"):
+        del expected[key]
+    found = by_service(batches)["checkout"]
+    assert found.keys() == expected.keys()
+
+
+def test_a_query_can_be_replaced_or_switched_off(url: str) -> None:
+    batches, client = pull(
+        url, {"queries": {"traffic.rps_now": "sum by ($service_label) (vector(7)) or 2 * max by ($service_label) (up)"}}
+    )
+    assert by_service(batches)["quiet"]["traffic.rps_now"] == 2.0
+    off = {name: None for name in QUERIES if name != "services"}
+    batches, fewer = pull(url, {"queries": off})
+    assert client.requests_made - fewer.requests_made == len(off)
+    assert "alerts.paging.count_30d" not in by_service(batches)["quiet"]
+    assert by_service(batches)["quiet"]["alerts.slo_burn.count"] == 0
+
+
+def test_an_override_that_names_the_slo_gives_the_published_slos_figure(url: str) -> None:
+    by_name = 'label_replace(vector({}), "sloth_slo", "{}", "", "")'
+    query = f"{by_name.format(0.5, 'writes')} or {by_name.format(0.9, 'requests')}"
+    labelled = f'sum by (sloth_slo, sloth_service) (label_replace({query}, "sloth_service", "checkout", "", ""))'
+    batches, _ = pull(url, {"queries": {"slo.availability.actual_28d": labelled}})
+    assert by_service(batches)["checkout"]["slo.availability.actual_28d"] == 0.5
+
+
+def test_an_override_that_is_not_grouped_by_service_is_a_fault_and_no_fact(url: str) -> None:
+    batches, _ = pull(url, {"queries": {"runtime.replicas": "up"}})
+    assert "group it by service" in faults_of(batches)["runtime.replicas"]
+    assert "runtime.replicas" not in by_service(batches)["checkout"]
+    assert by_service(batches)["quiet"]["runtime.replicas"] == 1
+
+
+def test_five_thousand_services_cost_the_requests_of_five() -> None:
+    names = [f"service-{number}" for number in range(5000)]
+
+    def many() -> Iterator[str]:
+        for name in names:
+            yield from series("up", {"service": name}, [END - STEP, END], lambda _: 1)
+            for code, rate in (("200", 9), ("500", 1)):
+                labels = {"service": name, "code": code}
+                yield from series("http_requests_total", labels, range(END - DAY, END + 1, 6 * HOUR), counter(rate, 0))
+
+    with prometheus(many(), RULES) as url:
+        targets = [Target(f"component:default/{name}", name) for name in names]
+        few, few_client = pull(url, targets=targets[:5])
+        batches, client = pull(url, targets=targets)
+    found = by_service(batches)
+    assert len(by_service(few)) == 5
+    assert len(found) == 5000
+    assert found["service-4999"]["slo.availability.actual_28d"] == pytest.approx(0.9)
+    assert client.requests_made == few_client.requests_made == len(QUERIES) + 1
+    assert max(len({fact.ref for fact in batch.facts}) for batch in batches) <= 500
+
+
+def test_a_server_without_rules_says_nothing_about_alerts() -> None:
+    lines = series("up", {"service": "quiet"}, [END - STEP, END], lambda _: 1)
+    with prometheus(lines) as url:
+        batches, _ = pull(url)
+    assert not [key for key in by_service(batches)["quiet"] if key.startswith("alerts.")]
+    assert "no alerting rules" in faults_of(batches)["rules"]
+
+
+def test_a_clock_that_is_off_is_said_and_the_facts_are_dated_by_ours(url: str) -> None:
+    for hours in (-1, 1):
+        moment = now() + timedelta(hours=hours)
+        with SourceClient(url) as client:
+            found = list(CONNECTOR.pull(PullContext("prometheus", client, {}, TARGETS, moment)))
+        assert f"{-3600 * hours:+d}"[:3] in faults_of(found)["clock"]
+        assert {fact.observed_at for batch in found for fact in batch.facts} == {moment}
+
+
+def test_check_says_how_many_services_are_known(url: str) -> None:
+    with SourceClient(url) as client:
+        said = CONNECTOR.check(PullContext("prometheus", client, {}, TARGETS, now()))
+    assert "Prometheus 2" in said
+    assert "of 9 services" in said
+
+
+def test_check_says_when_no_service_matches_and_which_values_there_are(url: str) -> None:
+    with SourceClient(url) as client, pytest.raises(PullFailed, match="checkout") as caught:
+        CONNECTOR.check(PullContext("prometheus", client, {}, [Target("component:default/x", "x")], now()))
+    assert caught.value.kind is FailureKind.MISCONFIGURED
+    assert "sre.portal/prometheus-service" in caught.value.message
+
+
+def failure_of(answer: Answer, **limits: Any) -> PullFailed:
+    with serving(answer) as server, pytest.raises(PullFailed) as caught:
+        pull(server.url, **{"attempts": 1, **limits})
+    return caught.value
+
+
+def test_a_source_that_hangs_fails_the_pull_soon() -> None:
+    started = time.monotonic()
+    failure = failure_of(lambda _: time.sleep(1), read_seconds=0.2, total_seconds=5)
+    assert failure.kind is FailureKind.TIMEOUT
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>sign in</html>",
+        b"\x00\xff",
+        b"[]",
+        b"{}",
+        b'{"status": "error", "error": "no"}',
+        b'{"status": "success", "data": null}',
+        b'{"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": {}}}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1]}]}}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": 3, "value": [1, "2"]}]}}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{"value": ["x", "y"]}]}}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1e99, "1"]}]}}',
+        b'{"status": "success", "warnings": ["store-3 is down"], "data": {"resultType": "vector", "result": []}}',
+    ],
+)
+def test_rubbish_fails_the_pull_and_gives_no_fact(body: bytes) -> None:
+    assert failure_of(always(200, body)).kind is FailureKind.BAD_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, FailureKind.CREDENTIALS), (404, FailureKind.MISCONFIGURED), (503, FailureKind.UNREACHABLE)],
+)
+def test_what_would_go_on_failing_is_asked_once(status: int, kind: FailureKind) -> None:
+    with serving(always(status)) as server:
+        with pytest.raises(PullFailed) as caught:
+            pull(server.url, attempts=1)
+        assert caught.value.kind is kind
+        assert len(server.seen) == 1
+
+
+def test_a_source_that_breaks_off_half_way_keeps_what_it_has_said() -> None:
+    row = b'{"metric": {"service": "quiet"}, "value": [%d, "3"]}' % END
+    good = b'{"status": "success", "data": {"resultType": "vector", "result": [%s]}}' % row
+
+    def half(handler: Any) -> None:
+        if len(server.seen) <= 7:
+            send(handler, 200, good)
+        else:
+            send(handler, 401)
+
+    with serving(half) as server:
+        batches, _ = pull(server.url, attempts=1)
+    assert by_service(batches)["quiet"]["runtime.replicas"] == 3
+    assert len(server.seen) == 8
+    left = [fault for batch in batches for fault in batch.faults if "not asked any more" in fault.message]
+    assert left == [PullFault(left[0].scope, left[0].message)]
+    assert "signals.latency" in left[0].scope
+    assert "alerts.slo_burn.count" not in by_service(batches)["quiet"]
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"service_label": "a-b"}, "service_label"),
+        ({"window": "4w"}, "window"),
+        ({"queries": {"no.such": "up"}}, "queries"),
+        ({"paging_severities": []}, "paging_severities"),
+        ({"latency_slo_pattern": "("}, "latency_slo_pattern"),
+        ({"labels": "x"}, "labels"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], path: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        CONNECTOR.options_schema().load(options)
+    assert list(caught.value.messages) == [path]
+
+
+def test_every_fact_query_and_option_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "connectors" / "prometheus.md").read_text()
+    names = {*QUERIES, *(spec.key for spec in FACTS), *CONNECTOR.options_schema().fields}
+    undocumented = {name for name in names if name not in text}
+    assert undocumented == set()
+    assert f"{len(QUERIES) + 1} requests per run" in text

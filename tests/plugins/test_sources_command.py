@@ -1,0 +1,138 @@
+"""`portal sources` on a database of its own, with a real Prometheus."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from click.testing import CliRunner, Result
+
+from catalog.ingestion import refresh_location
+from catalog.locations import register_location
+from portal_backend.app import create_app
+from portal_backend.commands.sources import sources
+from portal_backend.core.clock import now
+from portal_backend.core.config import load_config
+from portal_backend.core.db import Model, db, transaction
+from portal_backend.migrations import FOLDER
+from tests.plugins.connectors.test_prometheus import END, STEP
+from tests.plugins.misbehaving import always, serving
+from tests.prometheus_server import prometheus, series
+
+CATALOG = """
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: checkout}
+spec: {type: service, lifecycle: production, owner: payments}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: ghost}
+spec: {type: service, lifecycle: production, owner: payments}
+"""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    def history() -> Iterator[str]:
+        for service in ("checkout", "legacy"):
+            yield from series("up", {"service": service}, [END - STEP, END], lambda _: 1)
+
+    with prometheus(history()) as address:
+        yield address
+
+
+class Portal:
+    """A configuration with its database and catalog."""
+
+    def __init__(self, folder: Path, configured: list[dict[str, Any]]) -> None:
+        self.config = folder / "portal.yaml"
+        document = {"database": {"url": f"sqlite:///{folder}/portal.db"}, "sources": configured}
+        self.config.write_text(json.dumps(document))
+        (folder / "catalog-info.yaml").write_text(CATALOG)
+        app = create_app(load_config(self.config))
+        with app.app_context():
+            Model.metadata.create_all(db.engine)
+            with db.engine.begin() as connection:
+                MigrationContext.configure(connection).stamp(ScriptDirectory(str(FOLDER)), "head")
+            with transaction() as session:
+                location = register_location(session, "file", str(folder / "catalog-info.yaml"), now())
+                refresh_location(session, location, now())
+            db.engine.dispose()
+
+    def run(self, *words: str) -> Result:
+        return CliRunner(env={"PORTAL_CONFIG": str(self.config)}).invoke(sources, words, catch_exceptions=False)
+
+
+def source(url: str, name: str = "prod", **values: Any) -> dict[str, Any]:
+    return {"name": name, "plugin": "prometheus", "url": url, **values}
+
+
+def test_a_source_that_answers_is_said_to_be_well(tmp_path: Path, url: str) -> None:
+    result = Portal(tmp_path, [source(url)]).run("check")
+    assert result.exit_code == 0, result.output
+    assert "knows 1 of 2 services" in result.output
+
+
+def test_each_kind_of_trouble_is_told_in_words_and_ends_with_1(tmp_path: Path, url: str) -> None:
+    with serving(always(401)) as closed, serving(always(200, b"<html>Sign in</html>")) as page:
+        portal = Portal(
+            tmp_path,
+            [
+                source(url, "well"),
+                source("http://127.0.0.1:9", "away"),
+                source(closed.url, "closed"),
+                source(page.url, "page"),
+                source(url, "stranger", options={"service_label": "app"}),
+            ],
+        )
+        result = portal.run("check", "--json")
+    assert result.exit_code == 1
+    found = {finding["name"]: finding for finding in json.loads(result.output)}
+    assert found["well"]["ok"] is True
+    assert {name: finding["kind"] for name, finding in found.items() if not finding["ok"]} == {
+        "away": "unreachable",
+        "closed": "credentials",
+        "page": "bad_answer",
+        "stranger": "misconfigured",
+    }
+    assert "check auth" in found["closed"]["remedy"]
+    assert "no service matches" in found["stranger"]["message"]
+
+
+def test_one_source_can_be_checked_alone(tmp_path: Path, url: str) -> None:
+    portal = Portal(tmp_path, [source(url), source("http://127.0.0.1:9", "away")])
+    assert portal.run("check", "prod").exit_code == 0
+    unknown = portal.run("check", "nobody")
+    assert unknown.exit_code == 2
+
+
+def test_a_collection_is_reported_and_then_listed(tmp_path: Path, url: str) -> None:
+    portal = Portal(tmp_path, [source(url, simulated=True)])
+    before = portal.run("list")
+    assert "never_ran" in before.output
+    collected = portal.run("collect", "--json")
+    assert collected.exit_code == 0, collected.output
+    (report,) = json.loads(collected.output)
+    assert (report["outcome"], report["matched"], report["targets"]) == ("done", 1, 2)
+    assert report["facts"] >= 3
+    assert report["unmatched"] == ["legacy"]
+    (listed,) = json.loads(portal.run("list", "--json").output)
+    assert (listed["state"], listed["matched"], listed["simulated"]) == ("ok", 1, True)
+    shown = portal.run("list").output
+    assert "simulated" in shown
+    assert "names that no service claims: legacy" in shown
+    assert "holds no alerting rules" in shown
+
+
+def test_a_failed_collection_ends_with_1_and_says_why(tmp_path: Path) -> None:
+    portal = Portal(tmp_path, [source("http://127.0.0.1:9")])
+    result = portal.run("collect", "prod", "--json")
+    assert result.exit_code == 1
+    (report,) = json.loads(result.output)
+    assert report["failure"]["kind"] == "unreachable"
+    (listed,) = json.loads(portal.run("list", "--json").output)
+    assert (listed["state"], listed["failure_kind"]) == ("failing", "unreachable")

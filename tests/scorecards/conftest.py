@@ -1,0 +1,135 @@
+"""A small catalog in the database, with sources whose last run went well."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+import catalog.facts
+from catalog.ingestion import refresh_location
+from catalog.locations import register_location
+from catalog.services import directory, services
+from plugins import registry
+from plugins.contract import Fact
+from plugins.models import Source
+from plugins.sources import sync_sources
+from portal_backend.core.config import SourceConfig
+from scorecards.checks import load_catalogue
+from scorecards.derivations import FACTS as DERIVED_FACTS
+from scorecards.facts import store
+from scorecards.judging import Judging, init_app, make_judging
+from tests.scorecards.samples import GOOD, MINUTE, NOW, SOURCE_OF
+
+REF = "component:default/shakespeare"
+QUILL = "component:default/quill"
+
+SHAKESPEARE = """
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata:
+  name: shakespeare
+  title: Shakespeare
+  tags: [go, stateful]
+  annotations:
+    sre.portal/criticality: T1
+    sre.portal/criticality-confirmed-at: "2026-10-01"
+    sre.portal/design-doc-reviewed-at: "2026-06-01"
+    sre.portal/runbook-reviewed-at: "2026-09-01"
+    sre.portal/oncall-coverage: 24x7
+spec:
+  type: service
+  lifecycle: production
+  owner: bards
+  dependsOn: [component:quill, resource:folios]
+"""
+OTHERS = """
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata:
+  name: quill
+  annotations:
+    sre.portal/criticality: T1
+spec: {type: service, lifecycle: production, owner: bards}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: ink}
+spec: {type: library, lifecycle: production, owner: bards}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Resource
+metadata: {name: folios}
+spec: {type: database, owner: bards}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: bards}
+spec: {type: team, children: [], profile: {email: bards@example.org}}
+"""
+SOURCES = ("prometheus", "openslo", "grafana", "argocd")
+
+
+class Company:
+    """The database as the tests arrange it."""
+
+    def __init__(self, session: Session, folder: Path, judging: Judging) -> None:
+        self.session = session
+        self.folder = folder
+        self.judging = judging
+
+    def write(self, name: str, text: str, now: datetime = NOW) -> None:
+        """Write a catalog file, and have the catalog read it and state its facts."""
+        file = self.folder / name
+        file.write_text(text)
+        location = register_location(self.session, "file", str(file), now)
+        refresh_location(self.session, location, now, allow_removals=True)
+        found = services(self.session, ("service",))
+        facts = catalog.facts.observe(found, directory(self.session, found), now)
+        store(self.session, "catalog", facts, self.judging.specs, now, {service.ref for service in found})
+
+    def configure(self, *names: str, simulated: bool = False) -> None:
+        """Configure a source of each plugin; each has just had a good run."""
+        configs = [SourceConfig(name, name, f"http://{name}.example", simulated=simulated) for name in names]
+        sync_sources(self.session, configs)
+        self.touch(last_attempt_at=NOW - MINUTE, last_success_at=NOW - MINUTE)
+
+    def touch(self, name: str | None = None, **values: Any) -> None:
+        """Change what is known of a source, or of all."""
+        statement = update(Source).values(**values)
+        self.session.execute(statement if name is None else statement.where(Source.name == name))
+
+    def observe(self, facts: Mapping[str, Any], ref: str = REF, now: datetime = NOW) -> set[str]:
+        """Store facts, each as coming from the source of its plugin; return what changed."""
+        changed: set[str] = set()
+        for source in SOURCES:
+            of_source = [Fact(ref, key, value, now) for key, value in facts.items() if SOURCE_OF[key] == source]
+            changed |= store(self.session, source, of_source, self.judging.specs, now).changed
+        return changed
+
+
+@pytest.fixture
+def judging(app: Flask) -> Judging:
+    connectors = registry.connectors()
+    supplied = [spec for connector in connectors.values() for spec in connector.facts]
+    specs = {spec.key: spec for spec in [*catalog.facts.FACTS, *DERIVED_FACTS, *supplied]}
+    made = make_judging(load_catalogue((), specs), specs, connectors, ("service",))
+    init_app(app, made)
+    return made
+
+
+@pytest.fixture
+def company(session: Session, tmp_path: Path, judging: Judging) -> Company:
+    """Shakespeare in good order, depending on quill, which is."""
+    made = Company(session, tmp_path, judging)
+    made.configure(*SOURCES)
+    made.write("others.yaml", OTHERS)
+    made.write("shakespeare.yaml", SHAKESPEARE)
+    measured = {key: value for key, value in GOOD.items() if SOURCE_OF[key] != "catalog"}
+    made.observe(measured)
+    made.observe({"slo.availability.target": 0.9999}, QUILL)
+    return made

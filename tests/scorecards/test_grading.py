@@ -1,0 +1,221 @@
+"""Levels, percentages, coverage, gains, and what to do first."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorecards.causes import Cause, CauseKind, Party
+from scorecards.definitions import Axis, Check, CheckCatalogue, Criticality, Effort, Status
+from scorecards.evaluation import CheckResult
+from scorecards.grading import grade, level_of
+from scorecards.rules import Rule
+from scorecards.scorecard import grade_service
+from tests.scorecards.samples import GOOD, HEALTHY, NOW, SOURCE_OF, catalogue, readings, state, subject, view
+
+RULE = Rule({}, (), frozenset(), False, lambda lookup, now, leaves: None)
+PASS, FAIL, UNKNOWN, NA = Status.PASS, Status.FAIL, Status.UNKNOWN, Status.NOT_APPLICABLE
+
+
+def check(name, axis=Axis.CHANGE, level=1, weight=1, criticality="major", effort="days"):
+    return Check(
+        id=name,
+        title=name,
+        question="?",
+        axis=axis,
+        level=level,
+        weight=weight,
+        criticality=Criticality(criticality),
+        version=1,
+        owner="sre",
+        sources=("x",),
+        why="y",
+        how_to_fix=(f"Mend {name}.",),
+        guide="g",
+        effort=Effort(effort),
+        rule=RULE,
+        passes="p",
+        fails="f",
+    )
+
+
+def result(status, causes=(), remedy=None, **given):
+    made = check(**given)
+    steps = remedy if remedy is not None else made.how_to_fix
+    return CheckResult(made, status, f"{made.id} is {status}.", causes=causes, remedy=() if status is PASS else steps)
+
+
+def graded(*results, top=3, **service):
+    checks = {one.check.id: one.check for one in results}
+    checks["top"] = check("top", level=top)
+    return grade(subject(**service), results, CheckCatalogue(checks, "v"))
+
+
+def test_percent_is_passed_weight_over_applicable_weight_and_unknown_stays_below_the_line():
+    axis = graded(
+        result(PASS, name="a", weight=5),
+        result(FAIL, name="b", weight=3),
+        result(UNKNOWN, name="c", weight=2),
+        result(NA, name="d", weight=4),
+    ).axes[Axis.CHANGE]
+    assert (axis.percent, axis.coverage) == (50.0, 80.0)
+    assert axis.counts == {PASS: 1, FAIL: 1, UNKNOWN: 1, NA: 1}
+
+
+def test_an_axis_without_an_applicable_check_has_no_level_and_holds_nothing_back():
+    made = graded(result(PASS, name="a"), result(NA, name="b", axis=Axis.CAPACITY))
+    assert made.axes[Axis.CAPACITY].level is None
+    assert made.axes[Axis.CAPACITY].percent is None
+    assert made.axes[Axis.CAPACITY].coverage is None
+    assert made.overall.level == 3
+
+
+def test_a_service_to_which_nothing_applies_has_no_level():
+    made = graded(result(NA, name="a"))
+    assert (made.overall.level, made.overall.percent, made.distance) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("results", "level"),
+    [
+        ([(PASS, 1, "blocker"), (PASS, 2, "major"), (PASS, 3, "major")], 3),
+        ([(PASS, 1, "blocker"), (FAIL, 2, "major"), (PASS, 3, "major")], 1),
+        ([(FAIL, 1, "major"), (PASS, 2, "major")], 0),
+        ([(PASS, 1, "minor"), (UNKNOWN, 2, "blocker")], 1),
+        ([(UNKNOWN, 2, "blocker")], 0),
+        ([(FAIL, 3, "minor")], 0),
+        ([(FAIL, 1, "minor"), (PASS, 3, "major")], 3),
+        ([(NA, 1, "blocker"), (PASS, 2, "major")], 3),
+    ],
+)
+def test_a_level_needs_every_blocker_and_major_up_to_it(results, level):
+    made = [result(status, name=str(i), level=at, criticality=c) for i, (status, at, c) in enumerate(results)]
+    assert level_of(made, 3) == level
+
+
+def test_the_highest_level_needs_the_minor_checks_too():
+    assert level_of([result(PASS, name="a"), result(FAIL, name="b", level=1, criticality="minor")], 4) == 3
+
+
+def test_what_bars_one_axis_bars_the_service():
+    made = graded(
+        result(PASS, name="a"),
+        result(PASS, name="b", axis=Axis.EMERGENCY),
+        result(FAIL, name="c", level=2, axis=Axis.EMERGENCY),
+    )
+    assert (made.axes[Axis.CHANGE].level, made.axes[Axis.EMERGENCY].level, made.overall.level) == (3, 1, 1)
+
+
+def test_an_axis_on_which_nothing_passes_has_no_level_to_show():
+    made = graded(result(PASS, name="a"), result(UNKNOWN, name="b", level=2, axis=Axis.EMERGENCY))
+    assert (made.axes[Axis.EMERGENCY].level, made.overall.level) == (0, 1)
+
+
+@pytest.mark.parametrize(("tier", "required"), [("T0", 3), ("T1", 3), ("T2", 2), ("T3", 1), (None, None)])
+def test_the_required_level_follows_from_criticality(tier, required):
+    made = graded(result(FAIL, name="a", level=1), criticality=tier)
+    assert made.required_level == required
+    assert made.distance == required
+
+
+def test_a_gain_says_points_level_and_what_else_bars_it():
+    made = graded(
+        result(FAIL, name="a", level=2, weight=3),
+        result(FAIL, name="b", level=2, axis=Axis.CAPACITY),
+        result(FAIL, name="c", level=3, axis=Axis.CAPACITY),
+        result(PASS, name="d", weight=1),
+    )
+    gain = made.gains["a"]
+    assert (gain.axis_points, gain.overall_points) == (75.0, 50.0)
+    assert (gain.blocks_level, gain.others_on_axis, gain.others_overall) == (2, 0, 1)
+    assert (gain.axis_level, gain.overall_level) == (3, 1)
+    assert made.gains["c"].others_on_axis == 1
+    assert "d" not in made.gains
+
+
+def test_the_only_bar_promises_the_level_of_the_service():
+    made = graded(result(FAIL, name="a", level=2), result(PASS, name="b"))
+    (step,) = made.next_steps
+    assert step.sentence == "a: a is fail. Mend a. A pass gains 50 points on change and lifts the service to L3."
+
+
+def test_what_bars_the_next_level_comes_first_then_criticality_weight_and_effort():
+    made = graded(
+        result(FAIL, name="later", level=3, criticality="blocker", weight=5),
+        result(FAIL, name="light", level=2, weight=2, effort="hours"),
+        result(FAIL, name="cheap", level=2, weight=3, effort="hours"),
+        result(FAIL, name="costly", level=2, weight=3, effort="weeks"),
+        result(FAIL, name="blocker", level=2, criticality="blocker", weight=1, effort="weeks"),
+    )
+    assert [step.checks for step in made.next_steps] == [("blocker",), ("cheap",), ("costly",)]
+
+
+def test_checks_unknown_for_one_dead_source_make_one_step_for_the_operators():
+    cause = Cause(CauseKind.SOURCE_FAILING, "x", "It is down", "Mend it.", Party.OPERATORS, "prometheus")
+    made = graded(
+        result(UNKNOWN, name="a", causes=(cause,), remedy=("Mend it.",)),
+        result(UNKNOWN, name="b", causes=(cause,), remedy=("Mend it.",)),
+        result(FAIL, name="c"),
+    )
+    first, second = made.next_steps
+    assert first.checks == ("a", "b")
+    assert first.party is Party.OPERATORS
+    assert first.sentence.startswith("Evidence for 2 checks (a, b): ")
+    assert second.checks == ("c",)
+
+
+def test_what_only_time_mends_comes_last():
+    few = Cause(CauseKind.TOO_FEW, "x", "Too few", "Wait.", Party.TEAM)
+    made = graded(
+        result(UNKNOWN, name="a", causes=(few,), remedy=("Wait.",), criticality="blocker"),
+        result(FAIL, name="b", level=3),
+    )
+    assert [step.checks for step in made.next_steps] == [("b",), ("a",)]
+
+
+def test_a_service_in_good_order_reaches_the_top_and_has_nothing_left_to_do():
+    made = grade_service(subject(), view(), catalogue(), NOW)
+    assert (made.overall.level, made.overall.percent, made.overall.coverage) == (3, 100.0, 100.0)
+    assert made.next_steps == ()
+    assert made.distance == 0
+
+
+keys = st.sets(st.sampled_from(sorted(GOOD)))
+
+
+@given(keys)
+def test_removing_evidence_never_makes_a_pass_and_never_raises_a_level(lost):
+    before = grade_service(subject(), view(), catalogue(), NOW)
+    after = grade_service(subject(), view(observed=readings(without=tuple(lost))), catalogue(), NOW)
+    passed = {one.check.id for one in before.results if one.status is PASS}
+    assert {one.check.id for one in after.results if one.status is PASS} <= passed
+    assert after.overall.level <= before.overall.level
+    assert after.overall.percent <= before.overall.percent
+
+
+@given(keys, st.sampled_from(sorted(GOOD)))
+def test_no_check_passes_on_a_fact_that_is_missing_stale_or_wrong(spoiled, one):
+    observed = readings()
+    for key in spoiled:
+        observed |= readings({key: GOOD[key]}, age=timedelta(days=30))
+    observed |= readings({one: object()})
+    made = grade_service(subject(), view(observed=observed), catalogue(), NOW)
+    for each in made.results:
+        if each.status is PASS:
+            assert all(fact.evidence.state == "fresh" for fact in each.facts)
+            assert not ({*spoiled, one} & set(each.check.facts))
+
+
+@given(st.sampled_from(sorted({source for source in SOURCE_OF.values() if source != "catalog"})))
+def test_a_dead_source_leaves_every_check_on_it_unknown_with_its_name(dead):
+    sources = HEALTHY | {
+        dead: state(dead, state="failing", failure_kind="timeout", failure_message="no answer in 10 s")
+    }
+    lost = tuple(key for key, source in SOURCE_OF.items() if source == dead)
+    made = grade_service(subject(), view(observed=readings(without=lost), sources=sources), catalogue(), NOW)
+    for each in made.results:
+        if set(each.check.facts) & set(lost):
+            assert each.status in {UNKNOWN, NA}
+            if each.status is UNKNOWN:
+                assert f"The source {dead} has been failing" in each.sentence

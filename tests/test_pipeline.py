@@ -1,0 +1,246 @@
+"""The pipeline on real databases: what is pulled is stored, judged and recorded once, whatever happens on the way."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from engagements import history
+from plugins import sources
+from plugins.contract import Batch, Connector, PullFailed
+from portal_backend import judgement, pipeline
+from portal_backend.app import create_app
+from portal_backend.core import clock
+from portal_backend.core.config import Config, LocationConfig, SourceConfig
+from portal_backend.core.db import reading, transaction
+from portal_backend.pipeline import Outcome
+from scorecards import judging, scorecard
+
+REF = "component:default/checkout"
+
+CATALOG = """
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: shop}
+spec: {type: team, children: [], profile: {email: shop@example.com}}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: checkout, annotations: {sre.portal/criticality: T1}}
+spec: {type: service, lifecycle: production, owner: shop}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: basket}
+spec: {type: service, lifecycle: production, owner: nobody}
+"""
+
+SLO = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: checkout-availability, labels: {owner: shop}}
+spec:
+  service: checkout
+  budgetingMethod: Occurrences
+  timeWindow: [{duration: 28d, isRolling: true}]
+  objectives: [{target: 0.999}]
+  indicator:
+    metadata: {name: good}
+    spec:
+      ratioMetric:
+        counter: true
+        good: {metricSource: {type: Prometheus, spec: {query: 'sum(rate(http_requests_total{code!~"5.."}[5m]))'}}}
+        total: {metricSource: {type: Prometheus, spec: {query: 'sum(rate(http_requests_total[5m]))'}}}
+"""
+
+
+@pytest.fixture
+def portal(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """An installation with one catalog file and one source of SLO files."""
+    (tmp_path / "catalog.yaml").write_text(CATALOG)
+    (tmp_path / "slo.yaml").write_text(SLO)
+    config = Config(
+        database_url=database_url,
+        data_dir=tmp_path,
+        base_dir=tmp_path,
+        locations=(LocationConfig("file", str(tmp_path / "catalog.yaml")),),
+        sources=(SourceConfig("slo", "openslo", options={"paths": ["slo.yaml"], "exhaustive": False}),),
+    )
+    portal = create_app(config)
+    with portal.app_context():
+        pipeline.prepare()
+        yield portal
+
+
+def kinds(ref: str = REF) -> list[str]:
+    with reading() as session:
+        return [event.kind for event in history.read(session, ref).items]
+
+
+def verdicts(ref: str = REF) -> dict[str, str]:
+    with reading() as session:
+        card = scorecard.read(session, judging.current(), ref, clock.now())
+    return {result["check"]: result["status"] for result in card["results"]}
+
+
+def test_one_line_from_files_to_verdicts_and_history(portal):
+    assert pipeline.refresh("catalog").outcome is Outcome.DONE
+    assert "service.registered" in kinds()
+    assert verdicts()["arch.owner"] == "pass"
+    assert verdicts()["obs.slo.defined"] == "unknown"
+    assert pipeline.refresh("slo").outcome is Outcome.DONE
+    assert verdicts()["obs.slo.defined"] == "pass"
+
+
+def test_the_other_sources_wait_until_the_catalog_was_read_and_then_come_at_once(portal):
+    assert pipeline.due() == ["catalog"]
+    pipeline.refresh("catalog")
+    assert pipeline.due() == ["slo"]
+    pipeline.refresh("slo")
+    assert pipeline.due() == []
+
+
+def test_a_new_service_is_asked_about_at_once(portal, tmp_path):
+    pipeline.refresh("catalog")
+    pipeline.refresh("slo")
+    (tmp_path / "catalog.yaml").write_text(CATALOG.replace("name: basket", "name: basket-2") + "---" + CATALOG)
+    pipeline.refresh("catalog")
+    assert pipeline.due() == ["slo"]
+
+
+def test_a_repeated_refresh_changes_nothing(portal):
+    for name in ("catalog", "slo", "catalog", "slo"):
+        pipeline.refresh(name)
+    before = kinds()
+    for name in ("catalog", "slo"):
+        report = pipeline.refresh(name)
+        assert (report.recorded, report.levels) == (0, [])
+    assert kinds() == before
+
+
+def test_what_changes_in_the_catalog_enters_the_history(portal, tmp_path):
+    pipeline.refresh("catalog")
+    changed = CATALOG.replace("criticality: T1", "criticality: T0").replace("owner: shop}", "owner: other}")
+    (tmp_path / "catalog.yaml").write_text(changed)
+    pipeline.refresh("catalog")
+    assert {"service.criticality_changed", "service.owner_changed"} <= set(kinds())
+    assert verdicts()["arch.owner"] == "fail"
+
+
+def test_a_service_that_leaves_keeps_its_history_and_loses_its_scorecard(portal, tmp_path, client):
+    pipeline.refresh("catalog")
+    (tmp_path / "catalog.yaml").write_text(CATALOG[: CATALOG.rindex("---")])
+    pipeline.refresh("catalog")
+    assert kinds("component:default/basket")[0] == "service.removed"
+    assert client.get("/api/services/component/default/basket/scorecard").status_code == 404
+
+
+def test_an_unreadable_catalog_keeps_everything_and_says_why(portal, tmp_path):
+    pipeline.refresh("catalog")
+    (tmp_path / "catalog.yaml").unlink()
+    report = pipeline.refresh("catalog")
+    assert report.progress.faults == 1
+    assert verdicts()["arch.owner"] == "pass"
+
+
+def test_a_run_that_died_between_reading_and_following_is_made_up_for(portal, monkeypatch):
+    """The entities are committed, the process dies before facts could follow: the next run must not see 'unchanged'."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(_reports: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("portal_backend.catalog_refresh.follow", die)
+        with pytest.raises(Killed):
+            pipeline.refresh("catalog")
+    with transaction() as session:  # the lease of the dead runs out
+        sources.sync_sources(session, [])
+        session.execute(sources.Source.__table__.update().values(lease_token=None, lease_until=None))
+    pipeline.prepare()
+    assert pipeline.refresh("catalog").outcome is Outcome.DONE
+    assert verdicts()["arch.owner"] == "pass"
+
+
+def test_of_two_refreshes_at_once_one_runs(portal):
+    pipeline.refresh("catalog")
+    outcomes = []
+    barrier = threading.Barrier(2)
+
+    def run():
+        with portal.app_context():
+            barrier.wait()
+            outcomes.append(pipeline.refresh("slo").outcome)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert Outcome.DONE in outcomes
+    assert set(outcomes) <= {Outcome.DONE, Outcome.BUSY}
+    assert verdicts()["obs.slo.defined"] == "pass"
+
+
+class Misbehaving(Connector):
+    """A connector that does what a test tells it."""
+
+    name = "openslo"
+    title = "Misbehaving"
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+
+    def check(self, context):
+        return "ok"
+
+    def pull(self, context):
+        return self.behaviour(context)
+
+
+def use(monkeypatch, behaviour):
+    monkeypatch.setattr("plugins.registry.connector", lambda _name: Misbehaving(behaviour))
+
+
+def test_a_run_that_was_taken_over_stores_nothing_more(portal, monkeypatch):
+    pipeline.refresh("catalog")
+
+    def slow(_context):
+        with transaction() as session:
+            session.execute(sources.Source.__table__.update().values(lease_token="somebody-else"))
+        yield Batch(cursor="late")
+
+    use(monkeypatch, slow)
+    assert pipeline.refresh("slo").outcome is Outcome.SUPERSEDED
+    with reading() as session:
+        assert session.get(sources.Source, "slo").cursor is None
+
+
+def test_a_fault_of_ours_ends_the_run_and_is_told(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    monkeypatch.setattr("scorecards.facts.store", lambda *_: 1 / 0)
+    report = pipeline.refresh("slo")
+    assert report.outcome is Outcome.FAILED
+    with reading() as session:
+        told = sources.health(session, clock.now())["slo"]
+    assert (told.state, told.failure_kind) == ("failing", "internal")
+
+
+def test_a_connector_that_raises_is_a_failed_pull(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    use(monkeypatch, lambda _context: iter([1 / 0]))
+    report = pipeline.refresh("slo")
+    assert isinstance(report.failure, PullFailed)
+    waiting = verdicts()
+    assert waiting["obs.slo.defined"] == "unknown"
+
+
+def test_judging_everything_again_moves_nothing(portal):
+    for name in ("catalog", "slo"):
+        pipeline.refresh(name)
+    assert judgement.judge_all() == []
+    assert judgement.rejudge_due() == []
