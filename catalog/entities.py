@@ -10,8 +10,8 @@ import orjson
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from catalog.format.refs import BadReference, make_ref, normal_ref
 from catalog.models import CatalogFault, Entity, EntityBody, Location
-from catalog.refs import BadReference, make_ref, normal_ref
 from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 

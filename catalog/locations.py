@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.format.refs import location_ref
+from catalog.format.urls import is_absolute_url
+from catalog.ingestion.reading import FILE, MAX_TARGET_CHARACTERS, URL
 from catalog.models import Location
-from catalog.reading import FILE, MAX_TARGET_CHARACTERS, URL
-from catalog.refs import location_ref
-from catalog.urls import is_absolute_url
 from portal_backend.core.errors import Fault, InvalidInput
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, ForeignKey, Index, LargeBinary, String, Table, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from catalog.bulk import table_of
+from catalog.ingestion.bulk import table_of
 from portal_backend.core.db import Model
 
 

@@ -15,7 +15,7 @@ from engagements.tiers import UNIFORM_CAPABILITIES, Circumstances
 from plugins.health import health
 from portal_backend.core.clock import parse_time
 from portal_backend.core.errors import NotFound
-from scorecards.evidence import EvidenceState, View
+from scorecards.evidence.view import EvidenceState, View
 from scorecards.facts import readings
 from scorecards.judging import Judging
 

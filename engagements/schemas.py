@@ -10,7 +10,7 @@ from engagements.text_fields import PlainText, in_range
 from engagements.tiers import Tier
 from engagements.triage_schemas import HandBackRowSchema, OnboardRowSchema, said
 from portal_backend.core.http import Moment, PageQuery
-from scorecards.definitions import Axis
+from scorecards.checks.definitions import Axis
 
 __all__ = [
     "HandBackRowSchema",

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
+from catalog.format.refs import BadReference, parse_ref
 from catalog.models import Entity, RelationRow, SearchKey, SearchRow
-from catalog.refs import BadReference, parse_ref
 from catalog.services import CRITICALITIES, FROM_BACKSTAGE, LIFECYCLES
 from engagements.models import Support
 from engagements.tiers import Tier
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.pagination import bad_cursor, decode_cursor, encode_cursor
-from scorecards.definitions import Axis
+from scorecards.checks.definitions import Axis
 from scorecards.models import Scorecard
 
 NONE = "none"

@@ -23,7 +23,7 @@ from engagements.service_query import (
 )
 from engagements.support import SupportState
 from portal_backend.core.errors import NotFound
-from scorecards.definitions import Axis
+from scorecards.checks.definitions import Axis
 from scorecards.models import Scorecard
 
 _HOT = (Scorecard.entity_ref, Scorecard.level, Scorecard.percent, Scorecard.coverage, Scorecard.next_step,

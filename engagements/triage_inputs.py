@@ -14,12 +14,12 @@ from engagements import support
 from engagements.models import HistoryEvent
 from engagements.support import SupportState
 from engagements.tiers import Tier
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import CATALOG, AxisReadiness, Evidence, Known, Readiness, Record, Signal, Unknown
-from engagements.triage_settings import TriageSettings
 from plugins.health import health
-from scorecards.definitions import Axis, CheckCatalogue, Criticality, Status, Subject
-from scorecards.derivations import derivations
-from scorecards.evidence import EvidenceState, View
+from scorecards.checks.definitions import Axis, CheckCatalogue, Criticality, Status, Subject
+from scorecards.evidence.derivations import derivations
+from scorecards.evidence.view import EvidenceState, View
 from scorecards.facts import readings
 from scorecards.judging import Judging
 from scorecards.models import FactChange, Scorecard

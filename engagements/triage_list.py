@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from engagements.triage.candidates import Frameworks, Ranked, onboard_row, rank_onboard
 from engagements.triage.hand_back import HandBackRow, triage_hand_back
+from engagements.triage.settings import TriageSettings
 from engagements.triage_inputs import gather
-from engagements.triage_settings import TriageSettings
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.pagination import bad_cursor, decode_cursor, encode_cursor
 from scorecards.judging import Judging

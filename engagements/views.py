@@ -16,9 +16,9 @@ from engagements.schemas import (
     SupportSchema,
 )
 from engagements.service_query import FILTERS, ServiceFilter, parse_sort
+from engagements.triage.settings import TriageSettings
 from engagements.triage_list import list_triage
 from engagements.triage_schemas import TriageQuery, TriageSchema
-from engagements.triage_settings import TriageSettings
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction

@@ -15,8 +15,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import Schema
 
-if TYPE_CHECKING:  # the client raises PullFailed, which stands below
+from plugins.transport.failures import FailureKind, PullFailed
+
+if TYPE_CHECKING:  # this page itself stays free of HTTP
     from plugins.http_client import SourceClient
+
+__all__ = [
+    "AnnotationSpec",
+    "Batch",
+    "Connector",
+    "Event",
+    "EventSpec",
+    "Fact",
+    "FactSpec",
+    "FactType",
+    "FactValue",
+    "FailureKind",
+    "PullContext",
+    "PullFailed",
+    "PullFault",
+    "Target",
+]
 
 
 class FactType(StrEnum):
@@ -119,35 +138,6 @@ class Batch:
     """The system's own names (label values, applications) that no service claims; a sample is shown to people."""
     cursor: str | None = None
     """Where the next pull may start; None keeps the last one."""
-
-
-class FailureKind(StrEnum):
-    """Why a pull failed, in terms that tell a person who has to act."""
-
-    UNREACHABLE = "unreachable"
-    TIMEOUT = "timeout"
-    CREDENTIALS = "credentials"
-    PERMISSION = "permission"
-    RATE_LIMITED = "rate_limited"
-    BAD_ANSWER = "bad_answer"
-    MISCONFIGURED = "misconfigured"
-    INTERNAL = "internal"
-    """The portal itself failed, not the source."""
-
-
-class PullFailed(Exception):
-    """The source could not be read. Carries the kind of failure and a sentence without secrets."""
-
-    def __init__(
-        self, kind: FailureKind, message: str, *, status: int | None = None, retry_after_seconds: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.status = status
-        """The HTTP status that was answered, if it came to an answer."""
-        self.retry_after_seconds = retry_after_seconds
-        """How long the source asked to be left alone; the next pull is not due before."""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import orjson
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from plugins.contract import FailureKind, PullFailed
-from plugins.http_failures import cause, is_html, meaning, own_words, speaks_no_http
-from plugins.redaction import redact, shorten
-from plugins.retrying import RETRIED_STATUSES, asks_to_wait, backoff_seconds
-from plugins.timed_transport import Deadline, TimedAdapter
+from plugins.transport.failures import FailureKind, PullFailed
+from plugins.transport.http_failures import cause, is_html, meaning, own_words, speaks_no_http
+from plugins.transport.redaction import redact, shorten
+from plugins.transport.retrying import RETRIED_STATUSES, asks_to_wait, backoff_seconds
+from plugins.transport.timed_transport import Deadline, TimedAdapter
 from portal_backend.core.config import SourceAuth
 
 USER_AGENT = "portal-backend"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plugins.contract import Batch, Connector, FailureKind, PullContext, PullFailed, PullFault, Target
 from plugins.http_client import Limits, SourceClient
-from plugins.redaction import redact, shorten
+from plugins.transport.redaction import redact, shorten
 from portal_backend.core.config import SourceConfig
 
 SAMPLE_SIZE = 50

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from plugins.contract import Connector, FailureKind, PullFailed
-from plugins.redaction import shorten
+from plugins.transport.redaction import shorten
 
 GROUP = "portal_backend.connectors"
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 import catalog.facts
 import catalog.services
-from catalog.ingestion import IngestReport, refresh_location
+from catalog.ingestion.refresh import IngestReport, refresh_location
 from catalog.locations import list_locations
 from catalog.models import Location
 from catalog.services import Service
@@ -26,8 +26,8 @@ from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.errors import InvalidInput
 from portal_backend.core.principal import LOCAL_ADMINISTRATOR
 from scorecards import facts, judging, scorecard
-from scorecards.causes import CATALOG_SOURCE
 from scorecards.changes import LevelChange
+from scorecards.evidence.causes import CATALOG_SOURCE
 
 REOBSERVED_AFTER = timedelta(hours=1)
 """Facts of an unchanged catalog are observed anew at this pace: often enough to stay fresh, seldom enough to cost
@@ -57,11 +57,12 @@ def read_locations(keep: Callable[[IngestReport], None]) -> list[IngestReport]:
     return reports
 
 
-def follow(reports: Collection[IngestReport]) -> list[LevelChange]:
+def follow(reports: Collection[IngestReport], everything: bool = False) -> list[LevelChange]:
     """Let facts, verdicts and history follow what reading changed; return the levels that moved.
 
     All services are observed, since one entity bears on the facts of others: a group on its services' owner, a service
-    on its dependents' weakest dependency. What the other sources know of a new service is asked for at once.
+    on its dependents' weakest dependency. Those whose facts changed are judged, or all of them (`everything`). What the
+    other sources know of a new service is asked for at once.
     """
     gone = {ref for report in reports for ref in report.removed_refs}
     with transaction() as session:
@@ -70,15 +71,19 @@ def follow(reports: Collection[IngestReport]) -> list[LevelChange]:
         found = catalog.services.services(session, judging.current().service_types)
         observed = catalog.facts.observe(found, catalog.services.directory(session, found), now)
         touched, registered = _store(session, found, observed, now)
-        touched |= {ref for report in reports for ref in report.changed_refs}
         left = [ref for ref, known in facts.readings(session, gone).items() if known]
         scorecard.forget(session, gone)
         history.record(session, [_removed(ref, now) for ref in left], now)
-        moved = judgement.judge(session, touched - gone, now)
+    touched |= {service.ref for service in found} if everything else _changed_refs(reports)
+    moved = judgement.judge_in_batches(sorted(touched - gone))
     if registered:
         with transaction() as session:
             sources.request_collection_of_all(session, clock.now())
     return moved
+
+
+def _changed_refs(reports: Collection[IngestReport]) -> set[str]:
+    return {ref for report in reports for ref in report.changed_refs}
 
 
 def import_support() -> list[PullFault]:

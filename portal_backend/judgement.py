@@ -35,17 +35,17 @@ def rejudge_due() -> list[LevelChange]:
     with reading() as session:
         now = clock.now()
         refs = {*scorecard.due(session, basis, now), *scorecard.due_for_sources(session, basis, now)}
-    return _in_batches(sorted(refs))
+    return judge_in_batches(sorted(refs))
 
 
 def judge_all() -> list[LevelChange]:
     """Judge every service again; return the levels that moved."""
     with reading() as session:
         refs = [service.ref for service in catalog.services.services(session, judging.current().service_types)]
-    return _in_batches(refs)
+    return judge_in_batches(refs)
 
 
-def _in_batches(refs: Sequence[str]) -> list[LevelChange]:
+def judge_in_batches(refs: Sequence[str]) -> list[LevelChange]:
     """Judge in transactions of bounded size, so that readers and other writers wait for none of them for long."""
     moved: list[LevelChange] = []
     for start in range(0, len(refs), BATCH):

@@ -18,13 +18,13 @@ from engagements import services as service_list
 from engagements.schemas import HandBackRowSchema, HistoryEventSchema, OnboardRowSchema
 from engagements.service_query import ServiceFilter, parse_sort
 from engagements.triage import HandBackRow, OnboardRow
+from engagements.triage.settings import TriageSettings
 from engagements.triage_list import Direction, TriagePage, list_triage
-from engagements.triage_settings import TriageSettings
 from plugins.health import SourceHealth, SourceState, health
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from scorecards import scorecard
-from scorecards.definitions import AXIS_TITLES, Axis
+from scorecards.checks.definitions import AXIS_TITLES, Axis
 from scorecards.judging import current as judging
 
 blueprint = Blueprint("pages", __name__)

@@ -16,8 +16,8 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 import catalog.services
-from catalog.following import FoundFault
-from catalog.ingestion import IngestReport
+from catalog.ingestion.following import FoundFault
+from catalog.ingestion.refresh import IngestReport
 from catalog.locations import register_location
 from engagements import history
 from plugins import pulling, registry, sources
@@ -31,8 +31,8 @@ from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.errors import NotFound
 from scorecards import facts, judging, scorecard
-from scorecards.causes import CATALOG_SOURCE
 from scorecards.changes import LevelChange
+from scorecards.evidence.causes import CATALOG_SOURCE
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ def _read_catalog(_config: SourceConfig, lease: Lease, report: RefreshReport) ->
     changed = any(read.changed_refs or read.removed_refs for read in reports)
     progress.cursor = lease.cursor
     if changed or catalog_refresh.is_due_again(lease.cursor, clock.now()):
-        report.levels += catalog_refresh.follow(reports)
+        report.levels += catalog_refresh.follow(reports, everything=lease.cursor == catalog_refresh.READING)
         progress.cursor = clock.format_time(clock.now())
     progress.add(Batch(faults=catalog_refresh.import_support()), progress.requests)
     save()

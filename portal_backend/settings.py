@@ -12,8 +12,8 @@ from plugins import registry
 from plugins.contract import FactSpec
 from portal_backend.core.config import Config
 from scorecards import judging
-from scorecards.checks import load_catalogue
-from scorecards.derivations import FACTS as DERIVED_FACTS
+from scorecards.checks.catalogue import load_catalogue
+from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from portal_backend.core.config import Config
 
 TICK_SECONDS = 2.0
 UPKEEP_SECONDS = 30.0
-CONCURRENCY = 4
+CONCURRENCY = 8
+"""Threads: pulling is waiting, and a few sources that hang must not keep the others from their turn."""
 QUIET = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
 """Loggers that would write three lines for every tick."""
 

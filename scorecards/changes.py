@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from portal_backend.core.clock import format_time
-from scorecards.causes import CauseKind, Party
-from scorecards.definitions import Status, level_name
+from scorecards.checks.definitions import Status, level_name
 from scorecards.evaluation import CheckResult
+from scorecards.evidence.causes import CauseKind, Party
 from scorecards.grading import Grade
 
 OPEN = frozenset({Status.FAIL, Status.UNKNOWN})

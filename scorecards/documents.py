@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from portal_backend.core.clock import format_time
-from scorecards.causes import Cause, SourceState
-from scorecards.definitions import (
+from scorecards.checks.definitions import (
     AXIS_TITLES,
     LEVEL_MEANINGS,
     Axis,
@@ -16,6 +15,7 @@ from scorecards.definitions import (
     level_name,
 )
 from scorecards.evaluation import CheckResult, FactUsed
+from scorecards.evidence.causes import Cause, SourceState
 from scorecards.grading import Gain, Grade, Standing, Step
 
 Document = dict[str, Any]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from scorecards.causes import Cause, CauseKind, Party
-from scorecards.definitions import Check, Status, Subject
-from scorecards.evidence import Evidence, EvidenceState, View
-from scorecards.rules import Leaf
-from scorecards.values import Typed
+from scorecards.checks.definitions import Check, Status, Subject
+from scorecards.evidence.causes import Cause, CauseKind, Party
+from scorecards.evidence.values import Typed
+from scorecards.evidence.view import Evidence, EvidenceState, View
+from scorecards.rules.tree import Leaf
 from scorecards.wording import MISSING, render, write
 
 

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from plugins.contract import Fact, FactSpec
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks, upsert
-from scorecards.evidence import Reading
+from scorecards.evidence.values import normalise
+from scorecards.evidence.view import Reading
 from scorecards.models import EntityFacts, FactChange
-from scorecards.values import normalise
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead of our clock a source's may be; what lies further ahead would shut out every later observation."""

@@ -10,8 +10,7 @@ taken for a pass.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scorecards.causes import CauseKind, Party
-from scorecards.definitions import (
+from scorecards.checks.definitions import (
     REQUIRED_LEVELS,
     Axis,
     CheckCatalogue,
@@ -22,6 +21,7 @@ from scorecards.definitions import (
     level_name,
 )
 from scorecards.evaluation import CheckResult
+from scorecards.evidence.causes import CauseKind, Party
 
 MAX_STEPS = 3
 RANK = {Criticality.BLOCKER: 0, Criticality.MAJOR: 1, Criticality.MINOR: 2}

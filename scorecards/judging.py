@@ -10,9 +10,9 @@ from flask import Flask, current_app
 
 from catalog.facts import FACTS as CATALOG_FACTS
 from plugins.contract import Connector, FactSpec
-from scorecards.causes import CATALOG_SOURCE, Offer, SourceState, Supply
-from scorecards.definitions import CheckCatalogue
-from scorecards.vocabulary import VOCABULARY
+from scorecards.checks.definitions import CheckCatalogue
+from scorecards.checks.vocabulary import VOCABULARY
+from scorecards.evidence.causes import CATALOG_SOURCE, Offer, SourceState, Supply
 
 NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 

@@ -11,9 +11,9 @@ from catalog.models import Entity
 from catalog.services import Service, services
 from plugins.health import SourceHealth, health
 from portal_backend.core.db import chunks
-from scorecards.definitions import Subject
-from scorecards.derivations import derivations
-from scorecards.evidence import View
+from scorecards.checks.definitions import Subject
+from scorecards.evidence.derivations import derivations
+from scorecards.evidence.view import View
 from scorecards.facts import readings
 from scorecards.judging import Judging
 

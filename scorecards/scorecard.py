@@ -15,12 +15,12 @@ from portal_backend.core.db import chunks, upsert
 from portal_backend.core.errors import NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from scorecards import facts
-from scorecards.causes import CauseKind
 from scorecards.changes import LevelChange, StatusChange, level_change, status_changes, statuses_of
-from scorecards.definitions import CheckCatalogue, Status, Subject, level_name
+from scorecards.checks.definitions import CheckCatalogue, Status, Subject, level_name
 from scorecards.documents import Document, answer_form, stored_form
 from scorecards.evaluation import judge
-from scorecards.evidence import View
+from scorecards.evidence.causes import CauseKind
+from scorecards.evidence.view import View
 from scorecards.grading import Grade, grade
 from scorecards.judging import Judging, sources_version
 from scorecards.loading import load

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from catalog.refs import make_ref
+from catalog.format.refs import make_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
 from portal_backend.core.http import make_blueprint
 from portal_backend.core.pagination import Page
 from scorecards import judging, scorecard
-from scorecards.definitions import level_name
+from scorecards.checks.definitions import level_name
 from scorecards.documents import Document, check_form
 from scorecards.schemas import (
     ChangePageSchema,

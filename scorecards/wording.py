@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from scorecards.values import span
+from scorecards.evidence.values import span
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
 MAX_DECIMALS = 8

@@ -21,8 +21,8 @@ from engagements.triage.onboarding import (
     onboarding_value,
     value_of,
 )
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import Evidence, Known, Signal, Unknown
-from engagements.triage_settings import TriageSettings
 
 SUPPORTED = frozenset({Tier.FULL_SRE, Tier.PLATFORM})
 

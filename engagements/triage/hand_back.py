@@ -11,8 +11,8 @@ from datetime import datetime
 from engagements.tiers import Tier
 from engagements.triage import hand_back_terms as terms_of
 from engagements.triage.hand_back_terms import RuleTerm, State, compared, only_people_know
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import Evidence
-from engagements.triage_settings import TriageSettings
 
 LADDER = ("escalate", "pager_returned", "disengage")
 """What SRE does about a neglected service, step by step (SRE workbook, chapter 18)."""

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from engagements.tiers import ENDING_LIFECYCLES
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import CATALOG, HISTORY, SCORECARDS, Evidence, Known, Signal, Unknown
-from engagements.triage_settings import TriageSettings
 
 
 class State(StrEnum):

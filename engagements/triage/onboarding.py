@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import CATALOG, SCORECARDS, Evidence, Known, Signal, Unknown
-from engagements.triage_settings import TriageSettings
 
 CRITICALITY_MEANINGS = {
     "T0": "the organisation's existence hangs on it",

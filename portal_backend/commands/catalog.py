@@ -12,13 +12,13 @@ import orjson
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from catalog.documents import judge_documents
 from catalog.entities import EntitySummary, get_entity, list_entities, list_faults
-from catalog.following import FoundFault
-from catalog.ingestion import IngestReport, refresh_location, register_location
+from catalog.format.documents import judge_documents
+from catalog.ingestion.following import FoundFault
+from catalog.ingestion.reading import FILE, GLOB, Place, Reader, Unreadable
+from catalog.ingestion.refresh import IngestReport, refresh_location, register_location
 from catalog.locations import classify, list_locations
 from catalog.models import Location
-from catalog.reading import FILE, GLOB, Place, Reader, Unreadable
 from portal_backend import catalog_refresh
 from portal_backend.commands.common import (
     COULD_NOT_RUN,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from catalog.refs import BadReference, parse_ref
+from catalog.format.refs import BadReference, parse_ref
 from catalog.services import services
 from engagements import circumstances, history, imports, support
 from engagements.event_kinds import EVENT_KINDS
@@ -15,9 +15,9 @@ from engagements.schemas import HistoryPageSchema, SupportSchema
 from engagements.tiers import Tier
 from engagements.triage.candidates import OnboardRow
 from engagements.triage.hand_back import HandBackRow
+from engagements.triage.settings import TriageSettings
 from engagements.triage_list import Direction, TriagePage, list_triage
 from engagements.triage_schemas import TriageSchema
-from engagements.triage_settings import TriageSettings
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction

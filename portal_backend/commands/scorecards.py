@@ -7,7 +7,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from catalog.refs import BadReference, parse_ref
+from catalog.format.refs import BadReference, parse_ref
 from portal_backend import judgement
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
 from portal_backend.core import clock
@@ -15,7 +15,7 @@ from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import InvalidInput, NotFound
 from scorecards import judging, scorecard
 from scorecards.changes import LevelChange
-from scorecards.definitions import LEVEL_MEANINGS, level_name
+from scorecards.checks.definitions import LEVEL_MEANINGS, level_name
 from scorecards.documents import Document, check_form
 from scorecards.loading import load
 

@@ -18,6 +18,8 @@ from sqlalchemy.orm import DeclarativeBase, Session, registry
 Item = TypeVar("Item")
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000
+POOL_SIZE = 10
+"""Connections that a process keeps; as many again for a moment: a worker's threads and their heartbeats."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -69,6 +71,8 @@ def init_app(app: Flask, url: str) -> None:
         # SQLite hands a bare number in a JSON column over as a number.
         "json_deserializer": lambda value: value if isinstance(value, int | float) else orjson.loads(value),
         "pool_pre_ping": not url.startswith("sqlite"),
+        "pool_size": POOL_SIZE,
+        "max_overflow": POOL_SIZE,
     }
     db.init_app(app)
     with app.app_context():

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from catalog.ingestion import IngestReport, refresh_location, register_location
-from catalog.reading import Reader
+from catalog.ingestion.reading import Reader
+from catalog.ingestion.refresh import IngestReport, refresh_location, register_location
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 OFFLINE = Reader(allowed_hosts=frozenset())

@@ -1,6 +1,6 @@
 """The catalog files of public repositories: each document's fate, checked by hand and against Backstage's own model."""
 
-from catalog.documents import judge_documents
+from catalog.format.documents import judge_documents
 from catalog.models import CatalogFault, Entity
 from tests.catalog.samples import bring_in
 from tests.conftest import shared

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from catalog.entities import get_entity
-from catalog.ingestion import refresh_location
+from catalog.ingestion.refresh import refresh_location
 from catalog.locations import classify, register_location
 from catalog.models import CatalogFault, Entity, EntityBody, Location, LocationFile, RelationRow, SearchKey, SearchRow
 from portal_backend.core.db import transaction

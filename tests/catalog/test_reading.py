@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from catalog.following import MAX_NESTING, KnownFile, read_location
-from catalog.reading import Known, Place, Reader, Unreadable, raw_url
+from catalog.ingestion.following import MAX_NESTING, KnownFile, read_location
+from catalog.ingestion.reading import Known, Place, Reader, Unreadable, raw_url
 from tests.catalog.samples import component, files
 
 LOCATION = "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata:\n  name: {name}\nspec: {spec}\n"

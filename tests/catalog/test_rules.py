@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.documents import MAX_FAULTS, judge_documents
-from catalog.urls import is_absolute_url
+from catalog.format.documents import MAX_FAULTS, judge_documents
+from catalog.format.urls import is_absolute_url
 from tests.catalog.samples import component
 
 

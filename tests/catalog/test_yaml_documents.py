@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from catalog.yaml_documents import MAX_DOCUMENTS, read_documents
+from catalog.format.yaml_documents import MAX_DOCUMENTS, read_documents
 
 
 def values(text: str) -> list:

@@ -7,7 +7,7 @@ import yaml
 from sqlalchemy import insert
 
 from catalog.facts import FACTS as CATALOG_FACTS
-from catalog.ingestion import refresh_location
+from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
 from catalog.services import directory, services
 from plugins import registry
@@ -16,9 +16,9 @@ from plugins.sources import sync_sources
 from portal_backend.core.config import SourceConfig
 from portal_backend.core.principal import Principal, Role
 from scorecards import facts as fact_store
-from scorecards.checks import load_catalogue
-from scorecards.definitions import Axis
-from scorecards.derivations import FACTS as DERIVED_FACTS
+from scorecards.checks.catalogue import load_catalogue
+from scorecards.checks.definitions import Axis
+from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
 from scorecards.judging import make_judging
 from scorecards.models import Scorecard
 

@@ -8,8 +8,8 @@ import pytest
 from engagements.tiers import Tier
 from engagements.triage.hand_back import judge_rules, triage_hand_back
 from engagements.triage.hand_back_terms import State
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import AxisReadiness, Evidence, Known, Readiness, Record, Unknown
-from engagements.triage_settings import TriageSettings
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 SETTINGS = TriageSettings()

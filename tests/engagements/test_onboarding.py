@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from engagements.tiers import Tier
 from engagements.triage.candidates import Frameworks, triage_onboard
 from engagements.triage.onboarding import LABELS, confidence_of, onboarding_terms, onboarding_value, value_of
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import AxisReadiness, Evidence, Known, Readiness, Record, Unknown
-from engagements.triage_settings import TriageSettings
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 OBSERVED = NOW - timedelta(minutes=5)

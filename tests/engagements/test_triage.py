@@ -12,10 +12,10 @@ from engagements.support import SupportRecord
 from engagements.tiers import Tier
 from engagements.triage.candidates import triage_onboard
 from engagements.triage.hand_back_terms import State
+from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import Known, Record, Unknown
 from engagements.triage_inputs import gather
 from engagements.triage_list import Direction, list_triage
-from engagements.triage_settings import TriageSettings
 from portal_backend.core.errors import InvalidInput
 from tests.engagements.conftest import MANAGER, component, ref
 from tests.engagements.conftest import NOW as TODAY

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from catalog.documents import judge_documents
+from catalog.format.documents import judge_documents
 from engagements.imports import read_records
 from engagements.tiers import Tier
 from examples.simulated import prometheus, telemetry

@@ -13,7 +13,7 @@ import pytest
 
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import Limits, SourceClient
-from plugins.redaction import redact
+from plugins.transport.redaction import redact
 from portal_backend.core.clock import now
 from portal_backend.core.config import Secret, SourceAuth
 from tests.plugins.misbehaving import Answer, always, in_turn, send, serving

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner, Result
 
-from catalog.ingestion import refresh_location
+from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
 from portal_backend.app import create_app
 from portal_backend.commands.sources import sources

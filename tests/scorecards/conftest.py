@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 import catalog.facts
-from catalog.ingestion import refresh_location
+from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
 from catalog.services import directory, services
 from plugins import registry
@@ -19,8 +19,8 @@ from plugins.contract import Fact
 from plugins.models import Source
 from plugins.sources import sync_sources
 from portal_backend.core.config import SourceConfig
-from scorecards.checks import load_catalogue
-from scorecards.derivations import FACTS as DERIVED_FACTS
+from scorecards.checks.catalogue import load_catalogue
+from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
 from scorecards.facts import store
 from scorecards.judging import Judging, init_app, make_judging
 from tests.scorecards.samples import GOOD, MINUTE, NOW, SOURCE_OF

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 
 from plugins.contract import FactSpec, FactType
-from scorecards.causes import Offer, Supply
-from scorecards.checks import load_catalogue
-from scorecards.definitions import CheckCatalogue, Subject
-from scorecards.derivations import FACTS as DERIVED_FACTS
-from scorecards.derivations import derivations
+from scorecards.checks.catalogue import load_catalogue
+from scorecards.checks.definitions import CheckCatalogue, Subject
 from scorecards.evaluation import CheckResult, judge
-from scorecards.evidence import Reading, View
+from scorecards.evidence.causes import Offer, Supply
+from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
+from scorecards.evidence.derivations import derivations
+from scorecards.evidence.view import Reading, View
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

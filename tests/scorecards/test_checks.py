@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from portal_backend.core.errors import InvalidInput
-from scorecards.checks import DEFAULT_CHECKS, load_catalogue
-from scorecards.vocabulary import VOCABULARY
+from scorecards.checks.catalogue import DEFAULT_CHECKS, load_catalogue
+from scorecards.checks.vocabulary import VOCABULARY
 from tests.scorecards.samples import SPECS
 
 GOOD = """

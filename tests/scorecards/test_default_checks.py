@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from scorecards.checks import DEFAULT_CHECKS
-from scorecards.definitions import Axis, Criticality, Status
+from scorecards.checks.catalogue import DEFAULT_CHECKS
+from scorecards.checks.definitions import Axis, Criticality, Status
 from tests.scorecards.samples import (
     DAY,
     GOOD,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorecards.causes import Cause, CauseKind, Party
-from scorecards.definitions import Axis, Check, CheckCatalogue, Criticality, Effort, Status
+from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Criticality, Effort, Status
 from scorecards.evaluation import CheckResult
+from scorecards.evidence.causes import Cause, CauseKind, Party
 from scorecards.grading import grade, level_of
-from scorecards.rules import Rule
+from scorecards.rules.tree import Rule
 from scorecards.scorecard import grade_service
 from tests.scorecards.samples import GOOD, HEALTHY, NOW, SOURCE_OF, catalogue, readings, state, subject, view
 

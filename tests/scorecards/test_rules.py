@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.contract import FactSpec, FactType
-from scorecards.evidence import Evidence, EvidenceState
-from scorecards.operators import OPERATORS, parse_duration
-from scorecards.rules import MAX_DEPTH, MAX_NODES, Compiler
-from scorecards.values import READERS
+from scorecards.evidence.values import READERS
+from scorecards.evidence.view import Evidence, EvidenceState
+from scorecards.rules.operators import OPERATORS, parse_duration
+from scorecards.rules.tree import MAX_DEPTH, MAX_NODES, Compiler
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPECS = {

@@ -9,7 +9,7 @@ from sqlalchemy import event, func, select
 
 from portal_backend.core.errors import NotFound
 from scorecards import facts
-from scorecards.checks import DEFAULT_CHECKS, load_catalogue
+from scorecards.checks.catalogue import DEFAULT_CHECKS, load_catalogue
 from scorecards.models import ResultChange, Scorecard
 from scorecards.scorecard import (
     awaiting_evidence,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorecards.values import span
+from scorecards.evidence.values import span
 from scorecards.wording import placeholders, render, write
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -11,12 +11,12 @@ import orjson
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from catalog.bulk import delete_rows, insert_rows, refresh_statistics
-from catalog.flatten import columns, search_values
+from catalog.format.refs import location_ref
+from catalog.format.relations import Edge, declared_edges
+from catalog.ingestion.bulk import delete_rows, insert_rows, refresh_statistics
+from catalog.ingestion.flatten import columns, search_values
+from catalog.ingestion.reading import URL, Place
 from catalog.models import Entity, EntityBody, RelationRow, SearchKey, SearchRow
-from catalog.reading import URL, Place
-from catalog.refs import location_ref
-from catalog.relations import Edge, declared_edges
 from portal_backend.core.db import chunks
 
 MANAGED_BY = "backstage.io/managed-by-location"

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from catalog.yaml_composer import Composer, NodeFault
+from catalog.format.yaml_composer import Composer, NodeFault
 from portal_backend.core.errors import Fault
 
 MAX_DOCUMENTS = 10_000

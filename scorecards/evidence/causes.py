@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
-from scorecards.values import moment, span
+from scorecards.evidence.values import moment, span
 
 CATALOG_SOURCE = "catalog"
 """The source name of facts that the catalog itself states."""

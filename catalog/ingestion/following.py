@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from catalog.documents import JudgedDocument, judge_documents
-from catalog.reading import FILE, GLOB, MAX_TARGET_CHARACTERS, URL, Known, Place, Reader, TooMuch, Unreadable
+from catalog.format.documents import JudgedDocument, judge_documents
+from catalog.ingestion.reading import FILE, GLOB, MAX_TARGET_CHARACTERS, URL, Known, Place, Reader, TooMuch, Unreadable
 
 MAX_NESTING = 10
 """Location entities that lead to Location entities; deeper ones are a fault."""

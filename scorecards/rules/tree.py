@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scorecards.causes import Spec
-from scorecards.evidence import Evidence, EvidenceState
-from scorecards.operators import OPERATORS, Operand, Operator, read_operand, same_family
+from scorecards.evidence.causes import Spec
+from scorecards.evidence.view import Evidence, EvidenceState
+from scorecards.rules.operators import OPERATORS, Operand, Operator, read_operand, same_family
 
 MAX_DEPTH = 8
 MAX_NODES = 64

@@ -4,8 +4,8 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 import orjson
 
-from plugins.contract import FailureKind
-from plugins.redaction import shorten
+from plugins.transport.failures import FailureKind
+from plugins.transport.redaction import shorten
 
 BROKEN_OFF = (RemoteDisconnected, IncompleteRead)
 """What the standard library counts as a fault of the protocol, while the connection merely ended early."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from scorecards.rules import Rule
+from scorecards.rules.tree import Rule
 
 MAX_LEVEL = 4
 

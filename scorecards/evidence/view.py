@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from scorecards.causes import Cause, CauseKind, Party, Supply, absence, staleness, wrong_type
-from scorecards.values import Typed, moment, span, typed
+from scorecards.evidence.causes import Cause, CauseKind, Party, Supply, absence, staleness, wrong_type
+from scorecards.evidence.values import Typed, moment, span, typed
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from plugins.contract import FactSpec, FactType
-from scorecards.causes import Cause, CauseKind, Party
-from scorecards.definitions import Subject
-from scorecards.evidence import Derive, Evidence, EvidenceState, View
-from scorecards.values import Typed
+from scorecards.checks.definitions import Subject
+from scorecards.evidence.causes import Cause, CauseKind, Party
+from scorecards.evidence.values import Typed
+from scorecards.evidence.view import Derive, Evidence, EvidenceState, View
 
 MIN_SLO_TARGET = FactSpec(
     "deps.hard.min_slo_target",

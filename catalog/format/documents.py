@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.envelope import is_name, is_namespace
-from catalog.kinds import check_entity
-from catalog.refs import DEFAULT_NAMESPACE, make_ref
-from catalog.yaml_documents import read_documents
+from catalog.format.envelope import is_name, is_namespace
+from catalog.format.kinds import check_entity
+from catalog.format.refs import DEFAULT_NAMESPACE, make_ref
+from catalog.format.yaml_documents import read_documents
 from portal_backend.core.errors import Fault
 
 MAX_FAULTS = 50

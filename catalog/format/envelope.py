@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from catalog.urls import is_absolute_url
+from catalog.format.urls import is_absolute_url
 from portal_backend.core.errors import Fault
 
 ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})

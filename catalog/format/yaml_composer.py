@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from catalog.yaml_scalars import key_text, resolve
+from catalog.format.yaml_scalars import key_text, resolve
 from portal_backend.core.errors import Fault
 
 MAX_DEPTH = 100

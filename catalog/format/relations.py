@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from catalog.kinds import RelationType, kind_of
-from catalog.refs import make_ref, parse_ref
+from catalog.format.kinds import RelationType, kind_of
+from catalog.format.refs import make_ref, parse_ref
 
 
 class Edge(NamedTuple):

@@ -13,14 +13,14 @@ import orjson
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from catalog.bulk import delete_rows, insert_rows
-from catalog.documents import JudgedDocument
-from catalog.following import FileReading, FoundFault, KnownFile, Nested, Reading, read_location
+from catalog.format.documents import JudgedDocument
+from catalog.format.refs import location_ref
+from catalog.ingestion.bulk import delete_rows, insert_rows
+from catalog.ingestion.following import FileReading, FoundFault, KnownFile, Nested, Reading, read_location
+from catalog.ingestion.reading import Place, Reader
+from catalog.ingestion.storing import STORED_COLUMNS, Candidate, Stored, find_stored, remove_entities, write_entities
 from catalog.locations import register_location
 from catalog.models import CatalogFault, Entity, Location, LocationFile
-from catalog.reading import Place, Reader
-from catalog.refs import location_ref
-from catalog.storing import STORED_COLUMNS, Candidate, Stored, find_stored, remove_entities, write_entities
 from portal_backend.core.db import chunks, serialise
 
 __all__ = ["IngestReport", "refresh_location", "register_location"]

@@ -13,15 +13,15 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from plugins.contract import FactSpec, FactType
 from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
-from scorecards.definitions import Axis, Check, CheckCatalogue, Condition, Criticality, Effort
-from scorecards.operators import parse_duration
-from scorecards.rules import Compiler, Rule
-from scorecards.vocabulary import VOCABULARY
+from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Condition, Criticality, Effort
+from scorecards.checks.vocabulary import VOCABULARY
+from scorecards.rules.operators import parse_duration
+from scorecards.rules.tree import Compiler, Rule
 from scorecards.wording import MISSING, placeholders
 
 __all__ = ["DEFAULT_CHECKS", "SERVICE_FIELDS", "Check", "CheckCatalogue", "load_catalogue"]
 
-DEFAULT_CHECKS = Path(__file__).parent / "checks"
+DEFAULT_CHECKS = Path(__file__).parent
 MAX_FILE_BYTES = 1024 * 1024
 
 SERVICE_FIELDS: Mapping[str, FactSpec] = {

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from scorecards.values import typed
+from scorecards.evidence.values import typed
 
 NUMBERS = frozenset({"integer", "number"})
 SCALARS = frozenset({"boolean", "integer", "number", "string", "datetime"})

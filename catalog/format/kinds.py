@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog.envelope import check_envelope, check_text, is_api_version, is_kind, must_be, shown
-from catalog.refs import DEFAULT_NAMESPACE, BadReference, parse_ref
+from catalog.format.envelope import check_envelope, check_text, is_api_version, is_kind, must_be, shown
+from catalog.format.refs import DEFAULT_NAMESPACE, BadReference, parse_ref
 from portal_backend.core.errors import Fault
 
 API_VERSIONS = frozenset({"backstage.io/v1alpha1", "backstage.io/v1beta1"})

@@ -1,0 +1,1 @@
+"""From locations to stored entities: read, follow, compare, write."""

@@ -1,0 +1,1 @@
+"""How a source is talked to: deadlines, retries, failures in words, and no secrets in any of them."""

@@ -1,0 +1,1 @@
+"""The condition tree of a check and its operators. Pure."""

@@ -1,0 +1,122 @@
+"""The pages, in a real browser, on the example's kind of data: what a person sees within the first minute."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from werkzeug.serving import make_server
+
+from portal_backend import pipeline
+from portal_backend.app import create_app
+from portal_backend.core.config import Config, LocationConfig, SourceConfig
+from portal_backend.core.db import Model, db
+from tests import servers
+from tests.test_pipeline import CATALOG, SLO
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The application on a small catalog, served for real; one source fails, one is simulated, one document is bad."""
+    folder: Path = tmp_path_factory.mktemp("site")
+    (folder / "catalog.yaml").write_text(CATALOG + "---\nkind: Component\nmetadata: {name: '<b>bad</b>'}\n")
+    (folder / "slo.yaml").write_text(SLO)
+    config = Config(
+        database_url=f"sqlite:///{folder}/pages.db",
+        data_dir=folder,
+        base_dir=folder,
+        locations=(LocationConfig("file", str(folder / "catalog.yaml")),),
+        sources=(
+            SourceConfig("slo", "openslo", options={"paths": ["slo.yaml"], "exhaustive": False}, simulated=True),
+            SourceConfig("prometheus", "prometheus", url=f"http://127.0.0.1:{servers.free_port()}"),
+        ),
+    )
+    app: Flask = create_app(config)
+    with app.app_context():
+        Model.metadata.create_all(db.engine)
+        pipeline.prepare()
+        for name in ("catalog", "slo", "prometheus"):
+            pipeline.refresh(name)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = servers.require("chromium"), servers.require("chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1000",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=Service(driver)) as chrome:
+        yield chrome
+
+
+def text(browser: webdriver.Chrome, address: str) -> str:
+    browser.get(address)
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    return browser.find_element(By.TAG_NAME, "body").text
+
+
+def test_the_first_page_says_what_exists_how_ready_and_what_next(browser, site):
+    shown = text(browser, site)
+    assert "checkout" in shown
+    assert "Take on next" in shown
+    assert "Hand back" in shown
+    assert all(
+        axis in shown for axis in ("Architecture", "monitoring", "Emergency", "Capacity", "Change", "Performance")
+    )
+    rows = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
+    assert len(rows) == 2
+    assert "documentation" in rows[0].text
+
+
+def test_simulated_and_failing_sources_are_told_on_every_page(browser, site):
+    for path in ("/", "/pages/component/default/checkout", "/pages/triage", "/pages/sources"):
+        shown = text(browser, site + path)
+        assert "simulated" in shown
+        assert "Not all sources answer: prometheus (failing)" in shown
+
+
+def test_a_service_says_why_and_what_to_do_first(browser, site):
+    text(browser, site)
+    browser.find_element(By.LINK_TEXT, "checkout").click()
+    shown = browser.find_element(By.TAG_NAME, "body").text
+    assert "Do first" in shown
+    assert "SLO is defined" in shown
+    assert "The source prometheus" in shown
+    assert "checkout entered the catalog." in shown
+
+
+def test_what_the_catalog_says_is_shown_and_never_run(browser, site):
+    shown = text(browser, f"{site}/pages/sources")
+    assert "<b>bad</b>" in shown
+    assert "metadata.name" in shown
+
+
+def test_triage_shows_every_term(browser, site):
+    shown = text(browser, f"{site}/pages/triage")
+    assert "criticality" in shown
+    assert "unknown, so it earns nothing" in shown
+
+
+def test_the_api_documentation_works_without_the_internet(browser, site):
+    browser.implicitly_wait(20)
+    browser.get(f"{site}/docs/")
+    assert browser.find_element(By.ID, "operations-services-get_api_services")
+
+
+def test_a_service_that_does_not_exist_is_a_404(browser, site):
+    browser.get(f"{site}/pages/component/default/none")
+    assert "not_found" in browser.find_element(By.TAG_NAME, "body").text
