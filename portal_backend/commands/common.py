@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal_backend.app import create_app
 from portal_backend.core.clock import format_time
 from portal_backend.core.config import Config, load_config
-from portal_backend.core.errors import PortalError
+from portal_backend.core.errors import Fault, InvalidInput, PortalError
 from portal_backend.migrations import require_schema
 from portal_backend.settings import option_schemas
 
@@ -30,8 +30,17 @@ complaints = Console(stderr=True)
 
 
 def configured() -> Config:
-    """Return the checked configuration that this invocation names by --config, PORTAL_CONFIG or ./portal.yaml."""
-    return load_config(named_config(), option_schemas())
+    """Return the checked configuration that this invocation names by --config, PORTAL_CONFIG or ./portal.yaml.
+
+    Raises InvalidInput, also when its data folder can neither be found nor made.
+    """
+    config = load_config(named_config(), option_schemas())
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{config.data_dir} cannot be made: {error.strerror}; name another folder"
+        raise InvalidInput("the data folder is missing", [Fault("data_dir", message)]) from error
+    return config
 
 
 def named_config() -> Path | None:

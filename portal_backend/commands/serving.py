@@ -165,14 +165,9 @@ def upgrade_schema() -> None:
 
 def _checked_config() -> Config:
     try:
-        config = configured()
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        return configured()
     except PortalError as error:
         give_up(error)
-    except OSError as error:
-        complaints.print(f"[red]Could not run:[/] the data folder cannot be made: {error}")
-        sys.exit(COULD_NOT_RUN)
-    return config
 
 
 def _metrics_folder(config: Config) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -75,6 +76,8 @@ def init_app(app: Flask, url: str) -> None:
         "max_overflow": POOL_SIZE,
     }
     db.init_app(app)
+    if url.startswith("sqlite:///"):
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _tune_sqlite(db.engine)

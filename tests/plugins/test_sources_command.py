@@ -18,7 +18,7 @@ from portal_backend.core.clock import now
 from portal_backend.core.config import load_config
 from portal_backend.core.db import Model, db, transaction
 from portal_backend.migrations import FOLDER
-from tests.plugins.connectors.test_prometheus import END, STEP
+from tests.plugins.connectors.test_prometheus import END, LAST, STEP
 from tests.plugins.misbehaving import always, serving
 from tests.prometheus_server import prometheus, series
 
@@ -39,7 +39,7 @@ spec: {type: service, lifecycle: production, owner: payments}
 def url() -> Iterator[str]:
     def history() -> Iterator[str]:
         for service in ("checkout", "legacy"):
-            yield from series("up", {"service": service}, [END - STEP, END], lambda _: 1)
+            yield from series("up", {"service": service}, range(END - STEP, LAST + 1, STEP), lambda _: 1)
 
     with prometheus(history()) as address:
         yield address
@@ -114,13 +114,14 @@ def test_a_collection_is_reported_and_then_listed(tmp_path: Path, url: str) -> N
     portal = Portal(tmp_path, [source(url, simulated=True)])
     before = portal.run("list")
     assert "never_ran" in before.output
-    collected = portal.run("collect", "--json")
+    collected = portal.run("collect", "prod", "--json")
     assert collected.exit_code == 0, collected.output
     (report,) = json.loads(collected.output)
     assert (report["outcome"], report["matched"], report["targets"]) == ("done", 1, 2)
     assert report["facts"] >= 3
     assert report["unmatched"] == ["legacy"]
-    (listed,) = json.loads(portal.run("list", "--json").output)
+    catalog, listed = json.loads(portal.run("list", "--json").output)
+    assert catalog["name"] == "catalog"
     assert (listed["state"], listed["matched"], listed["simulated"]) == ("ok", 1, True)
     shown = portal.run("list").output
     assert "simulated" in shown
@@ -134,5 +135,6 @@ def test_a_failed_collection_ends_with_1_and_says_why(tmp_path: Path) -> None:
     assert result.exit_code == 1
     (report,) = json.loads(result.output)
     assert report["failure"]["kind"] == "unreachable"
-    (listed,) = json.loads(portal.run("list", "--json").output)
+    catalog, listed = json.loads(portal.run("list", "--json").output)
+    assert catalog["name"] == "catalog"
     assert (listed["state"], listed["failure_kind"]) == ("failing", "unreachable")
