@@ -28,6 +28,7 @@ from portal_backend.core.principal import LOCAL_ADMINISTRATOR
 from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
+from scorecards.loading import dependents_of
 
 REOBSERVED_AFTER = timedelta(hours=1)
 """Facts of an unchanged catalog are observed anew at this pace: often enough to stay fresh, seldom enough to cost
@@ -74,16 +75,15 @@ def follow(reports: Collection[IngestReport], everything: bool = False) -> list[
         left = [ref for ref, known in facts.readings(session, gone).items() if known]
         scorecard.forget(session, gone)
         history.record(session, [_removed(ref, now) for ref in left], now)
-    touched |= {service.ref for service in found} if everything else _changed_refs(reports)
+        touched |= {ref for report in reports for ref in report.changed_refs}
+        touched |= dependents_of(session, judging.current(), touched)
+    if everything:
+        touched |= {service.ref for service in found}
     moved = judgement.judge_in_batches(sorted(touched - gone))
     if registered:
         with transaction() as session:
             sources.request_collection_of_all(session, clock.now())
     return moved
-
-
-def _changed_refs(reports: Collection[IngestReport]) -> set[str]:
-    return {ref for report in reports for ref in report.changed_refs}
 
 
 def import_support() -> list[PullFault]:

@@ -1,11 +1,15 @@
 """What a load balancer and an orchestrator ask: is the process alive, can it serve. And what Prometheus scrapes."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal_backend.core import telemetry
+from plugins.health import SourceHealth, health
+from portal_backend.core import clock, telemetry
+from portal_backend.core.db import reading
 from portal_backend.core.errors import PortalError
 from portal_backend.migrations import require_schema
 
@@ -40,5 +44,24 @@ def ready() -> Response:
 
 @metrics_blueprint.get("/metrics")
 def metrics() -> Response:
-    """Expose our own metrics in Prometheus's text format."""
-    return Response(telemetry.exposition(), content_type=telemetry.CONTENT_TYPE)
+    """Expose our own metrics and the health of the sources in Prometheus's text format."""
+    with reading() as session:
+        states = health(session, clock.now())
+    return Response(telemetry.exposition() + generate_latest(_gauges(states)), content_type=telemetry.CONTENT_TYPE)
+
+
+def _gauges(states: Mapping[str, SourceHealth]) -> CollectorRegistry:
+    """Return what an alert on a source that went dark needs: whether its last pull went well, and when one last did."""
+    registry = CollectorRegistry()
+    up = Gauge("portal_source_up", "Whether the source's last pull went well.", ["source"], registry=registry)
+    last = Gauge(
+        "portal_source_last_success_timestamp_seconds",
+        "When a pull of the source last went well.",
+        ["source"],
+        registry=registry,
+    )
+    for name, state in states.items():
+        up.labels(name).set(state.failure_kind is None and state.last_success_at is not None)
+        if state.last_success_at:
+            last.labels(name).set(state.last_success_at.timestamp())
+    return registry

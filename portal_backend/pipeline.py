@@ -33,6 +33,7 @@ from portal_backend.core.errors import NotFound
 from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
+from scorecards.loading import dependents_of
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ def _keep(name: str, lease: Lease, batch: Batch, report: RefreshReport) -> None:
         stored = facts.store(session, name, batch.facts, settings.current().specs, now)
         observed = {fact.ref for fact in batch.facts}
         touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)
+        touched |= dependents_of(session, judging.current(), stored.bearing)
         recorded = history.record(session, history.from_source(name, batch.events), now)
         moved = judgement.judge(session, touched, now)
     report.rejected += stored.rejected

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from plugins.contract import Fact, FactSpec
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks, upsert
+from scorecards.evidence.derivations import NEIGHBOUR_FACTS
 from scorecards.evidence.values import normalise
 from scorecards.evidence.view import Reading
 from scorecards.models import EntityFacts, FactChange
@@ -39,6 +40,8 @@ class StoreReport:
 
     changed: set[str] = field(default_factory=set)
     """Entities to judge again: a value changed, came new, or was observed again after it had grown stale."""
+    bearing: set[str] = field(default_factory=set)
+    """Those of them whose dependents are to be judged again too: their verdicts rest on a fact that changed."""
     rejected: list[RejectedFact] = field(default_factory=list)
     """Facts of a wrong type are kept as such and make their checks unknown; others are left out."""
 
@@ -70,8 +73,7 @@ def store(
         for key in withdrawn:
             del document[key]
         taken = _merge(document, fresh, specs, now)
-        if withdrawn or any(news is not _News.AGE for news in taken.values()):
-            report.changed.add(ref)
+        _report_news(report, ref, withdrawn | {key for key, news in taken.items() if news is not _News.AGE})
         if withdrawn or taken:
             rows.append({"entity_ref": ref, "source": source, "document": document, "updated_at": now})
         changes += _changes(ref, source, fresh, taken)
@@ -80,6 +82,13 @@ def store(
     if changes:
         session.execute(insert(FactChange), changes)
     return report
+
+
+def _report_news(report: StoreReport, ref: str, news: Collection[str]) -> None:
+    if news:
+        report.changed.add(ref)
+    if not NEIGHBOUR_FACTS.isdisjoint(news):
+        report.bearing.add(ref)
 
 
 def _entries(

@@ -26,17 +26,14 @@ class Loaded:
     health: Mapping[str, SourceHealth]
 
 
-def load(
-    session: Session, judging: Judging, refs: Collection[str] | None, now: datetime, with_dependents: bool = False
-) -> Loaded:
-    """Load services (None: all of them); references that are no services are left out.
+def dependents_of(session: Session, judging: Judging, refs: Collection[str]) -> set[str]:
+    """Return the services that depend on these, whose derived facts rest on theirs."""
+    return {ref for service in _services(session, judging, refs).values() for ref in service.dependents}
 
-    `with_dependents` adds the services that depend on them, whose derived facts rest on theirs.
-    """
+
+def load(session: Session, judging: Judging, refs: Collection[str] | None, now: datetime) -> Loaded:
+    """Load services (None: all of them); references that are no services are left out."""
     wanted = _services(session, judging, refs)
-    if with_dependents and refs is not None:
-        dependents = {ref for service in wanted.values() for ref in service.dependents} - wanted.keys()
-        wanted |= _services(session, judging, dependents)
     named = {ref for service in wanted.values() for ref in service.dependencies}
     neighbours = _services(session, judging, named - wanted.keys()) if refs is not None else {}
     known_services = wanted.keys() | neighbours.keys()

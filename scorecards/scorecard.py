@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from plugins.health import SourceHealth, health
 from portal_backend.core.db import chunks, upsert
 from portal_backend.core.errors import NotFound
+from portal_backend.core.memory import uncollected
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from scorecards import facts
 from scorecards.changes import LevelChange, StatusChange, level_change, status_changes, statuses_of
@@ -35,17 +36,18 @@ def grade_service(subject: Subject, view: View, catalogue: CheckCatalogue, now: 
 
 
 def update(session: Session, judging: Judging, refs: Collection[str] | None, now: datetime) -> list[LevelChange]:
-    """Judge services again (None: all of them) and those that depend on them; return the levels that changed.
+    """Judge services again (None: all of them); return the levels that changed. `dependents_of` tells who else may.
 
     An unchanged document is not written again; a changed verdict leaves a row. References that are no services, such
     as groups or libraries, lose a scorecard that they may have had as a service.
     """
-    loaded = load(session, judging, refs, now, with_dependents=True)
+    loaded = load(session, judging, refs, now)
     basis = (judging.catalogue.version, sources_version(loaded.health))
     moved: list[LevelChange] = []
     for batch in chunks(sorted(loaded.subjects), BATCH):
-        grades = [grade_service(*loaded.subjects[ref], judging.catalogue, now) for ref in batch]
-        moved += _keep(session, grades, basis, now)
+        with uncollected():
+            grades = [grade_service(*loaded.subjects[ref], judging.catalogue, now) for ref in batch]
+            moved += _keep(session, grades, basis, now)
     gone = _kept_refs(session) if refs is None else set(refs)
     _drop(session, gone - loaded.subjects.keys())
     return moved

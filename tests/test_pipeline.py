@@ -241,6 +241,36 @@ def test_a_connector_that_raises_is_a_failed_pull(portal, monkeypatch):
     assert waiting["obs.slo.defined"] == "unknown"
 
 
+def test_a_promise_that_is_lowered_is_judged_for_who_depends_on_it(portal, tmp_path):
+    dependent = CATALOG.replace("owner: nobody", "owner: nobody, dependsOn: ['component:checkout']")
+    (tmp_path / "catalog.yaml").write_text(dependent)
+    both = SLO + "---" + SLO.replace("service: checkout", "service: basket").replace("name: checkout-", "name: basket-")
+    (tmp_path / "slo.yaml").write_text(both)
+    for name in ("catalog", "slo"):
+        pipeline.refresh(name)
+    assert stored("component:default/basket")["arch.deps_slo"] == "pass"
+    (tmp_path / "slo.yaml").write_text(both.replace("0.999", "0.99", 1))
+    pipeline.refresh("slo")
+    assert stored("component:default/basket")["arch.deps_slo"] == "fail"
+
+
+def stored(ref: str) -> dict[str, str]:
+    with reading() as session:
+        statuses = session.get(Scorecard, ref).statuses
+    return {check: entry[0] for check, entry in statuses.items()}
+
+
+def test_a_source_that_went_dark_can_be_alerted_on(portal, tmp_path):
+    for name in ("catalog", "slo"):
+        pipeline.refresh(name)
+    metrics = portal.test_client().get("/metrics").text
+    assert 'portal_source_up{source="slo"} 1.0' in metrics
+    assert 'portal_source_last_success_timestamp_seconds{source="slo"}' in metrics
+    (tmp_path / "slo.yaml").unlink()
+    pipeline.refresh("slo")
+    assert 'portal_source_up{source="slo"} 0.0' in portal.test_client().get("/metrics").text
+
+
 def test_judging_everything_again_moves_nothing(portal):
     for name in ("catalog", "slo"):
         pipeline.refresh(name)

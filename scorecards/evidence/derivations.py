@@ -39,6 +39,8 @@ ROLLBACK_AUTOMATED = FactSpec(
 FACTS = (MIN_SLO_TARGET, PAGES_PER_SHIFT, ROLLBACK_AUTOMATED)
 
 SLO_TARGET = "slo.availability.target"
+NEIGHBOUR_FACTS = frozenset({SLO_TARGET})
+"""Facts of a service on which derived facts of its dependents rest."""
 PAGES = "alerts.paging.count_30d"
 SHIFTS = "oncall.shifts_30d"
 AUTO_SYNC = "deploys.auto_sync"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from scorecards.evidence.causes import Cause, CauseKind, Party, Supply, absence, staleness, wrong_type
@@ -74,6 +75,7 @@ class View:
             found = self._resolved[key, max_age] = self._resolve(key, max_age)
         return found
 
+    @cached_property
     def known_to(self) -> set[str]:
         """Return the sources that have ever observed anything of this service."""
         return {reading.source for readings in self.readings.values() for reading in readings}
@@ -96,7 +98,7 @@ class View:
             if fitting:
                 return fitting[0]
         spec = self.supply.specs[key]
-        cause = absence(self.supply, key, self.known_to())
+        cause = absence(self.supply, key, self.known_to)
         return Evidence(key, EvidenceState.MISSING, spec.unit, source=cause.source, cause=cause)
 
     def _ranked(self, key: str) -> Sequence[Reading]:

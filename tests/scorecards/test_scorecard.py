@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select
 from portal_backend.core.errors import NotFound
 from scorecards import facts
 from scorecards.checks.catalogue import DEFAULT_CHECKS, load_catalogue
+from scorecards.loading import dependents_of
 from scorecards.models import ResultChange, Scorecard
 from scorecards.scorecard import (
     awaiting_evidence,
@@ -201,7 +202,8 @@ def test_a_dependency_that_lowers_its_promise_fails_the_service_that_depends_on_
     update(session, company.judging, None, NOW)
     changed = company.observe({"slo.availability.target": 0.99}, QUILL, now=LATER)
     assert changed == {QUILL}
-    moved = {change.ref: change for change in update(session, company.judging, changed, LATER)}
+    dependents = dependents_of(session, company.judging, changed)
+    moved = {change.ref: change for change in update(session, company.judging, changed | dependents, LATER)}
     assert (moved[REF].to_level, moved[REF].checks) == ("L1", ("arch.deps_slo",))
 
 
