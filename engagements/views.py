@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from engagements import circumstances, history, services, support
 from engagements.schemas import (
@@ -23,7 +23,7 @@ from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import Fault, InvalidInput
-from portal_backend.core.http import make_blueprint
+from portal_backend.core.http import make_blueprint, plain_json
 from scorecards.judging import current as judging
 
 services_blueprint = make_blueprint(
@@ -40,12 +40,12 @@ ENTITY_TAG = re.compile(r'"(\d{1,9})"')
 @services_blueprint.get("")
 @services_blueprint.arguments(ServiceQuery, location="query")
 @services_blueprint.response(200, ServicePageSchema)
-def list_services(query: dict[str, Any]) -> services.ServicePage:
+def list_services(query: dict[str, Any]) -> Response:
     """List services, filtered and sorted by any of what they show."""
     values = {name: query[f"filter_{name.replace('.', '_')}"] for name in FILTERS}
     wanted = ServiceFilter(values, query["tag"], query["q"])
     with reading() as session:
-        return services.list_services(
+        page = services.list_services(
             session,
             judging().service_types,
             wanted,
@@ -54,6 +54,7 @@ def list_services(query: dict[str, Any]) -> services.ServicePage:
             query["limit"],
             query["include_total"],
         )
+    return plain_json({"items": page.items, "next_cursor": page.next_cursor, "total": page.total})
 
 
 @services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>")
