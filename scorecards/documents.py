@@ -1,6 +1,6 @@
 """The JSON form of a scorecard: the part that is stored, and what the check catalogue adds when it is read. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +23,6 @@ Document = dict[str, Any]
 
 def stored_form(grade: Grade) -> Document:
     """Return what is kept of a grade: everything that the catalogue of checks cannot supply at reading."""
-    simulated = {
-        fact.evidence.source
-        for result in grade.results
-        for fact in result.facts
-        if fact.evidence.simulated and fact.evidence.source
-    }
     return {
         "ref": grade.subject.ref,
         "name": grade.subject.name,
@@ -42,7 +36,6 @@ def stored_form(grade: Grade) -> Document:
         "axes": [{"axis": axis, "title": AXIS_TITLES[axis], **_standing(grade.axes[axis])} for axis in Axis],
         "next_steps": [_step(step) for step in grade.next_steps],
         "results": [_result(result, grade.gains.get(result.check.id)) for result in grade.results],
-        "simulated_sources": sorted(simulated),
     }
 
 
@@ -56,7 +49,18 @@ def answer_form(stored: Document, catalogue: CheckCatalogue, health: Mapping[str
     for result in results:
         if result["status"] == Status.FAIL:
             result["remedy"] = list(catalogue.checks[result["check"]].how_to_fix)
-    return {**stored, "results": results, "sources": [_source(state) for state in health.values()]}
+    return {
+        **stored,
+        "results": results,
+        "sources": [_source(state) for state in health.values()],
+        "simulated_sources": _simulated(results, health),
+    }
+
+
+def _simulated(results: Sequence[Document], health: Mapping[str, SourceState]) -> list[str]:
+    """Return the sources among those that the verdicts rest on which are no real systems."""
+    used = {name for result in results for fact in result["facts"] for name in (fact["source"] or "").split(", ")}
+    return sorted(name for name in used if name in health and health[name].simulated)
 
 
 def check_form(check: Check) -> Document:

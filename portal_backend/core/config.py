@@ -255,7 +255,7 @@ def _check_plugins(raw: Mapping[str, Any], option_schemas: Mapping[str, type[Sch
 def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, type[Schema]]) -> Config:
     loaded: dict[str, Any] = dict(ConfigSchema().load(raw))
     server, catalog, scorecards = loaded["server"], loaded["catalog"], loaded["scorecards"]
-    data_dir = base_dir / loaded["data_dir"]
+    data_dir = (base_dir / loaded["data_dir"]).resolve()
     imported = loaded["engagements"]["support_import"]
     return Config(
         database_url=loaded["database"]["url"] or f"sqlite:///{data_dir / 'portal.db'}",
