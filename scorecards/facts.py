@@ -1,7 +1,7 @@
 """The fact store: the latest observation of every fact, and a history of the changes."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from plugins.contract import Fact, FactSpec
+from plugins.contract import Fact, FactSpec, FactType
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks, upsert
 from scorecards.evidence.derivations import NEIGHBOUR_FACTS
@@ -21,6 +21,8 @@ from scorecards.models import EntityFacts, FactChange
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead of our clock a source's may be; what lies further ahead would shut out every later observation."""
+
+NUMBERS_RECORDED_EVERY = timedelta(days=1)
 
 Document = dict[str, dict[str, Any]]
 
@@ -76,7 +78,7 @@ def store(
         _report_news(report, ref, withdrawn | {key for key, news in taken.items() if news is not _News.AGE})
         if withdrawn or taken:
             rows.append({"entity_ref": ref, "source": source, "document": document, "updated_at": now})
-        changes += _changes(ref, source, fresh, taken)
+        changes += _changes(ref, source, fresh, taken, specs)
     for chunk in chunks(rows):
         upsert(session, EntityFacts, chunk, ["entity_ref", "source"])
     if changes:
@@ -149,6 +151,7 @@ def _merge(document: Document, fresh: Document, specs: Mapping[str, FactSpec], n
         if not _supersedes(entry, present) or _is_repetition(entry, present):
             continue
         document[key] = entry
+        entry |= {name: present[name] for name in ("recorded", "recorded_at") if present and name in present}
         if present is None or not _same_value(entry, present):
             taken[key] = _News.VALUE
         else:
@@ -167,20 +170,40 @@ def _is_repetition(entry: dict[str, Any], present: dict[str, Any] | None) -> boo
     return present is not None and entry["observed_at"] == present["observed_at"] and _same_value(entry, present)
 
 
-def _changes(ref: str, source: str, fresh: Document, taken: Mapping[str, _News]) -> list[dict[str, Any]]:
-    """Return the rows of history: values that came new or changed."""
-    return [
-        {
-            "entity_ref": ref,
-            "source": source,
-            "key": key,
-            "value": fresh[key]["value"],
-            "observed_at": parse_time(fresh[key]["observed_at"]),
-            "collected_at": parse_time(fresh[key]["collected_at"]),
-        }
-        for key, news in taken.items()
-        if news is _News.VALUE and "value" in fresh[key]
-    ]
+def _changes(
+    ref: str, source: str, fresh: Document, taken: Iterable[str], specs: Mapping[str, FactSpec]
+) -> list[dict[str, Any]]:
+    """Return the rows of history: values that came new or changed. Marks in the entries what was recorded."""
+    rows = []
+    for key in taken:
+        entry = fresh[key]
+        if "value" not in entry or not _worth_recording(entry, specs[key]):
+            continue
+        entry |= {"recorded": entry["value"], "recorded_at": entry["observed_at"]}
+        rows.append(
+            {
+                "entity_ref": ref,
+                "source": source,
+                "key": key,
+                "value": entry["value"],
+                "observed_at": parse_time(entry["observed_at"]),
+                "collected_at": parse_time(entry["collected_at"]),
+            }
+        )
+    return rows
+
+
+def _worth_recording(entry: dict[str, Any], spec: FactSpec) -> bool:
+    """Say whether the history is to get a value: each one that differs from the last, but measured numbers once a day.
+
+    A traffic or a ratio is never twice the same; each pull would leave a row for each service.
+    """
+    if "recorded" not in entry:
+        return True
+    if _same_value({"value": entry["value"]}, {"value": entry["recorded"]}):
+        return False
+    since = parse_time(entry["observed_at"]) - parse_time(entry["recorded_at"])
+    return spec.type is not FactType.NUMBER or since >= NUMBERS_RECORDED_EVERY
 
 
 @cache

@@ -33,12 +33,13 @@ class EntityFacts(Model):
     entity_ref: Mapped[str] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(primary_key=True)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """`{key: {value, observed_at, collected_at}}`; a rejected value has `fault` instead of `value`."""
+    """`{key: {value, observed_at, collected_at, recorded, recorded_at}}`; a rejected value has `fault` instead of
+    `value`; the last two say what the history holds last."""
     updated_at: Mapped[datetime]
 
 
 class FactChange(Model):
-    """A fact's value as it was first seen: one row per change, none for a repeated value."""
+    """A fact's value as it was first seen: one row per change, none for a repeated value; of numbers one a day."""
 
     __tablename__ = "fact_change"
     __table_args__ = (Index("ix_fact_change_entity_ref_key_observed_at", "entity_ref", "key", "observed_at"),)

@@ -55,6 +55,22 @@ def test_every_type_of_value_comes_back_as_it_was(session, key, value, kept):
     assert held(session, key)[0][1] == kept
 
 
+def test_a_number_that_always_moves_leaves_a_row_a_day_and_its_last_value_is_not_lost(session):
+    key, minute = "runtime.cpu.p95_30d", timedelta(minutes=1)
+    for step, value in enumerate((0.50, 0.51, 0.52)):
+        keep(session, fact(value, key, age=timedelta(days=2) - step * minute))
+    assert history(session) == [(key, 0.50)]
+    assert held(session, key)[0][1] == 0.52
+    keep(session, fact(0.52, key, age=timedelta(hours=23)))
+    assert history(session) == [(key, 0.50), (key, 0.52)]
+
+
+def test_what_seldom_moves_is_recorded_at_every_change(session):
+    for step, value in enumerate((3, 4, 3)):
+        keep(session, fact(value, age=timedelta(minutes=10 - step)))
+    assert [value for _, value in history(session)] == [3, 4, 3]
+
+
 def test_repeating_a_batch_changes_nothing(session):
     keep(session, fact(4), fact(0.5, "runtime.cpu.p95_30d"))
     session.commit()
