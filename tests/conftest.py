@@ -2,13 +2,14 @@
 
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from portal_backend.app import create_app
@@ -39,6 +40,19 @@ def postgresql_url() -> Iterator[str]:
         return
     with servers.postgresql() as url:
         yield url
+
+
+@pytest.fixture
+def own_postgresql_database(postgresql_url: str) -> Iterator[str]:
+    """An empty database beside the one that the other tests share."""
+    name = f"portal_{uuid.uuid4().hex}"
+    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
 
 
 @pytest.fixture(scope="session")

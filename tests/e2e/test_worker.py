@@ -96,23 +96,23 @@ def argocd() -> Iterator[ArgoCd]:
 
 
 @pytest.fixture
-def broker() -> str:
-    return "filesystem://"
+def installation(tmp_path: Path, argocd: ArgoCd) -> Installation:
+    """The embedded one: SQLite, and a folder as the broker."""
+    return install(tmp_path, argocd)
 
 
-@pytest.fixture(params=["filesystem", "redis"])
-def each_broker(request: pytest.FixtureRequest) -> str:
-    return "filesystem://" if request.param == "filesystem" else request.getfixturevalue("redis_url")
+@pytest.fixture(params=["embedded", "servers"])
+def each_installation(request: pytest.FixtureRequest, tmp_path: Path, argocd: ArgoCd) -> Installation:
+    """The embedded one, and one on PostgreSQL and Redis."""
+    if request.param == "embedded":
+        return install(tmp_path, argocd)
+    database = request.getfixturevalue("own_postgresql_database")
+    return install(tmp_path, argocd, request.getfixturevalue("redis_url"), database)
 
 
-@pytest.fixture
-def installation(tmp_path: Path, argocd: ArgoCd, broker: str) -> Installation:
-    return install(tmp_path, argocd, broker)
-
-
-def install(tmp_path: Path, argocd: ArgoCd, broker: str) -> Installation:
+def install(tmp_path: Path, argocd: ArgoCd, broker: str = "filesystem://", database: str | None = None) -> Installation:
     (tmp_path / "catalog.yaml").write_text(SERVICE)
-    installation = Installation(tmp_path, CONFIG.format(url=argocd.url, broker=broker))
+    installation = Installation(tmp_path, CONFIG.format(url=argocd.url, broker=broker), database)
     installation.run("db", "upgrade")
     return installation
 
@@ -127,8 +127,8 @@ def deploys(installation: Installation) -> list[str]:
     return sorted(event["source_event_id"] for event in events if event["kind"] == "deploy.finished")
 
 
-def test_a_worker_killed_in_the_middle_of_a_pull_loses_nothing_and_repeats_nothing(tmp_path, argocd, each_broker):
-    installation = install(tmp_path, argocd, each_broker)
+def test_a_worker_killed_in_the_middle_of_a_pull_loses_nothing_and_repeats_nothing(each_installation, argocd):
+    installation = each_installation
     argocd.mode = "hang"
     with installation.started("worker", "--beat") as worker:
         assert argocd.asked.wait(60), installation.log()
