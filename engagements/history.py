@@ -49,6 +49,8 @@ class NewEvent:
     link: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    simulated: bool = False
+    """Reported by a source that is no real system."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class HistoryFilter:
     """Events that occurred before this time."""
 
 
-def from_source(source: str, events: Iterable[Event]) -> list[NewEvent]:
+def from_source(source: str, events: Iterable[Event], simulated: bool = False) -> list[NewEvent]:
     """Return what a connector saw as events to record under the source's configured name.
 
     Characters that no database keeps are replaced: one event's odd text must not cost its whole batch.
@@ -78,6 +80,7 @@ def from_source(source: str, events: Iterable[Event]) -> list[NewEvent]:
             summary=_storable(event.summary),
             link=_storable(event.link),
             details=event.details,
+            simulated=simulated,
         )
         for event in events
     ]
@@ -247,6 +250,7 @@ def _numbered(events: Iterable[NewEvent], heads: Mapping[str, int], now: datetim
                 "actor": event.actor or event.source,
                 "source": event.source,
                 "source_event_id": event.source_event_id,
+                "simulated": event.simulated,
                 "schema_version": event.schema_version,
                 "summary": event.summary,
                 "link": event.link,

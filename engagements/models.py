@@ -35,6 +35,8 @@ class HistoryEvent(Model):
     source: Mapped[str]
     source_event_id: Mapped[str]
     """The source's own id: the same id never enters the history twice."""
+    simulated: Mapped[bool]
+    """Whether the source was no real system when it reported this."""
     schema_version: Mapped[int] = mapped_column(SmallInteger)
     """The version of the shape of `details`."""
     summary: Mapped[str]

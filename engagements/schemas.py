@@ -207,6 +207,7 @@ class HistoryEventSchema(Schema):
     actor = fields.String(metadata=said("Who did it: a person or token by name, or the source that reported it."))
     source = fields.String(metadata=said("The configured source, `portal` or `import`."))
     source_event_id = fields.String()
+    simulated = fields.Boolean(metadata=said("The source was no real system when it reported this."))
     schema_version = fields.Integer(metadata=said("The version of the shape of `details`."))
     summary = fields.String()
     link = fields.String()

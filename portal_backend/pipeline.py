@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ from catalog.ingestion.following import FoundFault
 from catalog.ingestion.refresh import IngestReport
 from catalog.locations import register_location
 from engagements import history
+from engagements.event_kinds import EVENT_KINDS
 from plugins import pulling, registry, sources
 from plugins.contract import Batch, FailureKind, PullFailed, PullFault
 from plugins.http_client import Limits
@@ -138,9 +139,20 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
     with pulling.open_client(config, _limits(config)) as client:
         context = pulling.make_context(config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir)
         for batch in pulling.pull(connector, context):
+            batch = _without_odd_events(batch)
             report.progress.add(batch, client.requests_made)
-            _keep(config.name, lease, batch, report)
+            _keep(config, lease, batch, report)
         report.progress.requests = client.requests_made
+
+
+def _without_odd_events(batch: Batch) -> Batch:
+    """Turn events of a kind that the history does not know into faults: the connector errs, the rest is good."""
+    odd = sorted({event.kind for event in batch.events} - EVENT_KINDS.keys())
+    if not odd:
+        return batch
+    faults = [PullFault(f"events of kind {kind}", "are no kind of event that a history takes") for kind in odd]
+    events = [event for event in batch.events if event.kind in EVENT_KINDS]
+    return replace(batch, events=events, faults=[*batch.faults, *faults])
 
 
 def _own_fault(error: Exception) -> PullFailed:
@@ -156,17 +168,17 @@ def _limits(config: SourceConfig) -> Limits:
     return Limits(total_seconds=total, read_seconds=min(Limits.read_seconds, total / 2))
 
 
-def _keep(name: str, lease: Lease, batch: Batch, report: RefreshReport) -> None:
+def _keep(config: SourceConfig, lease: Lease, batch: Batch, report: RefreshReport) -> None:
     """Store a batch, judge what it touches, record what happened and keep the cursor: all of it, or nothing."""
     with transaction() as session:
         now = clock.now()
         sources.save_progress(session, lease, report.progress, now)
         serialise(session, judgement.JUDGING)
-        stored = facts.store(session, name, batch.facts, settings.current().specs, now)
+        stored = facts.store(session, config.name, batch.facts, settings.current().specs, now)
         observed = {fact.ref for fact in batch.facts}
         touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)
         touched |= dependents_of(session, judging.current(), stored.bearing)
-        recorded = history.record(session, history.from_source(name, batch.events), now)
+        recorded = history.record(session, history.from_source(config.name, batch.events, config.simulated), now)
         moved = judgement.judge(session, touched, now)
     report.rejected += stored.rejected
     report.recorded += recorded

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from flask import Flask
 
 from engagements import history
 from plugins import sources
-from plugins.contract import Batch, Connector, PullFailed
+from plugins.contract import Batch, Connector, Event, PullFailed
 from portal_backend import judgement, pipeline
 from portal_backend.app import create_app
 from portal_backend.core import clock
@@ -258,6 +259,29 @@ def stored(ref: str) -> dict[str, str]:
     with reading() as session:
         statuses = session.get(Scorecard, ref).statuses
     return {check: entry[0] for check, entry in statuses.items()}
+
+
+def test_what_a_simulated_source_reports_is_labelled_in_the_history(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    deploy = Event(REF, "1", "deploy.finished", clock.now(), "Deployed 1")
+    use(monkeypatch, lambda _context: iter([Batch(events=[deploy])]))
+    config = pipeline.settings.current().config
+    simulated = replace(config.sources[0], simulated=True)
+    monkeypatch.setattr("portal_backend.pipeline.configured_sources", lambda _config: [simulated])
+    pipeline.refresh("slo")
+    with reading() as session:
+        told = {event.kind: event.simulated for event in history.read(session, REF).items}
+    assert told["deploy.finished"] is True
+    assert told["service.registered"] is False
+
+
+def test_an_event_of_an_unknown_kind_is_a_fault_and_costs_nothing_else(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    events = [Event(REF, str(i), kind, clock.now(), "x") for i, kind in enumerate(("deploy.finished", "tea.brewed"))]
+    use(monkeypatch, lambda _context: iter([Batch(events=events)]))
+    report = pipeline.refresh("slo")
+    assert (report.outcome, report.recorded) == (Outcome.DONE, 1)
+    assert "tea.brewed" in report.progress.fault_sample[0].scope
 
 
 def test_a_source_that_went_dark_can_be_alerted_on(portal, tmp_path):

@@ -1,5 +1,6 @@
 """What a failed request means, in words that tell a person who has to act."""
 
+import re
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 import orjson
@@ -58,7 +59,8 @@ def cause(error: BaseException) -> str:
     """Return the innermost reason in words: `Connection refused` rather than a pool's story."""
     inner = innermost(error)
     text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
-    return shorten(text.rpartition(">: ")[2] or type(inner).__name__, 200)
+    # urllib3 begins with the connection's own repr: `<…>: ` of old, `Connection(host=…, port=…): ` now.
+    return shorten(re.sub(r"^(<[^>]*>|\w+\(host=[^)]*\)): ", "", text) or type(inner).__name__, 200)
 
 
 def speaks_no_http(error: BaseException) -> bool:

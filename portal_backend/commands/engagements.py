@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.markup import escape
@@ -78,7 +79,10 @@ def show_history(
     columns = ("occurred", "kind", "what", "actor", "source")
     print_table(
         columns,
-        [[event[name] for name in ("occurred_at", "kind", "summary", "actor", "source")] for event in answer["items"]],
+        [
+            [*(event[name] for name in ("occurred_at", "kind", "summary", "actor")), _source(event)]
+            for event in answer["items"]
+        ],
     )
     if page.next_cursor:
         console.print(f"There is more: --cursor {page.next_cursor}", soft_wrap=True)
@@ -194,3 +198,7 @@ def _marked(sentence: str, simulated: bool) -> str:
 
 def _say(label: str, sentence: str) -> None:
     console.print(f"  [dim]{escape(label)}[/] {escape(sentence)}", soft_wrap=True)
+
+
+def _source(event: dict[str, Any]) -> str:
+    return f"{event['source']} (simulated)" if event["simulated"] else str(event["source"])

@@ -79,7 +79,7 @@ def list_sources(json_output: bool) -> None:
                 "simulated" if source.simulated else "real",
                 source.state,
                 clock.format_time(source.last_success_at.replace(microsecond=0)) if source.last_success_at else "never",
-                None if source.matched is None else f"{source.matched} of {source.targets}",
+                f"{source.matched} of {source.targets}" if source.targets else None,
             ]
             for source in found
         ],

@@ -63,6 +63,7 @@ def upgrade() -> None:
     sa.Column('actor', sa.Text(), nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('source_event_id', sa.Text(), nullable=False),
+    sa.Column('simulated', sa.Boolean(), nullable=False),
     sa.Column('schema_version', sa.SmallInteger(), nullable=False),
     sa.Column('summary', sa.Text(), nullable=False),
     sa.Column('link', sa.Text(), nullable=False),
