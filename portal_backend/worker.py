@@ -13,7 +13,7 @@ from typing import Any
 from celery import Celery
 from flask import Flask
 
-from portal_backend import judgement, pipeline
+from portal_backend import folder_broker, judgement, pipeline
 from portal_backend.core.config import Config
 
 TICK_SECONDS = 2.0
@@ -28,6 +28,7 @@ def make_celery(app: Flask, config: Config) -> Celery:
     """Return the Celery app whose tasks run inside the Flask application's context."""
     # kombu warns of a missing host, which a folder has not.
     broker = "filesystem://localhost" if config.broker_url.startswith("filesystem") else config.broker_url
+    folder_broker.install()
     celery = Celery("portal", broker=broker, set_as_current=False)
     celery.conf.update(
         broker_transport_options=_transport_options(config),
