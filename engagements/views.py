@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, request
 
 from engagements import circumstances, history, services, support
+from engagements.blueprints import engagements_blueprint, services_blueprint
 from engagements.schemas import (
     HistoryPageSchema,
     HistoryQuery,
@@ -23,15 +24,8 @@ from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import Fault, InvalidInput
-from portal_backend.core.http import make_blueprint, plain_json
+from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
-
-services_blueprint = make_blueprint(
-    "services", __name__, "/api/services", "Every service: how important, how supported, how ready."
-)
-engagements_blueprint = make_blueprint(
-    "engagements", __name__, "/api/engagements", "What SRE does about services: triage in both directions."
-)
 
 Answer = tuple[support.SupportState, int, dict[str, str]]
 ENTITY_TAG = re.compile(r'"(\d{1,9})"')

@@ -9,8 +9,10 @@ from flask_smorest import Api, Blueprint
 from flask_swagger_ui import get_swaggerui_blueprint
 
 import catalog.views
+import engagements.blueprints
 import engagements.views
 import plugins.views
+import scorecards.blueprints
 import scorecards.views
 from portal_backend import health, pages, settings
 from portal_backend.core import auth, db, errors, http, telemetry, tokens
@@ -20,9 +22,9 @@ from portal_backend.migrations import FOLDER
 API_BLUEPRINTS: Iterable[Blueprint] = (
     catalog.views.blueprint,
     plugins.views.blueprint,
-    scorecards.views.blueprint,
-    engagements.views.services_blueprint,
-    engagements.views.engagements_blueprint,
+    scorecards.blueprints.blueprint,
+    engagements.blueprints.services_blueprint,
+    engagements.blueprints.engagements_blueprint,
 )
 PLAIN_BLUEPRINTS: Iterable[PlainBlueprint] = (
     health.blueprint,

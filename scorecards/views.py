@@ -6,9 +6,9 @@ from catalog.format.refs import make_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
-from portal_backend.core.http import make_blueprint
 from portal_backend.core.pagination import Page
 from scorecards import judging, scorecard
+from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import level_name
 from scorecards.documents import Document, check_form
 from scorecards.schemas import (
@@ -19,8 +19,6 @@ from scorecards.schemas import (
     NoQuery,
     ScorecardSchema,
 )
-
-blueprint = make_blueprint("scorecards", __name__, "/api", "How ready each service is, why, and what to do first.")
 
 SERVICE = "/services/<string:kind>/<string:namespace>/<string:name>"
 
