@@ -109,3 +109,19 @@ def redis() -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with tempfile.TemporaryDirectory() as folder, running(command, port, cwd=folder):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextlib.contextmanager
+def alertmanager(config: str) -> Iterator[str]:
+    """Run an Alertmanager of our own with the given configuration (YAML); yield its URL."""
+    program = shutil.which("prometheus-alertmanager") or require("alertmanager")
+    port = free_port()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "alertmanager.yml").write_text(config)
+        command = [
+            program, f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=error",
+        ]  # fmt: skip
+        with running(command, port):
+            yield f"http://127.0.0.1:{port}"

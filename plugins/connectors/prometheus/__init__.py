@@ -7,7 +7,6 @@ from typing import Any
 
 from plugins.connectors.prometheus import alert_history, api
 from plugins.connectors.prometheus.facts import Answers, View, figures
-from plugins.connectors.prometheus.matching import join
 from plugins.connectors.prometheus.measurements import FACTS, PAGES, PRESENCE, QUERIES
 from plugins.connectors.prometheus.options import Options, OptionsSchema
 from plugins.contract import (
@@ -20,6 +19,7 @@ from plugins.contract import (
     PullFailed,
     PullFault,
 )
+from plugins.label_join import Join, join
 
 RULES = "rules"
 SERVICES_PER_BATCH = 500
@@ -47,7 +47,7 @@ class PrometheusConnector(Connector):
         options = Options.of(context.options)
         answered = f"Prometheus {api.version(context.client)} answers"
         samples = api.instant(context.client, options.promql().get(PRESENCE) or options.fill(QUERIES[PRESENCE]))
-        joined = join(context.targets, options)
+        joined = _join(context, options)
         matched = {ref for sample in samples for ref in joined.find(sample.labels)}
         if context.targets and not matched:
             known = ", ".join(sorted(joined.unmatched)[:5]) or "none"
@@ -61,7 +61,7 @@ class PrometheusConnector(Connector):
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Ask every question once, join the answers to the services, and yield them by groups of services."""
         options = Options.of(context.options)
-        joined = join(context.targets, options)
+        joined = _join(context, options)
         asked, faults = _ask_all(_questions(context, options))
         answers = Answers(
             samples={name: answer for name, answer in asked.items() if name not in {RULES, PAGES}},
@@ -89,6 +89,11 @@ class PrometheusConnector(Connector):
                 ],
                 events=[event for event in events if event.ref in chosen],
             )
+
+
+def _join(context: PullContext, options: Options) -> Join:
+    labels = (options.service_label, options.slo_service_label, options.kube_label)
+    return join(context.targets, options.annotation, labels)
 
 
 Question = Callable[[], Any]

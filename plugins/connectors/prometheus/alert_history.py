@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from plugins.connectors.prometheus.api import Series
-from plugins.connectors.prometheus.matching import Join
 from plugins.contract import Event, EventSpec
+from plugins.label_join import Join
 
 STEP_SECONDS = 300
 DAYS = 30

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from plugins.connectors.prometheus.alert_history import Episode, Window, episodes
 from plugins.connectors.prometheus.api import AlertRule, Sample, Series
-from plugins.connectors.prometheus.matching import Join
 from plugins.connectors.prometheus.measurements import (
     BUDGET_LEFT,
     MEASUREMENTS,
@@ -21,6 +20,7 @@ from plugins.connectors.prometheus.options import Options
 from plugins.connectors.prometheus.rules import coverage, paging_rules
 from plugins.connectors.prometheus.slos import Slo, by_slo, collect, worst
 from plugins.contract import FactValue, PullFault
+from plugins.label_join import Join
 
 AVAILABILITY = "slo.availability.actual_28d"
 LATENCY = "slo.latency.actual_28d"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from plugins.connectors.prometheus.api import AlertRule
-from plugins.connectors.prometheus.matching import Join
 from plugins.connectors.prometheus.options import Options
+from plugins.label_join import Join
 
 SEVERITY_LABELS = ("severity", "sloth_severity")
 RUNBOOK_ANNOTATIONS = ("runbook_url", "runbook")

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from plugins.connectors.prometheus.api import Sample
-from plugins.connectors.prometheus.matching import Join
 from plugins.connectors.prometheus.options import Options
+from plugins.label_join import Join
 
 SloKey = tuple[str, str]
 """Service (entity reference) and the SLO's name; an empty name is the service as a whole."""

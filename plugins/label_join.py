@@ -1,9 +1,8 @@
-"""Joins label values to services, in memory."""
+"""Joins the values of a label to services, in memory: for connectors to systems that speak in labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from plugins.connectors.prometheus.options import Options
 from plugins.contract import PullFault, Target
 
 
@@ -33,15 +32,15 @@ class Join:
         return refs
 
 
-def join(targets: Sequence[Target], options: Options) -> Join:
-    """Index the services by the annotation, or else by their name.
+def join(targets: Sequence[Target], annotation: str, labels: tuple[str, ...]) -> Join:
+    """Index the services by the annotation's value, or else by their name; `labels` as in Join.
 
     A name that several services share by their name alone stands for none of them: whose series it is, nobody knows.
     """
     annotated: dict[str, list[str]] = {}
     named: dict[str, list[str]] = {}
     for target in targets:
-        value = target.annotations.get(options.annotation, "").strip()
+        value = target.annotations.get(annotation, "").strip()
         index, key = (annotated, value) if value else (named, target.name)
         index.setdefault(key, []).append(target.ref)
     refs: dict[str, list[str]] = {}
@@ -53,8 +52,7 @@ def join(targets: Sequence[Target], options: Options) -> Join:
             faults.append(
                 PullFault(
                     f"service {name}",
-                    f"{', '.join(sorted(claimants))} share this name; tell them apart by {options.annotation}",
+                    f"{', '.join(sorted(claimants))} share this name; tell them apart by {annotation}",
                 )
             )
-    labels = (options.service_label, options.slo_service_label, options.kube_label)
     return Join({**refs, **annotated}, labels, faults)
