@@ -76,6 +76,10 @@ class Fake:
     def register(self) -> None:
         raise NotImplementedError
 
+    def authorized(self) -> bool:
+        """Say whether the request carries the token as this vendor asks for it."""
+        return request.headers.get("Authorization") == f"Bearer {self.token}"
+
     def paths(self) -> list[str]:
         return [path for path, _ in self.requests]
 
@@ -99,7 +103,7 @@ class Fake:
         if fault:
             g.faulty = True
             return fault
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
+        if not self.authorized():
             return self.refuse(401, "invalid token")
         if request.path.startswith(tuple(self.undocumented)):
             return None
@@ -144,9 +148,19 @@ class Fake:
         path = request.path.removeprefix(self.base_path)
         for template, operations in self._spec["paths"].items():
             if _matches(template, path) and request.method.lower() in operations:
-                parameters = operations[request.method.lower()].get("parameters", [])
+                written = operations[request.method.lower()].get("parameters", []) + operations.get("parameters", [])
+                parameters = [self._resolved(parameter) for parameter in written]
                 return template, frozenset(p["name"] for p in parameters if p.get("in") == "query")
         return path, frozenset()
+
+    def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Follow a reference within the document."""
+        if "$ref" not in node:
+            return node
+        found: Any = self._spec
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        return self._resolved(found)
 
     def _breach(self, problem: str) -> tuple[Any, int]:
         self.problems.append(problem)

@@ -1,0 +1,180 @@
+"""PagerDuty: rotations, who is on call, incidents."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from marshmallow import Schema, fields, validate
+
+from plugins.connectors.pagerduty import api, incidents, oncall
+from plugins.contract import (
+    AnnotationSpec,
+    Batch,
+    Connector,
+    Event,
+    Fact,
+    FactSpec,
+    FactType,
+    FailureKind,
+    PullContext,
+    PullFailed,
+    PullFault,
+    Target,
+)
+
+SERVICE_ID = "pagerduty.com/service-id"
+INTEGRATION_KEY = "pagerduty.com/integration-key"
+SERVICES_PER_BATCH = 200
+HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
+
+
+class OptionsSchema(Schema):
+    """Which incidents count as severe."""
+
+    severe_priorities = fields.List(
+        fields.String(validate=validate.Length(min=1)),
+        load_default=lambda: ["P1", "P2", "SEV1", "SEV2"],
+        validate=validate.Length(min=1),
+        metadata={"description": "Names of the priorities that stand for severity 1 and 2."},
+    )
+
+
+FACTS = (
+    FactSpec("oncall.schedule.id", FactType.STRING, "", "Schedules on the first escalation level.", HOURS_72),
+    FactSpec("oncall.escalation.levels", FactType.INTEGER, "count", "Levels of the escalation policy.", HOURS_72),
+    FactSpec("oncall.members", FactType.INTEGER, "count", "People on the first escalation level.", HOURS_72),
+    FactSpec("oncall.covered_now", FactType.BOOLEAN, "", "Somebody is on call on the first level now.", HOUR),
+    FactSpec(
+        "oncall.gap_hours_14d", FactType.NUMBER, "hours", "Hours of the next 14 days with nobody on the first level.",
+        HOURS_72,
+    ),
+    FactSpec(
+        "oncall.shifts_30d", FactType.NUMBER, "count", "Shifts of 12 hours that were covered within 30 days.", HOURS_72
+    ),
+    FactSpec("incidents.open", FactType.INTEGER, "count", "Incidents that are not resolved.", HOUR),
+    FactSpec("incidents.count_30d", FactType.INTEGER, "count", "Incidents of the last 30 days.", HOURS_72),
+    FactSpec("incidents.high_urgency_30d", FactType.INTEGER, "count", "Those of high urgency.", HOURS_72),
+    FactSpec("incidents.sev12_90d", FactType.INTEGER, "count", "Severity 1 or 2, within 90 days.", HOURS_72),
+    FactSpec(
+        "incidents.resolve_seconds_median_90d", FactType.NUMBER, "seconds",
+        "Median time from opening to resolving, of the incidents opened within 90 days and resolved.", HOURS_72,
+    ),
+)  # fmt: skip
+
+
+class PagerDutyConnector(Connector):
+    """Reads one PagerDuty account."""
+
+    name: ClassVar[str] = "pagerduty"
+    title: ClassVar[str] = "PagerDuty"
+    facts = FACTS
+    events = (incidents.OPENED, incidents.RESOLVED)
+    annotations = (
+        AnnotationSpec(SERVICE_ID, "Id of the service in PagerDuty, such as `PIJ90N7`."),
+        AnnotationSpec(INTEGRATION_KEY, "Integration key of one of its integrations; used where there is no id."),
+    )
+    permissions = ("a read-only REST API key: services, escalation policies, schedules, on-calls, incidents",)
+    options_schema = OptionsSchema
+
+    def check(self, context: PullContext) -> str:
+        """List the services; raises PullFailed when none of ours is among them."""
+        joined = _join(context.targets, list(api.services(context.client)))
+        if _claiming(context.targets) and not joined.services:
+            raise PullFailed(
+                FailureKind.MISCONFIGURED,
+                f"PagerDuty answers, but no service of the catalog names one of its: see {SERVICE_ID} and the key's "
+                "rights",
+            )
+        return f"PagerDuty answers and knows {len(joined.services)} of {len(context.targets)} services"
+
+    def pull(self, context: PullContext) -> Iterator[Batch]:
+        """Ask by list, never by service, and yield what the answers say of each."""
+        options = OptionsSchema().load(context.options)
+        joined = _join(context.targets, list(api.services(context.client)))
+        yield Batch(faults=joined.faults, unmatched=joined.unmatched)
+        if not joined.services:
+            return
+        rotations = _rotations(context, joined)
+        by_service: dict[str, list[incidents.Incident]] = {}
+        uses_priorities = False
+        for incident in api.incidents(context.client, context.now - incidents.DAYS_90, context.now):
+            uses_priorities = uses_priorities or incidents.priority(incident) is not None
+            by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
+        refs = sorted(joined.services)
+        for start in range(0, len(refs), SERVICES_PER_BATCH):
+            found: list[Fact] = []
+            events: list[Event] = []
+            for ref in refs[start : start + SERVICES_PER_BATCH]:
+                service = joined.services[ref]
+                own = by_service.get(service["id"], [])
+                values = incidents.facts_of(own, options["severe_priorities"], uses_priorities, context.now)
+                rotation = rotations.get(_policy_id(service))
+                if rotation:
+                    values |= oncall.facts_of(rotation, context.now)
+                found += [Fact(ref, key, value, context.now) for key, value in values.items()]
+                events += incidents.events_of(ref, own)
+            yield Batch(facts=found, events=events)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Which of PagerDuty's services each of ours is."""
+
+    services: Mapping[str, api.Entry]
+    faults: Sequence[PullFault]
+    unmatched: Sequence[str]
+
+
+def _join(targets: Sequence[Target], services: Sequence[api.Entry]) -> Joined:
+    by_id = {service["id"]: service for service in services if service.get("id")}
+    by_key = {
+        integration["integration_key"]: service
+        for service in by_id.values()
+        for integration in service.get("integrations") or []
+        if isinstance(integration, dict) and integration.get("integration_key")
+    }
+    found: dict[str, api.Entry] = {}
+    faults: list[PullFault] = []
+    for target in _claiming(targets):
+        wanted = target.annotations.get(SERVICE_ID, "").strip()
+        service = by_id.get(wanted) if wanted else by_key.get(target.annotations[INTEGRATION_KEY].strip())
+        if service is not None:
+            found[target.ref] = service
+        elif wanted:
+            faults.append(PullFault(target.ref, f"{SERVICE_ID} names {wanted}, which the key sees nowhere"))
+        else:
+            faults.append(PullFault(target.ref, f"no integration carries the key that {INTEGRATION_KEY} holds"))
+    claimed = {service["id"] for service in found.values()}
+    unmatched = sorted(str(service.get("name") or key) for key, service in by_id.items() if key not in claimed)
+    return Joined(found, faults, unmatched)
+
+
+def _claiming(targets: Sequence[Target]) -> list[Target]:
+    return [
+        target
+        for target in targets
+        if target.annotations.get(SERVICE_ID, "").strip() or target.annotations.get(INTEGRATION_KEY, "").strip()
+    ]
+
+
+def _rotations(context: PullContext, joined: Joined) -> dict[str, oncall.Rotation]:
+    """Read the escalation policies of our services, each once."""
+    people = {
+        schedule["id"]: [user["id"] for user in schedule.get("users") or [] if isinstance(user, dict)]
+        for schedule in api.schedules(context.client)
+        if schedule.get("id")
+    }
+    used = {_policy_id(service) for service in joined.services.values()}
+    policies = {policy["id"]: policy for policy in api.escalation_policies(context.client) if policy.get("id") in used}
+    rotations = {key: oncall.rotation_of(policy, people) for key, policy in policies.items()}
+    since, until = context.now - oncall.BEHIND, context.now + oncall.AHEAD
+    oncall.add_oncalls(rotations, api.oncalls(context.client, sorted(rotations), since, until), since, until)
+    return rotations
+
+
+def _policy_id(service: api.Entry) -> str:
+    return str((service.get("escalation_policy") or {}).get("id") or "")
+
+
+CONNECTOR = PagerDutyConnector()

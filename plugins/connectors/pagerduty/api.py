@@ -1,0 +1,97 @@
+"""PagerDuty's REST API, version 2: paged lists of services, on-calls, schedules and incidents."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from plugins.contract import FailureKind, PullFailed
+from plugins.http_client import SourceClient
+
+HEADERS = {"Accept": "application/vnd.pagerduty+json;version=2", "Content-Type": "application/json"}
+PAGE = 100
+OFFSET_CAP = 10_000
+"""PagerDuty answers no page whose offset and limit together pass this."""
+POLICIES_PER_QUESTION = 50
+
+Entry = Mapping[str, Any]
+Parameters = list[tuple[str, str]]
+
+
+def services(client: SourceClient) -> Iterator[Entry]:
+    """Yield every service with its integrations."""
+    yield from _pages(client, "services", [("include[]", "integrations")])
+
+
+def escalation_policies(client: SourceClient) -> Iterator[Entry]:
+    """Yield every escalation policy with its rules."""
+    yield from _pages(client, "escalation_policies", [])
+
+
+def schedules(client: SourceClient) -> Iterator[Entry]:
+    """Yield every schedule with its users."""
+    yield from _pages(client, "schedules", [])
+
+
+def oncalls(client: SourceClient, policies: Sequence[str], since: datetime, until: datetime) -> Iterator[Entry]:
+    """Yield who is on call, and was, within a time: by escalation policies, fifty to a question."""
+    for start in range(0, len(policies), POLICIES_PER_QUESTION):
+        chunk = policies[start : start + POLICIES_PER_QUESTION]
+        asked = [("escalation_policy_ids[]", policy) for policy in chunk]
+        yield from _pages(client, "oncalls", [*asked, ("since", rfc3339(since)), ("until", rfc3339(until))])
+
+
+def incidents(client: SourceClient, since: datetime, until: datetime) -> Iterator[Entry]:
+    """Yield the incidents that were created within a time, each once, the oldest first.
+
+    Where there are more than an offset may reach, the question is asked again from the last creation on.
+    """
+    seen: set[str] = set()
+    while True:
+        fixed = [("since", rfc3339(since)), ("until", rfc3339(until)), ("sort_by", "created_at:asc")]
+        last, capped = since, False
+        for entry in _pages(client, "incidents", fixed):
+            capped = entry is _CAPPED
+            if capped:
+                break
+            last = moment(entry.get("created_at")) or last
+            if entry["id"] not in seen:
+                seen.add(entry["id"])
+                yield entry
+        if not capped:
+            return
+        if last <= since:
+            raise PullFailed(FailureKind.BAD_ANSWER, "more than 10,000 incidents carry one and the same creation time")
+        since = last
+
+
+_CAPPED: Entry = {}
+
+
+def _pages(client: SourceClient, path: str, fixed: Parameters) -> Iterator[Entry]:
+    """Yield the entries page by page; `_CAPPED` where an offset may go no further."""
+    offset = 0
+    while offset + PAGE <= OFFSET_CAP:
+        page = [*fixed, ("limit", str(PAGE)), ("offset", str(offset))]
+        answer = client.get_json(path, page, HEADERS)
+        entries = answer.get(path) if isinstance(answer, dict) else None
+        if not isinstance(entries, list):
+            raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answered no list of {path}")
+        yield from (entry for entry in entries if isinstance(entry, dict))
+        if not answer.get("more") or not entries:
+            return
+        offset += len(entries)
+    yield _CAPPED
+
+
+def rfc3339(at: datetime) -> str:
+    """Write a moment as PagerDuty reads it."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def moment(text: Any) -> datetime | None:
+    """Read a moment; None where there is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None

@@ -1,0 +1,191 @@
+"""The PagerDuty connector against a server double that holds both sides to PagerDuty's own document."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from plugins.connectors.pagerduty import CONNECTOR, api
+from plugins.connectors.pagerduty.oncall import covered_time
+from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
+from plugins.http_client import Limits, SourceClient
+from portal_backend.core.config import Secret, SourceAuth
+from tests.conftest import shared
+from tests.fakes.pagerduty import PagerDuty
+from tests.fakes.server import Fault, html
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+CHECKOUT, SEARCH, OTHER = (f"component:default/{name}" for name in ("checkout", "search", "other"))
+TARGETS = (
+    Target(CHECKOUT, "checkout", {"pagerduty.com/service-id": "PCHECK"}),
+    Target(SEARCH, "search", {"pagerduty.com/integration-key": "key-of-search"}),
+    Target(OTHER, "other"),
+)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[PagerDuty]:
+    monkeypatch.setenv("PAGERDUTY_KEY", "Token token=fake-token")
+    fake = PagerDuty(shared("specs", "pagerduty.openapi.json"))
+    fake.add_schedule("S1", "ann", "ben", "cat")
+    fake.add_policy("E1", [("schedule", "S1"), ("user", "dan")], [("user", "boss")])
+    fake.add_policy("E2", [("user", "eve")])
+    fake.add_service("PCHECK", "E1")
+    fake.add_service("PSEARCH", "E2", "key-of-search")
+    fake.add_service("PLONELY", "E2")
+    with fake.running():
+        yield fake
+    assert fake.problems == []
+
+
+def context(fake: PagerDuty, targets=TARGETS, attempts: int = 1, **options: Any) -> PullContext:
+    auth = SourceAuth(header="Authorization", value=Secret("${PAGERDUTY_KEY}"))
+    client = SourceClient(fake.url, auth, Limits(attempts=attempts))
+    return PullContext("pagerduty", client, CONNECTOR.options_schema().load(options), targets, NOW)
+
+
+def pull(fake: PagerDuty, **parts: Any) -> Batch:
+    batches = list(CONNECTOR.pull(context(fake, **parts)))
+    return Batch(
+        facts=[fact for batch in batches for fact in batch.facts],
+        events=[event for batch in batches for event in batch.events],
+        faults=[fault for batch in batches for fault in batch.faults],
+        unmatched=[name for batch in batches for name in batch.unmatched],
+    )
+
+
+def values(batch: Batch, ref: str = CHECKOUT) -> dict[str, Any]:
+    return {fact.key: fact.value for fact in batch.facts if fact.ref == ref}
+
+
+def test_services_are_found_by_id_and_by_integration_key(account):
+    batch = pull(account)
+    assert {fact.ref for fact in batch.facts} == {CHECKOUT, SEARCH}
+    assert batch.unmatched == ["Service PLONELY"]
+
+
+def test_a_rotation_is_told_with_its_levels_and_everybody_on_the_first(account):
+    found = values(pull(account))
+    assert found["oncall.schedule.id"] == "S1"
+    assert found["oncall.escalation.levels"] == 2
+    assert found["oncall.members"] == 4
+    assert "oncall.schedule.id" not in values(pull(account), SEARCH)
+
+
+def test_gaps_and_shifts_are_counted_on_the_first_level_only(account):
+    account.add_oncall("E1", "ann", NOW - 2 * DAY, NOW + 3 * DAY)
+    account.add_oncall("E1", "ben", NOW + 2 * DAY, NOW + 10 * DAY)
+    account.add_oncall("E1", "boss", NOW + 10 * DAY, NOW + 20 * DAY, level=2)
+    account.add_oncall("E2", "eve", None, None)
+    found = values(pull(account))
+    assert found["oncall.covered_now"] is True
+    assert found["oncall.gap_hours_14d"] == 4 * 24
+    assert found["oncall.shifts_30d"] == 4
+    always_on = values(pull(account), SEARCH)
+    assert (always_on["oncall.gap_hours_14d"], always_on["oncall.shifts_30d"]) == (0, 60)
+
+
+def test_nobody_on_call_is_said(account):
+    found = values(pull(account))
+    assert found["oncall.covered_now"] is False
+    assert found["oncall.gap_hours_14d"] == 14 * 24
+
+
+def test_incidents_are_counted_and_timed(account):
+    account.add_incident("I1", "PCHECK", NOW - 80 * DAY, NOW - 80 * DAY + HOUR, priority="P1")
+    account.add_incident("I2", "PCHECK", NOW - 20 * DAY, NOW - 20 * DAY + 3 * HOUR, priority="P2")
+    account.add_incident("I3", "PCHECK", NOW - HOUR, priority="P4", urgency="low")
+    account.add_incident("I4", "PCHECK", NOW - 100 * DAY, NOW - 99 * DAY, priority="P1")
+    account.add_incident("I5", "PLONELY", NOW - DAY)
+    found = values(pull(account))
+    assert found["incidents.open"] == 1
+    assert found["incidents.count_30d"] == 2
+    assert found["incidents.high_urgency_30d"] == 1
+    assert found["incidents.sev12_90d"] == 2
+    assert found["incidents.resolve_seconds_median_90d"] == 2 * 3600
+
+
+def test_without_priorities_nobody_can_say_how_severe(account):
+    account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR)
+    assert "incidents.sev12_90d" not in values(pull(account))
+    assert values(pull(account), SEARCH)["incidents.sev12_90d"] == 0  # it had no incident at all
+
+
+def test_incidents_enter_the_history_with_their_own_ids(account):
+    account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR, title="Card payments fail", priority="P1")
+    account.add_incident("I2", "PCHECK", NOW - HOUR)
+    events = pull(account).events
+    assert [event.source_event_id for event in events] == ["I1:opened", "I1:resolved", "I2:opened"]
+    assert [event.kind for event in events] == ["incident.opened", "incident.resolved", "incident.opened"]
+    assert events[1].details["lasted_seconds"] == 3600
+    assert events[0].details["priority"] == "P1"
+    assert "Card payments fail" in events[0].summary
+
+
+def test_lists_are_read_page_by_page_and_never_by_service(account):
+    for number in range(250):
+        account.add_incident(f"X{number:03}", "PCHECK", NOW - timedelta(minutes=number + 1))
+    batch = pull(account)
+    assert len(batch.events) == 250
+    paths = account.paths()
+    assert {path: paths.count(path) for path in paths} == {
+        "/services": 1,
+        "/escalation_policies": 1,
+        "/schedules": 1,
+        "/oncalls": 1,
+        "/incidents": 3,
+    }
+
+
+def test_more_incidents_than_an_offset_may_reach_are_read_in_stretches(account, monkeypatch):
+    monkeypatch.setattr(api, "OFFSET_CAP", 300)
+    account.offset_cap = 300
+    for number in range(700):
+        account.add_incident(f"X{number:03}", "PCHECK", NOW - timedelta(minutes=700 - number))
+    events = pull(account).events
+    assert len({event.source_event_id for event in events}) == len(events) == 700
+
+
+def test_an_id_that_the_key_cannot_see_is_a_fault(account):
+    batch = pull(account, targets=(Target(CHECKOUT, "checkout", {"pagerduty.com/service-id": "PGONE"}),))
+    assert "PGONE" in batch.faults[0].message
+    assert not batch.facts
+
+
+def test_the_check_tells_no_match_from_no_permission(account):
+    assert "knows 2 of 3 services" in CONNECTOR.check(context(account))
+    with pytest.raises(PullFailed) as failed:
+        CONNECTOR.check(context(account, targets=(Target(OTHER, "o", {"pagerduty.com/service-id": "NO"}),)))
+    assert failed.value.kind is FailureKind.MISCONFIGURED
+    account.token = "another"
+    with pytest.raises(PullFailed) as failed:
+        CONNECTOR.check(context(account))
+    assert failed.value.kind is FailureKind.CREDENTIALS
+
+
+def test_a_request_too_many_is_tried_again_when_the_server_says(account):
+    account.faults.append(Fault(429, "{}", {"ratelimit-reset": "1", "Retry-After": "1"}, path="/incidents"))
+    account.add_incident("I1", "PCHECK", NOW - DAY)
+    assert len(pull(account, attempts=3).events) == 1
+
+
+@pytest.mark.parametrize("fault", [html(), Fault(200, "{}"), Fault(200, '{"services": {}}')])
+def test_an_answer_that_is_no_list_is_a_bad_answer(account, fault):
+    account.faults.append(fault)
+    with pytest.raises(PullFailed) as failed:
+        pull(account)
+    assert failed.value.kind is FailureKind.BAD_ANSWER
+
+
+def test_a_failure_in_the_middle_stores_nothing_half_true(account):
+    account.faults.append(Fault(500, "{}", path="/incidents"))
+    with pytest.raises(PullFailed):
+        pull(account)
+
+
+def test_overlapping_stretches_count_once():
+    stretches = [(NOW, NOW + 3 * HOUR), (NOW + HOUR, NOW + 2 * HOUR), (NOW + 5 * HOUR, NOW + 9 * HOUR)]
+    assert covered_time(stretches, NOW, NOW + 6 * HOUR) == 4 * HOUR
+    assert covered_time([], NOW, NOW + HOUR) == timedelta()
