@@ -1,0 +1,203 @@
+"""Kubernetes: how many of a service run, where, and how they are looked after."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+from marshmallow import Schema, fields, validate
+
+from plugins.connectors.kubernetes import workloads
+from plugins.connectors.kubernetes.listing import Resource, listed
+from plugins.connectors.kubernetes.selectors import Selector, of_object, parse
+from plugins.connectors.kubernetes.workloads import Cluster, labels_of, place, zone_of
+from plugins.contract import (
+    AnnotationSpec,
+    Batch,
+    Connector,
+    Fact,
+    FactSpec,
+    FactType,
+    FailureKind,
+    PullContext,
+    PullFailed,
+    PullFault,
+    Target,
+)
+
+ID = "backstage.io/kubernetes-id"
+SELECTOR = "backstage.io/kubernetes-label-selector"
+NAMESPACE = "backstage.io/kubernetes-namespace"
+SERVICES_PER_BATCH = 500
+HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
+
+DEPLOYMENTS, STATEFUL_SETS = "apis/apps/v1/deployments", "apis/apps/v1/statefulsets"
+AUTOSCALERS, BUDGETS = "apis/autoscaling/v2/horizontalpodautoscalers", "apis/policy/v1/poddisruptionbudgets"
+PODS, NODES = "api/v1/pods", "api/v1/nodes"
+
+
+class OptionsSchema(Schema):
+    """How objects name their service."""
+
+    id_label = fields.String(
+        load_default=ID,
+        validate=validate.Length(min=1),
+        metadata={"description": "Label that holds what the annotation of the same purpose says."},
+    )
+
+
+def _flag(key: str, description: str) -> FactSpec:
+    return FactSpec(key, FactType.BOOLEAN, "", description, HOURS_72)
+
+
+FACTS = (
+    FactSpec("runtime.replicas", FactType.INTEGER, "count", "Ready replicas of its workloads.", HOUR),
+    FactSpec("runtime.zones", FactType.INTEGER, "count", "Zones in which a ready pod of it runs.", HOUR),
+    _flag("runtime.resources.set", "Every container has requests and limits for CPU and memory."),
+    _flag("runtime.probes.set", "Every workload's pods have a readiness and a liveness probe."),
+    _flag("runtime.autoscaler.enabled", "Every workload has an autoscaler that may add replicas."),
+    _flag("runtime.disruption_budget.set", "Every workload's pods are covered by a disruption budget."),
+    _flag("runtime.images.pinned", "Every image is named by a digest, or by a tag other than `latest`."),
+    _flag("runtime.spread.set", "Every workload asks for its pods to be spread out."),
+    _flag("runtime.service_account.own", "Every workload runs under a service account other than `default`."),
+)
+
+
+class KubernetesConnector(Connector):
+    """Reads one cluster."""
+
+    name: ClassVar[str] = "kubernetes"
+    title: ClassVar[str] = "Kubernetes"
+    facts = FACTS
+    annotations = (
+        AnnotationSpec(ID, "Value of the label of the same name on the service's Deployments and StatefulSets."),
+        AnnotationSpec(SELECTOR, "Label selector for them, `app=checkout,tier in (web,api)`; wins over the id."),
+        AnnotationSpec(NAMESPACE, "The only namespace that is looked in."),
+    )
+    permissions = (
+        "list deployments and statefulsets (apps), horizontalpodautoscalers (autoscaling), poddisruptionbudgets "
+        "(policy), pods and nodes, in all namespaces",
+    )
+    options_schema = OptionsSchema
+
+    def check(self, context: PullContext) -> str:
+        """List the workloads; raises PullFailed when no service of the catalog has one."""
+        found, faults = _matched(context, _workloads(context))
+        claiming = [target for target in context.targets if _claims(target)]
+        if claiming and not found:
+            hint = faults[0].message if faults else f"no workload fits the annotations {ID} or {SELECTOR}"
+            raise PullFailed(FailureKind.MISCONFIGURED, f"the cluster answers, but {hint}")
+        return f"the cluster answers; {len(found)} of {len(claiming)} annotated services have a workload in it"
+
+    def pull(self, context: PullContext) -> Iterator[Batch]:
+        """List each kind once for the whole cluster, and yield what that says of each service."""
+        faults: list[PullFault] = []
+        cluster = _read(context, faults)
+        found, unread = _matched(context, cluster.workloads)
+        claimed = {place(workload) for chosen in found.values() for workload in chosen}
+        unmatched = sorted(
+            f"{namespace}/{name}"
+            for namespace, kind, name in (place(workload) for workload in cluster.workloads)
+            if (namespace, kind, name) not in claimed and not namespace.startswith("kube-")
+        )
+        yield Batch(faults=[*faults, *unread], unmatched=unmatched)
+        refs = sorted(found)
+        for start in range(0, len(refs), SERVICES_PER_BATCH):
+            yield Batch(
+                facts=[
+                    Fact(ref, key, value, context.now)
+                    for ref in refs[start : start + SERVICES_PER_BATCH]
+                    for key, value in workloads.facts_of(found[ref], cluster).items()
+                ]
+            )
+
+
+def _workloads(context: PullContext) -> list[Resource]:
+    """Return Deployments and StatefulSets; the items of a list do not say their kind themselves."""
+    return [
+        {**resource, "kind": kind}
+        for path, kind in ((DEPLOYMENTS, "Deployment"), (STATEFUL_SETS, "StatefulSet"))
+        for resource in listed(context.client, path)
+    ]
+
+
+def _read(context: PullContext, faults: list[PullFault]) -> Cluster:
+    """List everything. Without workloads there is nothing to tell (raises PullFailed); the rest may be missing."""
+    cluster = Cluster(_workloads(context))
+    autoscalers, budgets = _part(context, AUTOSCALERS, faults), _part(context, BUDGETS, faults)
+    nodes, pods = _part(context, NODES, faults), _part(context, PODS, faults)
+    if autoscalers is not None:
+        cluster.autoscalers = {_scaled(one): one for one in autoscalers}
+    if budgets is not None:
+        cluster.budgets = _by_namespace(budgets, faults)
+    if nodes is not None:
+        cluster.zones = {place(node)[2]: zone for node in nodes if (zone := zone_of(node))}
+    if pods is not None:
+        grouped: dict[str, list[Resource]] = {}
+        for pod in pods:
+            grouped.setdefault(place(pod)[0], []).append(pod)
+        cluster.pods = grouped
+    return cluster
+
+
+def _part(context: PullContext, path: str, faults: list[PullFault]) -> list[Resource] | None:
+    try:
+        return listed(context.client, path)
+    except PullFailed as failure:
+        if failure.kind in {FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER}:
+            faults.append(PullFault(path, failure.message))
+            return None
+        raise
+
+
+def _scaled(autoscaler: Resource) -> tuple[str, str, str]:
+    target = (autoscaler.get("spec") or {}).get("scaleTargetRef") or {}
+    return place(autoscaler)[0], str(target.get("kind") or ""), str(target.get("name") or "")
+
+
+def _by_namespace(budgets: Sequence[Resource], faults: list[PullFault]) -> dict[str, list[Selector]]:
+    found: dict[str, list[Selector]] = {}
+    for budget in budgets:
+        namespace, _, name = place(budget)
+        try:
+            found.setdefault(namespace, []).append(of_object((budget.get("spec") or {}).get("selector")))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            faults.append(PullFault(f"disruption budget {namespace}/{name}", f"cannot be read: {error}"))
+    return found
+
+
+def _claims(target: Target) -> bool:
+    return any(target.annotations.get(key, "").strip() for key in (ID, SELECTOR))
+
+
+def _matched(context: PullContext, found: Sequence[Resource]) -> tuple[dict[str, list[Resource]], list[PullFault]]:
+    """Return the workloads of each service that has any, and what keeps others from being looked for."""
+    label = OptionsSchema().load(context.options)["id_label"]
+    by_id: dict[str, list[Resource]] = {}
+    for workload in found:
+        if value := labels_of(workload).get(label):
+            by_id.setdefault(value, []).append(workload)
+    matched: dict[str, list[Resource]] = {}
+    faults: list[PullFault] = []
+    for target in context.targets:
+        try:
+            chosen = _chosen(target, found, by_id)
+        except ValueError as error:
+            faults.append(PullFault(target.ref, f"{SELECTOR}: {error}"))
+            continue
+        if chosen:
+            matched[target.ref] = chosen
+    return matched, faults
+
+
+def _chosen(target: Target, found: Sequence[Resource], by_id: Mapping[str, Sequence[Resource]]) -> list[Resource]:
+    selector = target.annotations.get(SELECTOR, "").strip()
+    namespace = target.annotations.get(NAMESPACE, "").strip()
+    if selector:
+        selects = parse(selector)
+        candidates: Sequence[Resource] = [workload for workload in found if selects(labels_of(workload))]
+    else:
+        candidates = by_id.get(target.annotations.get(ID, "").strip(), ())
+    return [workload for workload in candidates if not namespace or place(workload)[0] == namespace]
+
+
+CONNECTOR = KubernetesConnector()

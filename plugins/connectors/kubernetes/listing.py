@@ -1,0 +1,45 @@
+"""Lists of the Kubernetes API, page by page: one list for the whole cluster, never one for each service."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plugins.contract import FailureKind, PullFailed
+from plugins.http_client import SourceClient
+
+PAGE = 500
+EXPIRED = 410
+ATTEMPTS = 3
+
+Resource = Mapping[str, Any]
+
+
+def listed(client: SourceClient, path: str) -> list[Resource]:
+    """Return every object of a kind in all namespaces.
+
+    A list that takes so long that its continuation expires (410 Gone) is begun again: half of one state of the cluster
+    and half of another would count objects twice. Raises PullFailed.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _all_pages(client, path)
+        except PullFailed as failure:
+            if failure.status != EXPIRED:
+                raise
+    return _all_pages(client, path)
+
+
+def _all_pages(client: SourceClient, path: str) -> list[Resource]:
+    found: list[Resource] = []
+    token = ""
+    while True:
+        asked = {"limit": str(PAGE), **({"continue": token} if token else {})}
+        answer = client.get_json(path, asked)
+        if not isinstance(answer, dict) or not isinstance(answer.get("items") or [], list):
+            raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answered no list of Kubernetes objects")
+        found += [item for item in answer.get("items") or [] if isinstance(item, dict)]
+        following = str((answer.get("metadata") or {}).get("continue") or "")
+        if not following:
+            return found
+        if following == token:
+            raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answers the same page again and again")
+        token = following

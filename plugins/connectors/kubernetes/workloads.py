@@ -1,0 +1,140 @@
+"""What a service's workloads say of how it runs. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plugins.connectors.kubernetes.listing import Resource
+from plugins.connectors.kubernetes.selectors import Selector, of_object
+from plugins.contract import FactValue
+
+ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+LATEST = "latest"
+
+
+@dataclass
+class Cluster:
+    """Everything that was listed. A list that could not be had is None: what rests on it stays unknown."""
+
+    workloads: Sequence[Resource] = ()
+    """Deployments and StatefulSets, each with its `kind`."""
+    pods: Mapping[str, Sequence[Resource]] | None = None
+    """By namespace."""
+    zones: Mapping[str, str] | None = None
+    """The zone of each node by its name."""
+    autoscalers: Mapping[tuple[str, str, str], Resource] | None = None
+    """By namespace, kind and name of what they scale."""
+    budgets: Mapping[str, Sequence[Selector]] | None = None
+    """The selectors of the disruption budgets by namespace."""
+
+
+def facts_of(workloads: Sequence[Resource], cluster: Cluster) -> dict[str, FactValue]:
+    """Return the facts of a service that runs as these workloads (at least one)."""
+    containers = [container for workload in workloads for container in _containers(workload)]
+    found: dict[str, FactValue] = {
+        "runtime.replicas": sum(_ready(workload) for workload in workloads),
+        "runtime.resources.set": bool(containers) and all(_has_resources(container) for container in containers),
+        "runtime.probes.set": all(_has_probes(workload) for workload in workloads),
+        "runtime.images.pinned": bool(containers) and all(_is_pinned(container) for container in containers),
+        "runtime.spread.set": all(_is_spread(workload) for workload in workloads),
+        "runtime.service_account.own": all(_has_account(workload) for workload in workloads),
+    }
+    if cluster.autoscalers is not None:
+        found["runtime.autoscaler.enabled"] = all(_scales(workload, cluster.autoscalers) for workload in workloads)
+    if cluster.budgets is not None:
+        found["runtime.disruption_budget.set"] = all(_is_guarded(workload, cluster.budgets) for workload in workloads)
+    if cluster.pods is not None and cluster.zones is not None:
+        zones = {zone for workload in workloads for zone in _zones(workload, cluster.pods, cluster.zones)}
+        if zones or not found["runtime.replicas"]:
+            found["runtime.zones"] = len(zones)
+    return found
+
+
+def labels_of(resource: Resource) -> Mapping[str, str]:
+    """Return an object's labels."""
+    return (resource.get("metadata") or {}).get("labels") or {}
+
+
+def place(resource: Resource) -> tuple[str, str, str]:
+    """Return namespace, kind and name."""
+    metadata = resource.get("metadata") or {}
+    return str(metadata.get("namespace") or ""), str(resource.get("kind") or ""), str(metadata.get("name") or "")
+
+
+def _spec(workload: Resource) -> Mapping[str, Any]:
+    return workload.get("spec") or {}
+
+
+def _pod_spec(workload: Resource) -> Mapping[str, Any]:
+    return (_spec(workload).get("template") or {}).get("spec") or {}
+
+
+def _pod_labels(workload: Resource) -> Mapping[str, str]:
+    return ((_spec(workload).get("template") or {}).get("metadata") or {}).get("labels") or {}
+
+
+def _containers(workload: Resource) -> Sequence[Mapping[str, Any]]:
+    return [container for container in _pod_spec(workload).get("containers") or [] if isinstance(container, dict)]
+
+
+def _ready(workload: Resource) -> int:
+    return int((workload.get("status") or {}).get("readyReplicas") or 0)
+
+
+def _has_resources(container: Mapping[str, Any]) -> bool:
+    resources = container.get("resources") or {}
+    return all(kind in (resources.get(part) or {}) for part in ("requests", "limits") for kind in ("cpu", "memory"))
+
+
+def _has_probes(workload: Resource) -> bool:
+    """A sidecar may do without; the pod must be probed for both."""
+    containers = _containers(workload)
+    return all(any(container.get(probe) for container in containers) for probe in ("readinessProbe", "livenessProbe"))
+
+
+def _is_pinned(container: Mapping[str, Any]) -> bool:
+    """A tag that is no tag, or `latest`, may be another program tomorrow."""
+    image = str(container.get("image") or "")
+    if "@" in image:
+        return True
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    return bool(colon) and tag not in ("", LATEST)
+
+
+def _is_spread(workload: Resource) -> bool:
+    spec = _pod_spec(workload)
+    return bool(spec.get("topologySpreadConstraints") or (spec.get("affinity") or {}).get("podAntiAffinity"))
+
+
+def _has_account(workload: Resource) -> bool:
+    return _pod_spec(workload).get("serviceAccountName") not in (None, "", "default")
+
+
+def _scales(workload: Resource, autoscalers: Mapping[tuple[str, str, str], Resource]) -> bool:
+    spec = (autoscalers.get(place(workload)) or {}).get("spec") or {}
+    return int(spec.get("maxReplicas") or 0) > int(spec.get("minReplicas") or 1)
+
+
+def _is_guarded(workload: Resource, budgets: Mapping[str, Sequence[Selector]]) -> bool:
+    labels = _pod_labels(workload)
+    return any(selects(labels) for selects in budgets.get(place(workload)[0], ()))
+
+
+def _zones(workload: Resource, pods: Mapping[str, Sequence[Resource]], zones: Mapping[str, str]) -> Iterator[str]:
+    """Yield the zones of its pods that are ready."""
+    owns = of_object(_spec(workload).get("selector"))
+    for pod in pods.get(place(workload)[0], ()):
+        node = str((pod.get("spec") or {}).get("nodeName") or "")
+        if node in zones and _is_ready(pod) and owns(labels_of(pod)):
+            yield zones[node]
+
+
+def _is_ready(pod: Resource) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+
+
+def zone_of(node: Resource) -> str | None:
+    """Return the zone that a node says it is in."""
+    labels = labels_of(node)
+    return next((labels[label] for label in ZONE_LABELS if labels.get(label)), None)
