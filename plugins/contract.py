@@ -169,6 +169,13 @@ class Connector(ABC):
     """What the credentials must be allowed to do, in the system's own words."""
     options_schema: ClassVar[type[Schema]] = Schema
     """Checks `options:` in the configuration; unknown keys are refused."""
+    is_pulled: ClassVar[bool] = True
+    """False for one whose sources are posted to."""
+
+    def declared(self, options: Mapping[str, Any]) -> Sequence[FactSpec]:
+        """Return facts that a source declares under its loaded `options`, beside `facts`, which all sources have."""
+        del options
+        return ()
 
     @abstractmethod
     def check(self, context: PullContext) -> str:

@@ -35,6 +35,7 @@ __all__ = [
     "get_health",
     "health",
     "next_delay",
+    "note_push",
     "request_collection",
     "request_collection_of_all",
     "save_progress",
@@ -156,6 +157,32 @@ def finish(
     outcome = {name: values[name] for name in ("failure_kind", "failure_message")}
     _write_run(session, lease, {"state": ended, "finished_at": now, "requests": progress.requests, **outcome})
     _forget_old_runs(session, lease.source)
+
+
+def note_push(session: Session, name: str, progress: Progress, now: datetime) -> None:
+    """Record what was posted to a source; part of the post's own transaction. Posts need no lease: any number may come.
+
+    Raises NotFound when no source of this name is configured.
+    """
+    counts = _counts(progress)
+    noted = session.execute(
+        update(Source)
+        .where(Source.name == name, Source.configured)
+        .values(
+            last_attempt_at=now,
+            last_success_at=now,
+            matched=counts["matched"],
+            failure_kind=None,
+            failure_message=None,
+        )
+        .returning(Source.name),
+        execution_options=UNSYNCHRONISED,
+    )
+    if noted.one_or_none() is None:
+        raise unknown_source(name)
+    session.add(SourceRun(source=name, state=RunState.OK, started_at=now, finished_at=now, **counts))
+    session.flush()
+    _forget_old_runs(session, name)
 
 
 def next_delay(name: str, every: timedelta, failures: int, chance: float) -> timedelta:

@@ -11,17 +11,16 @@ from flask_swagger_ui import get_swaggerui_blueprint
 import catalog.views
 import engagements.blueprints
 import engagements.views
-import plugins.views
 import scorecards.blueprints
 import scorecards.views
-from portal_backend import health, pages, settings
+from portal_backend import health, pages, push, settings
 from portal_backend.core import auth, db, errors, http, telemetry, tokens
 from portal_backend.core.config import Config
 from portal_backend.migrations import FOLDER
 
 API_BLUEPRINTS: Iterable[Blueprint] = (
     catalog.views.blueprint,
-    plugins.views.blueprint,
+    push.blueprint,
     scorecards.blueprints.blueprint,
     engagements.blueprints.services_blueprint,
     engagements.blueprints.engagements_blueprint,

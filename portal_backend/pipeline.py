@@ -30,7 +30,7 @@ from portal_backend import catalog_refresh, judgement, settings
 from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading, serialise, transaction
-from portal_backend.core.errors import NotFound
+from portal_backend.core.errors import Conflict, NotFound
 from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
@@ -91,7 +91,8 @@ def due() -> list[str]:
     """
     with reading() as session:
         now = clock.now()
-        names = sources.due(session, now)
+        pushed = {config.name for config in settings.current().config.sources if not is_pulled(config)}
+        names = [name for name in sources.due(session, now) if name not in pushed]
         if sources.get_health(session, CATALOG_SOURCE, now).last_success_at is None:
             return [name for name in names if name == CATALOG_SOURCE]
         return names
@@ -100,10 +101,12 @@ def due() -> list[str]:
 def refresh(name: str) -> RefreshReport:
     """Pull one source into the store, judge what it touches, and record what happened.
 
-    Raises NotFound when no source of this name is configured. A source that cannot be read is no error here: the run
-    keeps the failure, and whoever reads a verdict that needs it is told.
+    Raises NotFound when no source of this name is configured, Conflict when it is one that is posted to. A source that
+    cannot be read is no error here: the run keeps the failure, and whoever reads a verdict that needs it is told.
     """
-    config = _source_config(name)
+    config = source_config(name)
+    if not is_pulled(config):
+        raise Conflict(f"The source {name} is never pulled: systems post to it, see docs/connectors/push.md.")
     with transaction() as session:
         lease = sources.acquire(session, name, clock.now(), LEASE_SECONDS)
     if lease is None:
@@ -236,7 +239,14 @@ def _heartbeat(lease: Lease) -> Iterator[None]:
         thread.join()
 
 
-def _source_config(name: str) -> SourceConfig:
+def is_pulled(config: SourceConfig) -> bool:
+    """Say whether a source is asked; to others systems post."""
+    connector = registry.connectors().get(config.plugin)
+    return connector is None or connector.is_pulled
+
+
+def source_config(name: str) -> SourceConfig:
+    """Return a source's configuration; raises NotFound."""
     for config in configured_sources(settings.current().config):
         if config.name == name:
             return config

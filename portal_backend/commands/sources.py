@@ -128,6 +128,8 @@ def collect(name: str | None, json_output: bool) -> None:
     with bar:
         task = bar.add_task("")
         for source in _chosen(pipeline.configured_sources(current().config), name):
+            if name is None and not pipeline.is_pulled(source):
+                continue
             bar.update(task, description=f"pulling {source.name}")
             reports.append(pipeline.refresh(source.name))
     if json_output:

@@ -1,0 +1,226 @@
+"""What other systems post: taken whole or not at all, judged and recorded like what is pulled."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal_backend import pipeline
+from portal_backend.app import create_app
+from portal_backend.core import clock
+from portal_backend.core.config import Config, LocationConfig, SourceConfig
+from portal_backend.core.db import transaction
+from portal_backend.core.errors import Conflict, InvalidInput
+from portal_backend.core.principal import Role
+from portal_backend.core.tokens import issue_token
+
+REF = "component:default/checkout"
+URL = "/api/plugins/sources/ci/push"
+CATALOG = """
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: checkout}
+spec: {type: service, lifecycle: production, owner: shop}
+"""
+OWN = {
+    "key": "team.size",
+    "type": "integer",
+    "unit": "count",
+    "description": "People in the team.",
+    "max_age_days": 30.0,
+}
+
+
+@pytest.fixture
+def make(app: Flask, database_url: str, tmp_path: Path) -> Any:
+    (tmp_path / "catalog.yaml").write_text(CATALOG)
+
+    def made(*sources: SourceConfig, **settings: Any) -> Flask:
+        locations = (LocationConfig("file", str(tmp_path / "catalog.yaml")),)
+        config = Config(
+            database_url=database_url, data_dir=tmp_path, base_dir=tmp_path, locations=locations, sources=sources,
+            **settings,
+        )  # fmt: skip
+        return create_app(config)
+
+    return made
+
+
+@pytest.fixture
+def portal(make: Any) -> Iterator[Flask]:
+    openslo = SourceConfig("slo", "openslo", options={"paths": ["*.slo.yaml"], "exhaustive": False})
+    portal = make(SourceConfig("ci", "push", options={"facts": [OWN]}), openslo)
+    with portal.app_context():
+        pipeline.prepare()
+        pipeline.refresh("catalog")
+    return portal
+
+
+@pytest.fixture
+def client(portal: Flask) -> FlaskClient:
+    return portal.test_client()
+
+
+def fact(key: str = "deploys.automated_ratio_30d", value: Any = 1.0, **more: Any) -> dict[str, Any]:
+    return {"ref": REF, "key": key, "value": value, **more}
+
+
+def event(number: int = 1, **more: Any) -> dict[str, Any]:
+    return {
+        "ref": REF,
+        "id": f"build-{number}",
+        "kind": "deploy.finished",
+        "occurred_at": clock.format_time(clock.now() - timedelta(hours=number)),
+        "summary": f"Build {number} deployed",
+        **more,
+    }
+
+
+def verdict(client: FlaskClient, check: str) -> str:
+    card = client.get("/api/services/component/default/checkout/scorecard").get_json()
+    return next(result["status"] for result in card["results"] if result["check"] == check)
+
+
+def faults(answer: Any) -> dict[str, str]:
+    return {fault["field"]: fault["message"] for fault in answer.get_json()["errors"]}
+
+
+def test_a_posted_fact_is_judged_by_at_once(client):
+    assert verdict(client, "chg.deploy_auto") == "unknown"
+    answer = client.post(URL, json={"facts": [fact()], "events": [event()]})
+    assert answer.status_code == 200, answer.get_json()
+    assert answer.get_json()["facts"] == 1
+    assert answer.get_json()["events_recorded"] == 1
+    assert verdict(client, "chg.deploy_auto") == "pass"
+
+
+def test_the_same_post_again_changes_nothing(client):
+    body = {"facts": [fact(observed_at=clock.format_time(clock.now()))], "events": [event()]}
+    client.post(URL, json=body)
+    assert client.post(URL, json=body).get_json() == {
+        "facts": 1,
+        "services_changed": 0,
+        "events_recorded": 0,
+        "levels_changed": 0,
+    }
+
+
+def test_a_late_event_lands_where_it_belongs(client):
+    for number in (1, 3, 2):
+        client.post(URL, json={"events": [event(number)]})
+    items = client.get("/api/services/component/default/checkout/history?kind=deploy.finished").get_json()["items"]
+    assert [item["summary"] for item in items] == [f"Build {number} deployed" for number in (1, 2, 3)]
+
+
+def test_facts_of_the_organisations_own_are_declared_with_the_source(client):
+    assert client.post(URL, json={"facts": [fact("team.size", 7)]}).status_code == 200
+    refused = client.post(URL, json={"facts": [fact("team.size", "seven")]})
+    assert refused.status_code == 400
+    assert "declared as integer" in faults(refused)["facts.0.value"]
+
+
+def test_every_fault_is_named_and_nothing_is_taken(client):
+    ahead = clock.format_time(clock.now() + timedelta(hours=1))
+    body = {
+        "facts": [
+            fact(),
+            fact(ref="component:default/nobody"),
+            fact(key="team.mood"),
+            fact(value="much"),
+            fact(observed_at=ahead),
+        ],
+        "events": [event(occurred_at=ahead)],
+    }
+    answer = client.post(URL, json=body)
+    assert answer.status_code == 400
+    assert set(faults(answer)) == {
+        "facts.1.ref",
+        "facts.2.key",
+        "facts.3.value",
+        "facts.4.observed_at",
+        "events.0.occurred_at",
+    }
+    assert verdict(client, "chg.deploy_auto") == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"facts": {}},
+        {"facts": [5]},
+        {"facts": [{"ref": REF}]},
+        {"things": []},
+        {"facts": [fact(colour="red")]},
+        {"events": [event(kind="party")]},
+        {"events": [event(link="javascript:alert(1)")]},
+        {"events": [event(occurred_at="yesterday")]},
+        {"events": [event(summary="x" * 5000)]},
+        {"facts": [fact()] * 5001},
+    ],
+)
+def test_what_has_another_shape_is_refused(client, body):
+    answer = client.post(URL, json=body)
+    assert answer.status_code in (400, 422), answer.get_json()
+    assert faults(answer)
+
+
+def test_only_a_source_that_is_posted_to_takes_posts(client):
+    assert client.post("/api/plugins/sources/slo/push", json={}).status_code == 409
+    assert client.post("/api/plugins/sources/none/push", json={}).status_code == 404
+
+
+def test_it_is_never_pulled_and_shows_when_something_came(portal, client):
+    with portal.app_context():
+        assert "ci" not in pipeline.due()
+        with pytest.raises(Conflict, match="never pulled"):
+            pipeline.refresh("ci")
+    before = client.get("/api/plugins/sources/ci").get_json()
+    assert (before["state"], before["last_success_at"]) == ("never_ran", None)
+    client.post(URL, json={"facts": [fact()]})
+    after = client.get("/api/plugins/sources/ci").get_json()
+    assert (after["state"], after["matched"]) == ("ok", 1)
+    runs = client.get("/api/plugins/sources/ci/runs").get_json()["items"]
+    assert [(run["state"], run["facts"]) for run in runs] == [("ok", 1)]
+
+
+def test_many_may_post_at_once(portal):
+    answers: list[int] = []
+
+    def post(number: int) -> None:
+        answers.append(portal.test_client().post(URL, json={"facts": [fact()], "events": [event(number)]}).status_code)
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == [200] * 8
+    items = portal.test_client().get("/api/services/component/default/checkout/history").get_json()["items"]
+    assert sum(item["kind"] == "deploy.finished" for item in items) == 8
+
+
+def test_a_token_without_the_role_may_not_post(make):
+    portal = make(SourceConfig("ci", "push"), service_tokens=True)
+    statuses = []
+    with portal.app_context():
+        pipeline.prepare()
+        pipeline.refresh("catalog")
+        for number, role in enumerate((Role.DEV, Role.PLUGIN)):
+            with transaction() as session:
+                issued = issue_token(session, f"ci-{number}", [role], ["plugins:write"], timedelta(1), clock.now())
+            headers = {"Authorization": f"Bearer {issued.text}"}
+            statuses.append(portal.test_client().post(URL, json={"facts": [fact()]}, headers=headers).status_code)
+    assert statuses == [403, 200]
+
+
+def test_a_declaration_that_contradicts_a_known_fact_is_refused_at_start(make):
+    contradicting = {**OWN, "key": "slo.count", "type": "string"}
+    with pytest.raises(InvalidInput) as refused:
+        make(SourceConfig("ci", "push", options={"facts": [contradicting]}))
+    assert [fault.path for fault in refused.value.faults] == ["sources.0.options.facts.0"]
