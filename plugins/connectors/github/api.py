@@ -1,0 +1,115 @@
+"""GitHub's REST API, as far as a repository's readiness shows in it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from plugins.contract import FailureKind, PullFailed
+from plugins.http_client import SourceClient
+
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+PAGE = 100
+MAX_PAGES = 10
+
+Entry = Mapping[str, Any]
+
+
+class Repository:
+    """Reads one repository; each method is one request, or one for each page."""
+
+    def __init__(self, client: SourceClient, slug: str) -> None:
+        self.slug = slug
+        self._client = client
+
+    def about(self) -> Entry:
+        """Return the repository itself."""
+        return self._object("")
+
+    def branch(self, name: str) -> Entry:
+        """Return a branch, with what anybody who may read it is told of its protection."""
+        return self._object(f"/branches/{_quoted(name)}")
+
+    def rules(self, branch: str) -> list[Entry]:
+        """Return the rules of rulesets that hold for a branch (one page: nobody has a hundred)."""
+        return self._list(f"/rules/branches/{_quoted(branch)}", {"per_page": str(PAGE)})
+
+    def classic_protection(self, branch: str) -> Entry | None:
+        """Return a branch's classic protection; None where it has none or the token may not see it."""
+        return self._optional(f"/branches/{_quoted(branch)}/protection", also=FailureKind.PERMISSION)
+
+    def codeowners(self) -> Entry | None:
+        """Return the errors in CODEOWNERS; None where there is no such file."""
+        return self._optional("/codeowners/errors")
+
+    def workflows(self) -> list[Entry]:
+        """Return the workflows of GitHub Actions."""
+        return _entries(self._object("/actions/workflows", {"per_page": str(PAGE)}), "workflows")
+
+    def runs(self, branch: str) -> list[Entry]:
+        """Return the newest hundred completed runs on a branch."""
+        asked = {"branch": branch, "status": "completed", "per_page": str(PAGE)}
+        return _entries(self._object("/actions/runs", asked), "workflow_runs")
+
+    def deployments(self) -> Iterator[Entry]:
+        """Yield deployments, newest first; the caller stops when it has enough."""
+        for page in range(1, MAX_PAGES + 1):
+            found = self._list("/deployments", {"per_page": str(PAGE), "page": str(page)})
+            yield from found
+            if len(found) < PAGE:
+                return
+
+    def statuses(self, deployment: int) -> list[Entry]:
+        """Return what became of a deployment, newest first."""
+        return self._list(f"/deployments/{deployment}/statuses", {"per_page": str(PAGE)})
+
+    def commits_between(self, base: str, head: str) -> list[Entry]:
+        """Return the commits that a deployment brought (at most 250); none when the older one is no ancestor's kin."""
+        answer = self._optional(f"/compare/{base}...{head}")
+        return _entries(answer, "commits") if answer else []
+
+    def latest_release(self) -> Entry | None:
+        """Return the latest release; None where there is none."""
+        return self._optional("/releases/latest")
+
+    def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
+        answer = self._client.get_json(f"repos/{self.slug}{path}", params, HEADERS)
+        if not isinstance(answer, dict):
+            raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered no object")
+        return answer
+
+    def _list(self, path: str, params: Mapping[str, str]) -> list[Entry]:
+        answer = self._client.get_json(f"repos/{self.slug}{path}", params, HEADERS)
+        if not isinstance(answer, list):
+            raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered no list")
+        return [entry for entry in answer if isinstance(entry, dict)]
+
+    def _optional(self, path: str, also: FailureKind | None = None) -> Entry | None:
+        try:
+            return self._object(path)
+        except PullFailed as failure:
+            if failure.status == 404 or (also is not None and failure.kind is also):
+                return None
+            raise
+
+
+def _entries(answer: Entry, name: str) -> list[Entry]:
+    found = answer.get(name)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _quoted(branch: str) -> str:
+    return quote(branch, safe="")
+
+
+def rfc3339(at: datetime) -> str:
+    """Write a moment as GitHub reads and writes it."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def moment(text: Any) -> datetime | None:
+    """Read a moment; None where there is none."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (TypeError, ValueError):
+        return None

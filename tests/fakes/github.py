@@ -1,0 +1,125 @@
+"""GitHub: repositories with branches, rules, runs, deployments and their statuses, paged as it pages."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import request
+
+from tests.fakes.argocd import rfc3339
+from tests.fakes.server import Fake
+
+
+class GitHub(Fake):
+    """Keeps repositories by their slug. Answers are cut to what the connector reads, so the document's demand for every
+    field of an answer is not held against them; requests are checked whole.
+    """
+
+    def __init__(self, spec_file: Path, token: str = "fake-token") -> None:
+        self.repositories: dict[str, dict[str, Any]] = {}
+        self.remaining = 4999
+        super().__init__(spec_file, token)
+        self.check_answers = False
+
+    def register(self) -> None:
+        self.app.get("/rate_limit")(self.rate_limit)
+        below = "/repos/<owner>/<repo>"
+        for path, view in (
+            ("", self.about),
+            ("/branches/<branch>", self.branch),
+            ("/branches/<branch>/protection", self.protection),
+            ("/rules/branches/<branch>", self.rules),
+            ("/codeowners/errors", self.codeowners),
+            ("/actions/workflows", self.workflows),
+            ("/actions/runs", self.runs),
+            ("/deployments", self.deployments),
+            ("/deployments/<int:deployment_id>/statuses", self.statuses),
+            ("/compare/<basehead>", self.compare),
+            ("/releases/latest", self.release),
+        ):
+            self.app.add_url_rule(below + path, path or "about", view)
+
+    def add(self, slug: str, **parts: Any) -> dict[str, Any]:
+        made = {
+            "branch": "main", "protected": False, "contexts": [], "protection": None, "rules": [], "codeowners": None,
+            "workflows": [], "runs": [], "deployments": [], "commits": {}, "release": None, **parts,
+        }  # fmt: skip
+        self.repositories[slug] = made
+        return made
+
+    def deploy(self, slug: str, at: datetime, sha: str, *states: str, **more: Any) -> int:
+        """A deployment whose statuses came one minute after another."""
+        deployments = self.repositories[slug]["deployments"]
+        number = more.pop("id", len(deployments) + 1)
+        statuses = [
+            {"id": number * 100 + position, "state": state, "created_at": rfc3339(at + timedelta(minutes=position))}
+            for position, state in enumerate(states, 1)
+        ]
+        creator = {"login": more.pop("by", "deployer[bot]"), "type": more.pop("kind", "Bot")}
+        deployments.append(
+            {"id": number, "sha": sha, "environment": "production", "created_at": rfc3339(at), "creator": creator,
+             "statuses": statuses[::-1], **more}
+        )  # fmt: skip
+        return number
+
+    def _repository(self, owner: str, repo: str) -> dict[str, Any] | None:
+        return self.repositories.get(f"{owner}/{repo}")
+
+    def rate_limit(self) -> Any:
+        return {"resources": {"core": {"limit": 5000, "remaining": self.remaining, "reset": 0}}}
+
+    def about(self, owner: str, repo: str) -> Any:
+        found = self._repository(owner, repo)
+        if found is None:
+            return self.refuse(404, "Not Found")
+        return {"id": 1, "full_name": f"{owner}/{repo}", "default_branch": found["branch"],
+                "html_url": f"https://github.example/{owner}/{repo}"}  # fmt: skip
+
+    def branch(self, owner: str, repo: str, branch: str) -> Any:
+        found = self.repositories[f"{owner}/{repo}"]
+        required = {"required_status_checks": {"contexts": found["contexts"]}} if found["contexts"] else {}
+        return {"name": branch, "protected": found["protected"], "protection": required}
+
+    def protection(self, owner: str, repo: str, branch: str) -> Any:
+        found = self.repositories[f"{owner}/{repo}"]["protection"]
+        return found or self.refuse(404, f"Branch not protected: {branch}")
+
+    def rules(self, owner: str, repo: str, branch: str) -> Any:
+        return self.repositories[f"{owner}/{repo}"]["rules"]
+
+    def codeowners(self, owner: str, repo: str) -> Any:
+        found = self.repositories[f"{owner}/{repo}"]["codeowners"]
+        return self.refuse(404, "Not Found") if found is None else {"errors": found}
+
+    def workflows(self, owner: str, repo: str) -> Any:
+        found = self.repositories[f"{owner}/{repo}"]["workflows"]
+        return {"total_count": len(found), "workflows": [{"id": n, "state": state} for n, state in enumerate(found)]}
+
+    def runs(self, owner: str, repo: str) -> Any:
+        assert request.args["status"] == "completed"
+        found = self.repositories[f"{owner}/{repo}"]["runs"]
+        return {"total_count": len(found), "workflow_runs": found}
+
+    def deployments(self, owner: str, repo: str) -> Any:
+        limit, page = int(request.args["per_page"]), int(request.args["page"])
+        found = sorted(
+            self.repositories[f"{owner}/{repo}"]["deployments"], key=lambda one: one["created_at"], reverse=True
+        )
+        shown = found[(page - 1) * limit : page * limit]
+        return [{key: value for key, value in one.items() if key != "statuses"} for one in shown]
+
+    def statuses(self, owner: str, repo: str, deployment_id: int) -> Any:
+        for one in self.repositories[f"{owner}/{repo}"]["deployments"]:
+            if one["id"] == deployment_id:
+                return one["statuses"]
+        return self.refuse(404, "Not Found")
+
+    def compare(self, owner: str, repo: str, basehead: str) -> Any:
+        found = self.repositories[f"{owner}/{repo}"]["commits"].get(basehead)
+        if found is None:
+            return self.refuse(404, "Not Found")
+        return {"status": "ahead", "commits": [{"commit": {"author": {"date": rfc3339(at)}}} for at in found]}
+
+    def release(self, owner: str, repo: str) -> Any:
+        found = self.repositories[f"{owner}/{repo}"]["release"]
+        return {"id": 1, "published_at": rfc3339(found)} if found else self.refuse(404, "Not Found")
