@@ -145,7 +145,8 @@ class Fake:
 
     def _parameters(self) -> tuple[str, frozenset[str]]:
         """Return the path's template in the document and the names of its query parameters."""
-        path = request.path.removeprefix(self.base_path)
+        # As it was sent: an escaped slash is part of a name.
+        path = request.environ["REQUEST_URI"].partition("?")[0].removeprefix(self.base_path)
         for template, operations in self._spec["paths"].items():
             if _matches(template, path) and request.method.lower() in operations:
                 written = operations[request.method.lower()].get("parameters", []) + operations.get("parameters", [])

@@ -63,10 +63,12 @@ class Repository:
         """Return what became of a deployment, newest first."""
         return self._list(f"/deployments/{deployment}/statuses", {"per_page": str(PAGE)})
 
-    def commits_between(self, base: str, head: str) -> list[Entry]:
-        """Return the commits that a deployment brought (at most 250); none when the older one is no ancestor's kin."""
+    def commit_times(self, base: str, head: str) -> list[datetime]:
+        """Return when the commits between two revisions were authored (at most 250); none where one of them is gone."""
         answer = self._optional(f"/compare/{base}...{head}")
-        return _entries(answer, "commits") if answer else []
+        commits = _entries(answer, "commits") if answer else []
+        authored = [moment(((commit.get("commit") or {}).get("author") or {}).get("date")) for commit in commits]
+        return [at for at in authored if at]
 
     def latest_release(self) -> Entry | None:
         """Return the latest release; None where there is none."""

@@ -1,0 +1,85 @@
+"""What a project's settings, its pipelines and its deployments say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from plugins.connectors.gitlab.api import Entry, Project, moment, rfc3339
+from plugins.contract import FactValue, FailureKind, PullFailed
+from plugins.deployments import FAILED, MAX_REMEMBERED, PENDING, SUCCEEDED, WINDOW, Deployment, with_lead_times
+
+CODEOWNERS = ("CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
+"""Where GitLab looks, in its order."""
+OUTCOMES = {"success": SUCCEEDED, "failed": FAILED}
+SKIPPED = frozenset({"canceled", "skipped"})
+
+
+def settings(project: Project, about: Entry, branch: str, now: datetime) -> dict[str, FactValue]:
+    """Ask for protection, owners, pipelines and releases; return the facts."""
+    found: dict[str, FactValue] = {
+        **_protection(project, branch),
+        "repo.codeowners.present": any(project.has_file(path, branch) for path in CODEOWNERS),
+        **_pipelines(project.pipelines(branch), now),
+    }
+    if isinstance(about.get("only_allow_merge_if_pipeline_succeeds"), bool):
+        found["repo.checks_required"] = about["only_allow_merge_if_pipeline_succeeds"]
+    if isinstance(about.get("approvals_before_merge"), int):  # told by the paid editions only
+        found["repo.reviews_required"] = about["approvals_before_merge"] >= 1
+    release = project.latest_release()
+    released = moment(release.get("released_at")) if release else None
+    return {**found, **({"releases.last_at": rfc3339(released)} if released else {})}
+
+
+def _protection(project: Project, branch: str) -> dict[str, FactValue]:
+    try:
+        return {"repo.branch.protected": project.protection(branch) is not None}
+    except PullFailed as failure:
+        if failure.kind is FailureKind.PERMISSION:
+            return {}
+        raise
+
+
+def _pipelines(pipelines: Sequence[Entry], now: datetime) -> dict[str, FactValue]:
+    recent = [one for one in pipelines if (at := moment(one.get("updated_at"))) and at > now - WINDOW]
+    judged = [one for one in recent if one.get("status") in OUTCOMES]
+    succeeded = [one for one in judged if one["status"] == "success"]
+    found: dict[str, FactValue] = {"ci.enabled": bool(pipelines)}
+    last = max((at for one in succeeded if (at := moment(one.get("updated_at")))), default=None)
+    if last:
+        found["ci.tests_last_at"] = rfc3339(last)
+    if judged:
+        found["ci.success_ratio_30d"] = round(len(succeeded) / len(judged), 4)
+    return found
+
+
+def deployments(
+    project: Project, environments: Sequence[str], known: Mapping[int, Deployment], now: datetime
+) -> list[Deployment]:
+    """Return the production deployments of the window, the oldest first, with the lead times that are remembered."""
+    found: list[Deployment] = []
+    for entry in project.deployments(now - WINDOW):
+        deployment = _deployment(entry, environments)
+        if deployment is None or deployment.at < now - WINDOW:
+            continue
+        before = known.get(deployment.id)
+        if before and before.outcome == deployment.outcome:
+            deployment = replace(deployment, lead_seconds=before.lead_seconds)
+        found.append(deployment)
+        if len(found) >= MAX_REMEMBERED:
+            break
+    found.sort(key=lambda one: (one.at, one.id))
+    return with_lead_times(found, project.commit_times)
+
+
+def _deployment(entry: Entry, environments: Sequence[str]) -> Deployment | None:
+    environment = entry.get("environment") or {}
+    production = environment.get("tier") == "production" or str(environment.get("name", "")).lower() in environments
+    status = str(entry.get("status", ""))
+    if not production or status in SKIPPED:
+        return None
+    job = entry.get("deployable") or {}
+    at = moment(job.get("finished_at")) or moment(entry.get("updated_at")) or moment(entry.get("created_at"))
+    if at is None:
+        return None
+    by = str((entry.get("user") or {}).get("username", ""))
+    return Deployment(entry["id"], at, OUTCOMES.get(status, PENDING), str(entry.get("sha", "")), by, None)

@@ -1,0 +1,95 @@
+"""Reads repositories in turn: for connectors to systems that speak of one repository at a time and limit requests.
+
+A run that has cost what it may ends; those that have waited longest come first in the next one.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from plugins import deployments
+from plugins.contract import Batch, FailureKind, PullContext, PullFailed, PullFault
+
+PER_BATCH = 20
+_OF_ONE = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
+"""Failures that concern one repository; with any other the next would fail too."""
+
+
+@dataclass
+class Memory:
+    """The cursor: when each repository was last read, and its deployments of 30 days."""
+
+    read_at: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Mapping[int, deployments.Deployment]] = field(default_factory=dict)
+
+    @classmethod
+    def loaded(cls, cursor: str | None) -> "Memory":
+        """Read a cursor; one that cannot be read is as good as none."""
+        try:
+            stored: dict[str, Any] = json.loads(cursor or "{}")
+            known: dict[str, Mapping[int, deployments.Deployment]] = {
+                slug: deployments.remembered(rows) for slug, rows in stored.get("deployments", {}).items()
+            }
+            return cls({str(slug): str(at) for slug, at in stored.get("read_at", {}).items()}, known)
+        except (ValueError, TypeError, AttributeError, LookupError):
+            return cls()
+
+    def keep(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Forget repositories that no service names any more."""
+        self.read_at = {name: at for name, at in self.read_at.items() if name in names}
+        self.known = {name: known for name, known in self.known.items() if name in names}
+
+    def dumped(self) -> str:
+        """Return the cursor as text."""
+        rows = {name: [one.stored() for one in known.values()] for name, known in self.known.items()}
+        return json.dumps({"read_at": self.read_at, "deployments": rows}, separators=(",", ":"))
+
+
+def pull(
+    context: PullContext,
+    names: Mapping[str, Sequence[str]],
+    memory: Memory,
+    requests: int,
+    read: Callable[[str, Sequence[str]], Batch],
+) -> Iterator[Batch]:
+    """Read repositories until the run has made so many `requests`; `names` holds the services of each.
+
+    One that cannot be read becomes a fault. Raises PullFailed when none can, or when the next would fail as well.
+    """
+    waiting = sorted(names, key=lambda name: (memory.read_at.get(name, ""), name))
+    failures: list[PullFailed] = []
+    for start in range(0, len(waiting), PER_BATCH):
+        batches: list[Batch] = []
+        for name in waiting[start : start + PER_BATCH]:
+            if (start or batches) and context.client.requests_made >= requests:
+                break
+            batches.append(_try(name, names[name], read, failures))
+            memory.read_at[name] = context.now.isoformat()
+        yield _joined(batches, memory.dumped())
+        if context.client.requests_made >= requests:
+            break
+    if failures and len(failures) == len(waiting):
+        raise failures[0]
+
+
+def _try(
+    name: str, refs: Sequence[str], read: Callable[[str, Sequence[str]], Batch], failures: list[PullFailed]
+) -> Batch:
+    try:
+        return read(name, refs)
+    except PullFailed as failure:
+        if failure.kind not in _OF_ONE:
+            raise
+        failures.append(failure)
+        reason = "it is gone, or the token may not see it" if failure.status == 404 else failure.message
+        return Batch(faults=[PullFault(f"repository {name}", reason)])
+
+
+def _joined(batches: Sequence[Batch], cursor: str) -> Batch:
+    return Batch(
+        facts=[fact for batch in batches for fact in batch.facts],
+        events=[event for batch in batches for event in batch.events],
+        faults=[fault for batch in batches for fault in batch.faults],
+        cursor=cursor,
+    )

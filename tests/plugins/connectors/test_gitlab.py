@@ -1,0 +1,148 @@
+"""The GitLab connector against a server double that checks each request with GitLab's own document."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from plugins.connectors.gitlab import CONNECTOR
+from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
+from plugins.http_client import Limits, SourceClient
+from portal_backend.core.config import Secret, SourceAuth
+from tests.conftest import shared
+from tests.fakes.gitlab import GitLab
+from tests.fakes.server import Fault, html
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+REF, PATH = "component:default/checkout", "acme/shop/checkout"
+TARGET = Target(REF, "checkout", {"gitlab.com/project-slug": PATH})
+
+
+@pytest.fixture
+def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitLab]:
+    monkeypatch.setenv("GITLAB_TOKEN", "fake-token")
+    fake = GitLab(shared("specs", "gitlab.openapi.json"))
+    with fake.running():
+        yield fake
+    assert fake.problems == []
+
+
+def context(fake: GitLab, targets=(TARGET,), cursor: str | None = None, **options: Any) -> PullContext:
+    auth = SourceAuth(header="PRIVATE-TOKEN", value=Secret("${GITLAB_TOKEN}"))
+    client = SourceClient(fake.url, auth, Limits(attempts=1))
+    return PullContext("gitlab", client, CONNECTOR.options_schema().load(options), targets, NOW, cursor)
+
+
+def pull(fake: GitLab, **parts: Any) -> Batch:
+    batches = list(CONNECTOR.pull(context(fake, **parts)))
+    return Batch(
+        facts=[fact for batch in batches for fact in batch.facts],
+        events=[event for batch in batches for event in batch.events],
+        faults=[fault for batch in batches for fault in batch.faults],
+        cursor=batches[-1].cursor,
+    )
+
+
+def values(fake: GitLab, **parts: Any) -> dict[str, Any]:
+    return {fact.key: fact.value for fact in pull(fake, **parts).facts if fact.ref == REF}
+
+
+def pipeline(status: str, at: datetime = NOW - DAY) -> dict[str, Any]:
+    return {"id": 1, "status": status, "updated_at": at.isoformat().replace("+00:00", "Z")}
+
+
+def test_a_projects_settings_show_what_a_change_needs(gitlab):
+    settings = {"only_allow_merge_if_pipeline_succeeds": True, "approvals_before_merge": 1}
+    gitlab.add(PATH, settings=settings, protected=["main"], files=[".gitlab/CODEOWNERS"])
+    found = values(gitlab)
+    for key in ("branch.protected", "reviews_required", "checks_required", "codeowners.present"):
+        assert found[f"repo.{key}"] is True, key
+
+
+def test_what_an_edition_or_a_token_does_not_tell_is_unknown(gitlab):
+    gitlab.add(PATH)
+    gitlab.forbidden.add(PATH)
+    found = values(gitlab)
+    assert not found.keys() & {"repo.reviews_required", "repo.checks_required", "repo.branch.protected"}
+    gitlab.forbidden.clear()
+    assert values(gitlab)["repo.branch.protected"] is False
+
+
+def test_pipelines_on_the_default_branch_are_what_ci_is_judged_by(gitlab):
+    pipelines = [pipeline("success"), pipeline("failed", NOW - 2 * DAY), pipeline("canceled")]
+    gitlab.add(PATH, pipelines=[*pipelines, pipeline("success", NOW - 40 * DAY)])
+    found = values(gitlab)
+    assert found["ci.enabled"] is True
+    assert found["ci.tests_last_at"] == "2026-11-21T12:00:00Z"
+    assert found["ci.success_ratio_30d"] == 0.5
+    gitlab.add(PATH)
+    assert values(gitlab)["ci.enabled"] is False
+
+
+def test_deployments_make_the_four_dora_measures(gitlab):
+    project = gitlab.add(PATH)
+    gitlab.deploy(PATH, NOW - 20 * DAY, "a" * 40)
+    gitlab.deploy(PATH, NOW - 10 * DAY, "b" * 40, name="eu", tier="production")
+    gitlab.deploy(PATH, NOW - 9 * DAY, "a" * 40)
+    gitlab.deploy(PATH, NOW - 8 * DAY, "c" * 40, "failed")
+    gitlab.deploy(PATH, NOW - 7 * DAY, "c" * 40, "canceled")
+    gitlab.deploy(PATH, NOW - HOUR, "d" * 40, "running")
+    gitlab.deploy(PATH, NOW - DAY, "e" * 40, name="staging")
+    gitlab.deploy(PATH, NOW - 40 * DAY, "0" * 40)
+    project["commits"]["a" * 40, "b" * 40] = [NOW - 10 * DAY - 2 * HOUR, NOW - 10 * DAY - 4 * HOUR]
+    found = values(gitlab)
+    assert (found["deploys.count_30d"], found["deploys.failed_30d"], found["deploys.rolled_back_30d"]) == (3, 1, 1)
+    assert found["deploys.change_failure_rate_30d"] == 0.5
+    assert found["deploys.lead_time_median_30d"] == 3 * 3600
+    assert "deploys.automated_ratio_30d" not in found
+
+
+def test_events_are_the_same_at_every_pull_and_lead_times_are_asked_for_once(gitlab):
+    project = gitlab.add(PATH)
+    gitlab.deploy(PATH, NOW - 3 * DAY, "a" * 40)
+    gitlab.deploy(PATH, NOW - 2 * DAY, "b" * 40)
+    project["commits"]["a" * 40, "b" * 40] = [NOW - 3 * DAY]
+    first = pull(gitlab)
+    assert [event.kind for event in first.events] == ["deploy.finished", "deploy.finished"]
+    gitlab.requests.clear()
+    again = pull(gitlab, cursor=first.cursor)
+    assert [event.source_event_id for event in again.events] == [event.source_event_id for event in first.events]
+    assert not [path for path in gitlab.paths() if path.endswith("/compare")]
+    assert values(gitlab, cursor=first.cursor)["deploys.lead_time_median_30d"] == 24 * 3600
+
+
+def test_more_deployments_than_a_page_are_read(gitlab):
+    gitlab.add(PATH)
+    for number in range(130):
+        gitlab.deploy(PATH, NOW - timedelta(hours=number + 1), f"{number:040x}")
+    assert values(gitlab)["deploys.count_30d"] == 130
+
+
+def test_a_project_that_is_gone_keeps_no_other_from_being_read(gitlab):
+    gitlab.add(PATH)
+    gone = Target("component:default/gone", "gone", {"gitlab.com/project-slug": "acme/gone"})
+    batch = pull(gitlab, targets=(TARGET, gone))
+    assert {fact.ref for fact in batch.facts} == {REF}
+    assert [fault.scope for fault in batch.faults] == ["repository acme/gone"]
+
+
+def test_the_check_tells_a_hidden_project_from_a_wrong_token(gitlab):
+    with pytest.raises(PullFailed) as failed:
+        CONNECTOR.check(context(gitlab))
+    assert failed.value.kind is FailureKind.PERMISSION
+    gitlab.add(PATH)
+    assert "GitLab 17.5.1 answers; 1 projects" in CONNECTOR.check(context(gitlab))
+    gitlab.token = "another"
+    with pytest.raises(PullFailed) as failed:
+        CONNECTOR.check(context(gitlab))
+    assert failed.value.kind is FailureKind.CREDENTIALS
+
+
+@pytest.mark.parametrize("fault", [html(), Fault(200, "[]")])
+def test_an_answer_of_another_shape_is_a_bad_answer(gitlab, fault):
+    gitlab.faults.append(fault)
+    with pytest.raises(PullFailed) as failed:
+        pull(gitlab)
+    assert failed.value.kind is FailureKind.BAD_ANSWER
