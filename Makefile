@@ -28,8 +28,8 @@ $(INSTALLED_DEV): $(INSTALLED)
 run: $(INSTALLED)
 	@exec $(BIN)/python -m examples.run
 
-servers:
-	@tools/install-test-servers
+servers: | $(BIN)/python
+	@PYTHON=$(BIN)/python tools/install-test-servers
 
 test: $(INSTALLED_DEV) servers
 	$(BIN)/python -m pytest -rs
@@ -47,4 +47,4 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) data build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-buildbot data build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -112,6 +112,18 @@ def redis() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def buildbot(config: str) -> Iterator[str]:
+    """Run a Buildbot master of our own, its web port put in the place of `PORT` in the configuration; yield its URL."""
+    program = require("buildbot", str(Path(__file__).parents[1] / ".venv-buildbot" / "bin"))
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([program, "create-master", "--quiet", folder], check=True, stdout=subprocess.DEVNULL)
+        (Path(folder) / "master.cfg").write_text(config.replace("PORT", str(port)))
+        with running([program, "start", "--nodaemon", folder], port):
+            yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
 def alertmanager(config: str) -> Iterator[str]:
     """Run an Alertmanager of our own with the given configuration (YAML); yield its URL."""
     program = shutil.which("prometheus-alertmanager") or require("alertmanager")

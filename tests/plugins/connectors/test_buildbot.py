@@ -1,0 +1,179 @@
+"""The connector against a real Buildbot master that runs real builds."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from plugins.connectors.buildbot import CONNECTOR
+from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
+from plugins.http_client import Limits, SourceClient
+from portal_backend.core.clock import now
+from tests import servers
+from tests.plugins.misbehaving import always, serving
+
+MASTER = """
+from buildbot.plugins import schedulers, steps, util, worker
+
+def builder(name, *command):
+    factory = util.BuildFactory([steps.ShellCommand(command=[*command])])
+    return util.BuilderConfig(name=name, workernames=["local"], factory=factory)
+
+BuildmasterConfig = {
+    "protocols": {"null": {}},
+    "workers": [worker.LocalWorker("local")],
+    "builders": [
+        builder("deploy-checkout", "sh", "-c", util.Interpolate("test %(prop:fails:-no)s = no")),
+        builder("test-checkout", "true"),
+        builder("lonely", "true"),
+    ],
+    "schedulers": [
+        schedulers.ForceScheduler(name="force", builderNames=["deploy-checkout", "lonely"],
+                                  properties=[util.StringParameter(name="fails", default="no")]),
+        schedulers.Periodic(name="hourly", builderNames=["test-checkout"], periodicBuildTimer=3600),
+    ],
+    "www": {"port": "tcp:PORT:interface=127.0.0.1"},
+    "buildbotURL": "http://127.0.0.1:PORT/",
+    "db": {"db_url": "sqlite:///state.sqlite"},
+    "buildbotNetUsageData": None,
+}
+"""
+REF = "component:default/checkout"
+OWN = {"sre.portal/buildbot-deploys": "deploy-checkout", "sre.portal/buildbot-tests": "test-checkout"}
+TARGET = Target(REF, "checkout", OWN)
+REVISIONS = [("a" * 40, "no"), ("b" * 40, "no"), ("a" * 40, "no"), ("c" * 40, "yes")]
+
+
+def call(url: str, body: Any = None) -> Any:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+def complete(url: str) -> list[dict[str, Any]]:
+    return call(f"{url}/api/v2/builds?complete=true")["builds"]
+
+
+def wait_for(url: str, builds: int) -> None:
+    deadline = time.monotonic() + 90
+    while len(complete(url)) < builds:
+        assert time.monotonic() < deadline, complete(url)
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def buildbot() -> Iterator[str]:
+    with servers.buildbot(MASTER) as url:
+        wait_for(url, 1)
+        builders = {one["name"]: one["builderid"] for one in call(f"{url}/api/v2/builders")["builders"]}
+        for number, (revision, fails) in enumerate(REVISIONS, 2):
+            params = {
+                "builderid": str(builders["deploy-checkout"]),
+                "owner": "ann",
+                "revision": revision,
+                "fails": fails,
+            }
+            order = {"jsonrpc": "2.0", "method": "force", "id": 1, "params": params}
+            call(f"{url}/api/v2/forceschedulers/force", order)
+            wait_for(url, number)
+        yield url
+
+
+def context(url: str, targets=(TARGET,), cursor: str | None = None, at: datetime | None = None) -> PullContext:
+    client = SourceClient(url, None, Limits(attempts=1))
+    return PullContext("buildbot", client, {}, targets, at or now(), cursor)
+
+
+def pull(url: str, **parts: Any) -> Batch:
+    batches = list(CONNECTOR.pull(context(url, **parts)))
+    return Batch(
+        facts=[fact for batch in batches for fact in batch.facts],
+        events=[event for batch in batches for event in batch.events],
+        faults=[fault for batch in batches for fault in batch.faults],
+        unmatched=[name for batch in batches for name in batch.unmatched],
+        cursor=batches[-1].cursor,
+    )
+
+
+def values(batch: Batch) -> dict[str, Any]:
+    return {fact.key: fact.value for fact in batch.facts}
+
+
+def test_builds_that_deploy_make_the_dora_measures(buildbot):
+    found = values(pull(buildbot))
+    assert (found["deploys.count_30d"], found["deploys.failed_30d"], found["deploys.rolled_back_30d"]) == (3, 1, 1)
+    assert found["deploys.change_failure_rate_30d"] == 0.5
+    assert found["deploys.automated_ratio_30d"] == 0
+
+
+def test_builds_that_test_say_that_ci_is_there(buildbot):
+    found = values(pull(buildbot))
+    assert found["ci.enabled"] is True
+    assert found["ci.success_ratio_30d"] == 1
+    assert now() - datetime.fromisoformat(found["ci.tests_last_at"]) < timedelta(minutes=10)
+
+
+def test_events_tell_what_was_deployed_and_by_which_scheduler(buildbot):
+    events = pull(buildbot).events
+    assert [event.kind for event in events] == [
+        "deploy.finished",
+        "deploy.finished",
+        "deploy.finished",
+        "deploy.rolled_back",
+        "deploy.failed",
+    ]
+    assert events[0].details == {
+        "repository": "deploy-checkout",
+        "revision": "a" * 40,
+        "by": "force",
+        "automated": False,
+    }
+
+
+def test_the_next_pull_reads_what_is_new_and_knows_the_rest(buildbot):
+    first = pull(buildbot)
+    later = now() + timedelta(hours=3)
+    again = pull(buildbot, cursor=first.cursor, at=later)
+    assert values(again)["deploys.count_30d"] == 3
+    assert [event.source_event_id for event in again.events] == [event.source_event_id for event in first.events]
+    much_later = pull(buildbot, cursor=again.cursor, at=now() + timedelta(days=40))
+    assert values(much_later)["deploys.count_30d"] == 0
+    assert "deploys.change_failure_rate_30d" not in values(much_later)
+
+
+def test_builders_of_no_service_and_services_without_a_builder_are_told(buildbot):
+    wrong = Target("component:default/wrong", "wrong", {"sre.portal/buildbot-deploys": "deploy-nothing"})
+    batch = pull(buildbot, targets=(TARGET, wrong))
+    assert batch.unmatched == ["lonely"]
+    assert [fault.scope for fault in batch.faults] == [wrong.ref]
+    assert {fact.ref for fact in batch.facts} == {REF}
+
+
+def test_a_cursor_that_cannot_be_read_is_as_good_as_none(buildbot):
+    for cursor in ("", "x", "[]", '{"runs": {"a": [[1]]}}', '{"read_until": 5}'):
+        assert values(pull(buildbot, cursor=cursor))["deploys.count_30d"] == 3
+
+
+def test_the_check_names_the_builders_that_are_there(buildbot):
+    assert "2 of 2 builders" in CONNECTOR.check(context(buildbot))
+    with pytest.raises(PullFailed) as failed:
+        CONNECTOR.check(context(buildbot, targets=(Target(REF, "x", {"sre.portal/buildbot-tests": "none"}),)))
+    assert failed.value.kind is FailureKind.MISCONFIGURED
+    assert "deploy-checkout" in failed.value.message
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"builders": 5}', b"<html></html>"])
+def test_what_is_no_buildbot_is_a_bad_answer(body):
+    with serving(always(200, body)) as server, pytest.raises(PullFailed) as failed:
+        pull(server.url)
+    assert failed.value.kind is FailureKind.BAD_ANSWER
+
+
+def test_times_of_builds_are_utc(buildbot):
+    events = pull(buildbot).events
+    assert all(event.occurred_at.tzinfo is UTC for event in events)
