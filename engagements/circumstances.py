@@ -1,7 +1,7 @@
 """Gathers what the guards of a tier move look at: catalog, history, facts and the support there is."""
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from catalog.models import RelationRow
 from catalog.services import services
 from engagements import support
+from engagements.lifecycle import engagements
+from engagements.lifecycle.models import OnCallSplit
+from engagements.lifecycle.terms import revisions
 from engagements.models import HistoryEvent
 from engagements.tiers import UNIFORM_CAPABILITIES, Circumstances
 from plugins.health import health
@@ -19,7 +22,6 @@ from scorecards.evidence.view import EvidenceState, View
 from scorecards.facts import readings
 from scorecards.judging import Judging
 
-REVISION_ANNOTATION = "sre.portal/revision"
 CONFORMANCE_FACT = "fw.conformance.pass"
 SUPPORTED_VERSION_FACT = "fw.version.supported"
 CAPABILITY_FACTS = {name: f"fw.capability.{name}" for name in UNIFORM_CAPABILITIES}
@@ -32,12 +34,13 @@ def gather(session: Session, judging: Judging, ref: str, consented_by: str, now:
         raise NotFound(f"{ref} is no service of the catalog.")
     service, evidence = found[0], support.current(session, [ref])[ref].evidence
     says = _framework_facts(session, judging, ref, now)
+    revision = revisions.current(session, {ref: service.annotations.get(revisions.REVISION_ANNOTATION)})[ref]
     return Circumstances(
         lifecycle=service.lifecycle,
         owner=service.owner,
         dev_lead_consent=consented_by,
-        consultation_hours_used=_hours_used(session, service.owner, now) if service.owner else None,
-        major_revision=service.annotations.get(REVISION_ANNOTATION),
+        consultation_hours_used=hours_used(session, service.owner, now) if service.owner else None,
+        major_revision=revision,
         prr_completed_on=_day(evidence.get("prr_completed_at")),
         prr_revision=evidence.get("prr_revision"),
         conformance_passed=says.get(CONFORMANCE_FACT),
@@ -53,12 +56,13 @@ def quarter_of(moment: datetime) -> datetime:
     return datetime(moment.year, 3 * ((moment.month - 1) // 3) + 1, 1, tzinfo=UTC)
 
 
-def _hours_used(session: Session, owner: str, now: datetime) -> float | None:
-    """Return the hours of advice that all services of a team had in this quarter; None when an event names none."""
+def hours_used(session: Session, owner: str, now: datetime) -> float | None:
+    """Return the hours of advice that a team's services had in the quarter of `now`; None when an event names none."""
     owned = select(RelationRow.source_ref).where(RelationRow.target_ref == owner, RelationRow.type == "ownedBy")
     query = select(HistoryEvent.details).where(
         HistoryEvent.kind == "consultation.held",
         HistoryEvent.occurred_at >= quarter_of(now),
+        HistoryEvent.occurred_at < quarter_of(quarter_of(now) + timedelta(days=100)),
         HistoryEvent.entity_ref.in_(owned),
     )
     hours = [details.get("hours") for details in session.scalars(query)]
@@ -68,19 +72,32 @@ def _hours_used(session: Session, owner: str, now: datetime) -> float | None:
 
 
 def _split_recorded(session: Session, ref: str) -> bool:
+    if session.get(OnCallSplit, ref) is not None:
+        return True
     query = exists().where(HistoryEvent.entity_ref == ref, HistoryEvent.kind == "oncall.split_changed")
     return bool(session.scalar(select(query)))
 
 
+def fresh_value(session: Session, judging: Judging, ref: str, key: str, now: datetime) -> Any:
+    """Return what fresh observations say of one fact; None when nobody knows."""
+    return _fresh(session, judging, ref, (key,), now).get(key)
+
+
 def _framework_facts(session: Session, judging: Judging, ref: str, now: datetime) -> Mapping[str, bool | None]:
-    """Return what fresh observations say of the service's framework; facts that no connector declares are left out."""
-    view = View(readings(session, [ref])[ref], judging.supply(health(session, now)), now)
+    """Return what is known of the service's framework: what sources measure, else what people reported of it."""
     wanted = (CONFORMANCE_FACT, SUPPORTED_VERSION_FACT, *CAPABILITY_FACTS.values())
-    found = {fact: view.get(fact) for fact in wanted if fact in judging.specs}
-    return {
-        fact: bool(evidence.value) if evidence.state is EvidenceState.FRESH else None
-        for fact, evidence in found.items()
-    }
+    reported: dict[str, bool | None] = {}
+    for engagement in engagements.open_of(session, ref):
+        reported |= (engagement.document.get("conformance") or {}).get("facts") or {}
+    measured = _fresh(session, judging, ref, wanted, now)
+    return {**reported, **{fact: bool(value) for fact, value in measured.items()}}
+
+
+def _fresh(session: Session, judging: Judging, ref: str, keys: Sequence[str], now: datetime) -> dict[str, Any]:
+    """Return the facts of which a fresh observation is there; those that no connector declares are left out."""
+    view = View(readings(session, [ref])[ref], judging.supply(health(session, now)), now)
+    found = {key: view.get(key) for key in keys if key in judging.specs}
+    return {key: evidence.value for key, evidence in found.items() if evidence.state is EvidenceState.FRESH}
 
 
 def _day(text: Any) -> date | None:

@@ -12,23 +12,25 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, Select, Table, bindparam, select, tuple_, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from engagements.chain.links import FIRST, link
+from engagements.chain.patterns import pattern_of
 from engagements.event_kinds import EVENT_KINDS
+from engagements.history_reading import HistoryFilter, read
 from engagements.models import HistoryEvent, HistoryHead
 from plugins.contract import Event
-from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import Fault, InvalidInput
-from portal_backend.core.pagination import DEFAULT_LIMIT, Page, bad_cursor, decode_cursor, encode_cursor
+
+__all__ = ["PORTAL", "HistoryFilter", "NewEvent", "from_source", "lock", "read", "record"]
 
 EVENTS = cast(Table, HistoryEvent.__table__)
 HEADS = cast(Table, HistoryHead.__table__)
 
 SCHEMA_VERSION = 1
-MAX_SEQUENCE = 2**31
 PORTAL = "portal"
 """The source of what happens here rather than in a connected system."""
 
@@ -51,18 +53,6 @@ class NewEvent:
     schema_version: int = SCHEMA_VERSION
     simulated: bool = False
     """Reported by a source that is no real system."""
-
-
-@dataclass(frozen=True)
-class HistoryFilter:
-    """Which events to read. An empty field lets every event pass."""
-
-    kinds: Sequence[str] = ()
-    sources: Sequence[str] = ()
-    since: datetime | None = None
-    """Events that occurred at this time or later."""
-    until: datetime | None = None
-    """Events that occurred before this time."""
 
 
 def from_source(source: str, events: Iterable[Event], simulated: bool = False) -> list[NewEvent]:
@@ -114,52 +104,6 @@ def lock(session: Session, refs: Iterable[str]) -> None:
     _lock_heads(session.connection(), sorted(set(refs)))
 
 
-def read(
-    session: Session,
-    ref: str,
-    wanted: HistoryFilter | None = None,
-    cursor: str | None = None,
-    limit: int = DEFAULT_LIMIT,
-) -> Page[HistoryEvent]:
-    """Return a page of a service's history, newest first: by the time an event occurred, then by its sequence number.
-
-    Raises InvalidInput when the cursor is not one of a history.
-    """
-    query = _filtered(select(HistoryEvent).where(HistoryEvent.entity_ref == ref), wanted or HistoryFilter())
-    place = (HistoryEvent.occurred_at, HistoryEvent.sequence)
-    if cursor is not None:
-        query = query.where(tuple_(*place) < tuple_(*_position(cursor)))
-    query = query.order_by(HistoryEvent.occurred_at.desc(), HistoryEvent.sequence.desc()).limit(limit + 1)
-    found = list(session.scalars(query))
-    if len(found) <= limit:
-        return Page(found)
-    last = found[limit - 1]
-    return Page(found[:limit], encode_cursor([format_time(last.occurred_at), last.sequence]))
-
-
-def _filtered(query: Select[HistoryEvent], wanted: HistoryFilter) -> Select[HistoryEvent]:
-    if wanted.kinds:
-        query = query.where(HistoryEvent.kind.in_(wanted.kinds))
-    if wanted.sources:
-        query = query.where(HistoryEvent.source.in_(wanted.sources))
-    if wanted.since is not None:
-        query = query.where(HistoryEvent.occurred_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(HistoryEvent.occurred_at < wanted.until)
-    return query
-
-
-def _position(cursor: str) -> tuple[datetime, int]:
-    """Read the place after which a page begins; raises InvalidInput when the cursor holds none."""
-    match decode_cursor(cursor):
-        case [str(moment), int(sequence)] if not isinstance(sequence, bool) and 0 < sequence < MAX_SEQUENCE:
-            try:
-                return parse_time(moment), sequence
-            except (ValueError, OverflowError) as error:
-                raise bad_cursor() from error
-    raise bad_cursor()
-
-
 def _refuse_faulty(events: Sequence[NewEvent]) -> None:
     faults = [fault for index, event in enumerate(events) for fault in _faults(f"events[{index}]", event)]
     if faults:
@@ -203,61 +147,78 @@ def _append(session: Session, events: list[NewEvent], now: datetime) -> int:
     events = _not_recorded(session, events)
     while events:
         savepoint = connection.begin_nested()
-        rows = _numbered(events, heads, now)
+        rows = _chained(events, heads, now)
         insert = _dialect(connection).insert(EVENTS).on_conflict_do_nothing().returning(EVENTS.c.id)
         if len(connection.execute(insert, rows).all()) == len(rows):
             savepoint.commit()
-            _move_heads(connection, {row["entity_ref"]: row["sequence"] for row in rows})
+            _move_heads(connection, {row["entity_ref"]: Head(row["sequence"], row["hash"]) for row in rows})
             return len(rows)
         savepoint.rollback()
         events = _not_recorded(session, events)
     return 0
 
 
-def _lock_heads(connection: Connection, refs: Sequence[str]) -> dict[str, int]:
-    """Lock the services' head rows, making those that do not exist, and return their last sequence numbers.
+@dataclass(frozen=True)
+class Head:
+    """Where a service's history ends."""
+
+    sequence: int
+    hash: str
+
+
+def _lock_heads(connection: Connection, refs: Sequence[str]) -> dict[str, Head]:
+    """Lock the services' head rows, making those that do not exist, and return where the histories end.
 
     An update that changes nothing is a lock on both databases; SQLite has no SELECT … FOR UPDATE.
     """
     insert = _dialect(connection).insert(HEADS)
     lock = insert.on_conflict_do_update(
         index_elements=[HEADS.c.entity_ref], set_={"last_sequence": HEADS.c.last_sequence}
-    ).returning(HEADS.c.entity_ref, HEADS.c.last_sequence)
-    rows = [{"entity_ref": ref, "last_sequence": 0} for ref in refs]
+    ).returning(HEADS.c.entity_ref, HEADS.c.last_sequence, HEADS.c.last_hash)
+    rows = [{"entity_ref": ref, "last_sequence": 0, "last_hash": FIRST} for ref in refs]
     if not rows:
         return {}
-    return {row.entity_ref: row.last_sequence for row in connection.execute(lock, rows)}
+    return {row.entity_ref: Head(row.last_sequence, row.last_hash) for row in connection.execute(lock, rows)}
 
 
-def _move_heads(connection: Connection, heads: Mapping[str, int]) -> None:
-    move = update(HEADS).where(HEADS.c.entity_ref == bindparam("ref")).values(last_sequence=bindparam("last"))
-    connection.execute(move, [{"ref": ref, "last": last} for ref, last in heads.items()])
+def _move_heads(connection: Connection, heads: Mapping[str, Head]) -> None:
+    move = update(HEADS).where(HEADS.c.entity_ref == bindparam("ref"))
+    move = move.values(last_sequence=bindparam("sequence"), last_hash=bindparam("hash"))
+    connection.execute(
+        move, [{"ref": ref, "sequence": head.sequence, "hash": head.hash} for ref, head in heads.items()]
+    )
 
 
-def _numbered(events: Iterable[NewEvent], heads: Mapping[str, int], now: datetime) -> list[dict[str, Any]]:
-    """Return the rows of the events, numbered on from the services' heads."""
-    last = dict(heads)
+def _chained(events: Iterable[NewEvent], heads: Mapping[str, Head], now: datetime) -> list[dict[str, Any]]:
+    """Return the rows of the events: numbered on from the services' heads, each with the hash that follows."""
+    ends = dict(heads)
     rows = []
     for event in events:
-        last[event.entity_ref] += 1
-        rows.append(
-            {
-                "entity_ref": event.entity_ref,
-                "sequence": last[event.entity_ref],
-                "kind": event.kind,
-                "occurred_at": event.occurred_at,
-                "recorded_at": now,
-                "actor": event.actor or event.source,
-                "source": event.source,
-                "source_event_id": event.source_event_id,
-                "simulated": event.simulated,
-                "schema_version": event.schema_version,
-                "summary": event.summary,
-                "link": event.link,
-                "details": dict(event.details),
-            }
-        )
+        end = ends[event.entity_ref]
+        row = _row(event, end.sequence + 1, now)
+        row["hash"] = link(end.hash, row)
+        row["pattern"] = pattern_of(event.details)
+        ends[event.entity_ref] = Head(row["sequence"], row["hash"])
+        rows.append(row)
     return rows
+
+
+def _row(event: NewEvent, sequence: int, now: datetime) -> dict[str, Any]:
+    return {
+        "entity_ref": event.entity_ref,
+        "sequence": sequence,
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "recorded_at": now,
+        "actor": event.actor or event.source,
+        "source": event.source,
+        "source_event_id": event.source_event_id,
+        "simulated": event.simulated,
+        "schema_version": event.schema_version,
+        "summary": event.summary,
+        "link": event.link,
+        "details": dict(event.details),
+    }
 
 
 def _dialect(connection: Connection) -> Any:

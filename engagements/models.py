@@ -3,9 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Float, Index, Integer, SmallInteger, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    event,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
+from engagements.chain.append_only import protect
 from portal_backend.core.db import Model
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -20,6 +33,9 @@ class HistoryEvent(Model):
         UniqueConstraint("entity_ref", "sequence"),
         UniqueConstraint("source", "source_event_id"),
         Index("ix_history_event_entity_ref_occurred_at_sequence", "entity_ref", "occurred_at", "sequence"),
+        Index("ix_history_event_entity_ref_kind_occurred_at_sequence", "entity_ref", "kind", "occurred_at", "sequence"),
+        Index("ix_history_event_kind_occurred_at", "kind", "occurred_at"),
+        Index("ix_history_event_pattern_occurred_at", "pattern", "occurred_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -42,15 +58,26 @@ class HistoryEvent(Model):
     summary: Mapped[str]
     link: Mapped[str]
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    hash: Mapped[str] = mapped_column(String(66))
+    """Of this event and of the service's event before it (`engagements/chain/links.py`)."""
+    pattern: Mapped[str | None] = mapped_column(String(200))
+    """What similar events are found by, taken from the details: the alert's name, the cause or the pattern."""
+
+
+@event.listens_for(HistoryEvent.__table__, "after_create")
+def _refuse_changes(_table: Table, connection: Connection, **_: Any) -> None:
+    protect(connection)
 
 
 class HistoryHead(Model):
-    """The last sequence number of a service's history: the row that writers lock."""
+    """The end of a service's history: the row that writers lock."""
 
     __tablename__ = "history_head"
 
     entity_ref: Mapped[str] = mapped_column(primary_key=True)
     last_sequence: Mapped[int] = mapped_column(Integer)
+    last_hash: Mapped[str] = mapped_column(String(66))
+    """The hash of the last event; empty while there is none."""
 
 
 class Support(Model):

@@ -1,12 +1,41 @@
-"""The stored support checked against, and made again from, the history that it follows from."""
+"""Every stored state checked against, and made again from, the history that it follows from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from engagements import support
+import engagements.knowledge.rebuilding
+import engagements.lifecycle.rebuilding
+import engagements.reviews.rebuilding
+from engagements import exception_states, support
 from engagements.models import HistoryEvent, Support
 from engagements.support import SupportState
+from engagements.triage_lists import dismissals
 from portal_backend.core.db import upsert
+
+
+@dataclass(frozen=True)
+class Part:
+    """A state that follows from the history."""
+
+    name: str
+    rebuild: Callable[[Session], Sequence[object]]
+    """Makes it again what the history tells, and returns what differed."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What of a state was not as the history tells."""
+
+    part: str
+    found: Sequence[str]
+
+
+def rebuild_all(session: Session) -> list[Differences]:
+    """Make every state again what the history tells, and return what differed; to only look, roll back after."""
+    return [Differences(part.name, [str(one) for one in part.rebuild(session)]) for part in PARTS]
 
 
 def from_history(session: Session) -> dict[str, SupportState]:
@@ -40,3 +69,14 @@ def rebuild(session: Session) -> list[str]:
     upsert(session, Support, [support.row_of(states[ref]) for ref in wrong if ref in states], ["entity_ref"])
     session.expire_all()
     return wrong
+
+
+PARTS = (
+    Part("support", rebuild),
+    Part("engagements", engagements.lifecycle.rebuilding.rebuild),
+    Part("reviews", engagements.reviews.rebuilding.rebuild),
+    Part("knowledge", engagements.knowledge.rebuilding.rebuild),
+    Part("dismissals", dismissals.rebuild),
+    Part("exceptions", exception_states.rebuild),
+)
+"""Each package that keeps a state of its own."""

@@ -103,6 +103,7 @@ class ServiceLinksSchema(Schema):
     self = fields.String()
     scorecard = fields.String()
     history = fields.String()
+    incident_view = fields.String()
 
 
 class ServiceSchema(Schema):
@@ -184,16 +185,36 @@ class MoveSchema(Schema):
     )
 
 
-class HistoryQuery(PageQuery):
-    """Which events to list."""
+class EventQuery(Schema):
+    """Which events of a history are meant."""
 
     class Meta:
         unknown = RAISE
 
     kind = fields.List(fields.String(validate=validate.OneOf(list(EVENT_KINDS))), load_default=list)
     source = fields.List(PlainText(), load_default=list)
+    actor = fields.List(PlainText(), load_default=list)
+    q = PlainText(
+        load_default="",
+        validate=validate.Length(max=200),
+        metadata=said("Words that must all occur in the summary or the actor's name."),
+    )
     since = Moment(load_default=None, validate=in_range, metadata=said("Events that occurred at this time or later."))
     until = Moment(load_default=None, validate=in_range, metadata=said("Events that occurred before this time."))
+    at = Moment(
+        load_default=None,
+        validate=in_range,
+        metadata=said("What had occurred by this time; the page then has the service's `state` at it, too."),
+    )
+    recorded_before = Moment(
+        load_default=None,
+        validate=in_range,
+        metadata=said("Only what was recorded before this time: what was known then."),
+    )
+
+
+class HistoryQuery(PageQuery, EventQuery):
+    """Which events to list."""
 
 
 class HistoryEventSchema(Schema):
@@ -212,10 +233,32 @@ class HistoryEventSchema(Schema):
     summary = fields.String()
     link = fields.String()
     details = fields.Dict()
+    hash = fields.String(metadata=said("Of this event and of the one before it: the history's chain."))
+    corrects = fields.Integer(allow_none=True, metadata=said("The number of the event that this one corrects."))
+    corrected_by = fields.List(fields.Integer(), metadata=said("Numbers of the events that correct this one."))
+
+
+class StateThenSchema(Schema):
+    """A service as its history had it at a moment; null: the history does not say."""
+
+    at = Moment()
+    recorded_before = Moment(allow_none=True)
+    registered = fields.Boolean(allow_none=True)
+    support = fields.Dict(metadata=said("The support as it was, with `tier`, `engagement_model` and `phase`."))
+    engagement = fields.Dict(
+        allow_none=True, metadata=said("The engagement that moved last: its id, model, state and since when.")
+    )
+    level = fields.String(allow_none=True)
+    criticality = fields.String(allow_none=True)
+    owner = fields.String(allow_none=True)
+    lifecycle = fields.String(allow_none=True)
+    based_on = fields.List(fields.Integer(), metadata=said("Numbers of the events that say so."))
 
 
 class HistoryPageSchema(Schema):
     """A page of a service's history, newest first."""
 
     items = fields.List(fields.Nested(HistoryEventSchema))
-    next_cursor = fields.String(allow_none=True)
+    next_cursor = fields.String(allow_none=True, metadata=said("Of the older events."))
+    previous_cursor = fields.String(allow_none=True, metadata=said("Of the newer events."))
+    state = fields.Nested(StateThenSchema, allow_none=True, metadata=said("Only with `at`."))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from catalog.format.refs import BadReference, parse_ref
 from catalog.models import Entity, RelationRow, SearchKey, SearchRow
 from catalog.services import CRITICALITIES, FROM_BACKSTAGE, LIFECYCLES
+from engagements.lifecycle.models import Engagement
 from engagements.models import Support
 from engagements.tiers import Tier
 from portal_backend.core.errors import Fault, InvalidInput
@@ -69,8 +70,8 @@ FILTERS: dict[str, SQLColumnExpression[Any]] = {
     "system": _related("partOf", "system:"),
     "type": Entity.type,
     "tier": TIER,
-    "model": Support.engagement_model,
-    "phase": Support.phase,
+    "model": func.coalesce(Engagement.model, Support.engagement_model),
+    "phase": func.coalesce(Engagement.state, Support.phase),
     "level": Scorecard.level,
     **{name: column for name, column in AXIS_COLUMNS.items() if name.endswith(".level")},
 }
@@ -139,6 +140,7 @@ def joined(statement: Select[Any]) -> Select[Any]:
     return (
         statement.select_from(Entity)
         .outerjoin(Support, Support.entity_ref == Entity.ref)
+        .outerjoin(Engagement, and_(Engagement.entity_ref == Entity.ref, Engagement.closed_at.is_(None)))
         .outerjoin(Scorecard, Scorecard.entity_ref == Entity.ref)
         .outerjoin(_criticality_stated, _criticality_stated.c.entity_id == Entity.id)
         .outerjoin(_lifecycle_stated, _lifecycle_stated.c.entity_id == Entity.id)

@@ -11,6 +11,7 @@ from catalog.entities import get_entity
 from catalog.models import Entity
 from catalog.services import Service, services
 from engagements import support
+from engagements.lifecycle import engagements
 from engagements.service_query import (
     AXIS_PARTS,
     SORTS,
@@ -90,15 +91,21 @@ def describe(session: Session, types: Sequence[str], refs: Sequence[str]) -> lis
         return []
     known = {service.ref: service for service in services(session, types, refs)}
     states = support.current(session, refs)
+    engaged = engagements.open_among(session, refs)
     rows = session.execute(select(*_HOT, *_AXES).where(Scorecard.entity_ref.in_(refs)))
     scorecards = {row[0]: tuple(row[1:]) for row in rows}
-    return [_item(known[ref], states[ref], scorecards.get(ref)) for ref in refs if ref in known]
+    return [_item(known[ref], states[ref], scorecards.get(ref)) | engaged.get(ref, {}) for ref in refs if ref in known]
 
 
 def links_of(ref: str) -> dict[str, str]:
     """Return where more stands about a service."""
     base = f"/api/services/{ref.replace(':', '/')}"
-    return {"self": base, "scorecard": f"{base}/scorecard", "history": f"{base}/history"}
+    return {
+        "self": base,
+        "scorecard": f"{base}/scorecard",
+        "history": f"{base}/history",
+        "incident_view": f"{base}/incident-view",
+    }
 
 
 def _item(service: Service, state: SupportState, scorecard: tuple[Any, ...] | None) -> dict[str, Any]:

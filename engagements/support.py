@@ -108,12 +108,14 @@ def move(
     circumstances: Circumstances,
     now: datetime,
     if_match: int | None = None,
+    terms: Mapping[str, Any] | None = None,
 ) -> SupportState:
     """Move a service to another tier and return its support. A service that is there already stays as it is.
 
-    `if_match` is the version that the caller saw, where it names one. Raises PreconditionFailed when the support
-    changed since, NotAllowed when the principal lacks the role and Conflict when any other guard fails; both name
-    every guard that fails, and how to meet it.
+    `if_match` is the version that the caller saw, where it names one. `terms` are what an engagement that brings the
+    move about says of the support (`evidence`, `usage_forecast_rps` …); they are renewed where the tier stays. Raises
+    PreconditionFailed when the support changed since, NotAllowed when the principal lacks the role and Conflict when
+    any other guard fails; both name every guard that fails, and how to meet it.
     """
     history.lock(session, [ref])
     before = current(session, [ref])[ref]
@@ -125,7 +127,7 @@ def move(
     if not decision.allowed:
         raise _refusal(ref, decision)
     if not decision.changes:
-        return before
+        return _renewed(session, before, terms or {}, reason, principal, now)
     model, phase = _engagement_after(before, wanted, circumstances.cause)
     after = replace(
         before,
@@ -137,6 +139,7 @@ def move(
         origin=PORTAL,
         version=before.version + 1,
     )
+    after = replace(after, **(terms or {}))
     more = {"cause": circumstances.cause.value, "consented_by": circumstances.dev_lead_consent}
     _write(session, [(before, after, more)], principal, now)
     return after
@@ -167,6 +170,24 @@ def adopt(session: Session, records: Sequence[SupportRecord], actor: Principal, 
             report.recorded.append(record.entity_ref)
     _write(session, changes, actor, now)
     return report
+
+
+def _renewed(
+    session: Session, before: SupportState, terms: Mapping[str, Any], reason: str, principal: Principal, now: datetime
+) -> SupportState:
+    """Write other terms of the same tier; the same terms change nothing."""
+    if all(getattr(before, name) == value for name, value in terms.items()):
+        return before
+    after = replace(
+        before,
+        since=before.since or now,
+        reason=reason,
+        origin=PORTAL,
+        version=before.version + 1,
+        **terms,
+    )
+    _write(session, [(before, after, {"cause": "terms"})], principal, now)
+    return after
 
 
 def _refusal(ref: str, decision: Decision) -> NotAllowed | Conflict:
@@ -252,6 +273,8 @@ def _write(
 def _summary(before: SupportState, after: SupportState) -> str:
     if after.origin == IMPORT:
         return f"Support recorded from before this portal: {after.tier}."
+    if before.tier is after.tier:
+        return f"The terms of the support ({after.tier}) changed: {after.reason}"
     return f"Support moved from {before.tier} to {after.tier}: {after.reason}"
 
 

@@ -12,10 +12,21 @@ from sqlalchemy.orm import Session
 from catalog.services import PREFIX, Service, directory, services
 from engagements import support
 from engagements.models import HistoryEvent
+from engagements.reviews import improvements
 from engagements.support import SupportState
 from engagements.tiers import Tier
 from engagements.triage.settings import TriageSettings
-from engagements.triage.signals import CATALOG, AxisReadiness, Evidence, Known, Readiness, Record, Signal, Unknown
+from engagements.triage.signals import (
+    CATALOG,
+    HISTORY,
+    AxisReadiness,
+    Evidence,
+    Known,
+    Readiness,
+    Record,
+    Signal,
+    Unknown,
+)
 from plugins.health import health
 from scorecards.checks.definitions import Axis, CheckCatalogue, Criticality, Status, Subject
 from scorecards.evidence.derivations import derivations
@@ -25,6 +36,7 @@ from scorecards.judging import Judging
 from scorecards.models import FactChange, Scorecard
 
 FRAMEWORK, BUSINESS_VALUE = f"{PREFIX}framework", f"{PREFIX}business-value"
+SRE_TEAM = f"{PREFIX}sre-team"
 
 ONBOARDING_FACTS = (
     "users.active_30d",
@@ -41,9 +53,11 @@ ONBOARDING_FACTS = (
     "runtime.zones",
     "traffic.peak_rps_30d",
 )
+OVERDUE = "improvements.overdue_30d"
+"""Told by the improvements that are on record here, where no source supplies it."""
 HAND_BACK_FACTS = (
     *("slo.availability.actual_28d", "slo.availability.actual_180d", "traffic.peak_rps_180d"),
-    *("catalog.criticality", "improvements.overdue_30d", "sre.operations_share_90d"),
+    *("catalog.criticality", OVERDUE, "sre.operations_share_90d"),
 )
 NUMBERS_RECORDED = (
     "dependents.count",
@@ -65,17 +79,22 @@ VALUE_TEXT = cast(FactChange.value, Text)
 Keyed = dict[tuple[str, str], Any]
 
 
-def gather(session: Session, judging: Judging, settings: TriageSettings, now: datetime) -> list[Evidence]:
-    """Return the evidence on every service of the configured types."""
-    found = services(session, judging.service_types)
+def gather(
+    session: Session,
+    judging: Judging,
+    settings: TriageSettings,
+    now: datetime,
+    only: Collection[str] | None = None,
+) -> list[Evidence]:
+    """Return the evidence on every service of the configured types, or on those of `only` (500 at most at a time)."""
+    found = services(session, judging.service_types, only)
     refs = [service.ref for service in found]
-    moved = support.moved(session)
-    supports = {ref: moved.get(ref, SupportState(ref)) for ref in refs}
+    supports = support.current(session, refs)
     run_by_sre = [ref for ref in refs if supports[ref].tier is Tier.FULL_SRE]
     signals = _signals(session, judging, refs, run_by_sre, now)
-    records = _records(session, judging, run_by_sre, settings, now)
-    readiness = _readiness(session, judging.catalogue)
-    events = _last_events(session)
+    records = _records(session, _wanted(run_by_sre, only), settings, now)
+    readiness = _readiness(session, judging.catalogue, only)
+    events = _last_events(session, only)
     criticality = directory(session, ()).criticalities
     return [
         _evidence(
@@ -108,6 +127,7 @@ def _evidence(
         criticality=service.criticality,
         lifecycle=service.lifecycle,
         framework=service.annotations.get(FRAMEWORK),
+        sre_team=service.annotations.get(SRE_TEAM),
         stated_at=service.observed_at,
         business_value=_business_value(service),
         dependents=dependents,
@@ -147,6 +167,9 @@ def _signals(
         view = View(observed[ref], supply, now, derivations(Subject(ref, ref), {}))
         keys = ONBOARDING_FACTS if ref not in more else (*ONBOARDING_FACTS, *HAND_BACK_FACTS)
         signals[ref] = {key: _signal(view, key) for key in keys if key in known_facts}
+    for ref, overdue in improvements.overdue(session, run_by_sre, now).items():
+        if not isinstance(signals[ref].get(OVERDUE), Known):
+            signals[ref][OVERDUE] = Known(overdue, HISTORY, now)
     return signals
 
 
@@ -157,7 +180,7 @@ def _signal(view: View, key: str) -> Signal:
     return Unknown(f"{evidence.cause.sentence}." if evidence.cause else f"{key} is {evidence.state}.")
 
 
-def _readiness(session: Session, catalogue: CheckCatalogue) -> dict[str, Readiness]:
+def _readiness(session: Session, catalogue: CheckCatalogue, only: Collection[str] | None) -> dict[str, Readiness]:
     blockers = {
         check.id
         for check in catalogue.checks.values()
@@ -165,6 +188,8 @@ def _readiness(session: Session, catalogue: CheckCatalogue) -> dict[str, Readine
     }
     columns = [getattr(Scorecard, f"{axis}_{part}") for axis in Axis for part in ("level", "percent", "coverage")]
     query = select(Scorecard.entity_ref, Scorecard.level, Scorecard.evaluated_at, Scorecard.statuses, *columns)
+    if only is not None:
+        query = query.where(Scorecard.entity_ref.in_(sorted(only)))
     found = {}
     for ref, level, evaluated_at, statuses, *parts in session.execute(query):
         axes = {axis.value: AxisReadiness(*parts[3 * i : 3 * i + 3]) for i, axis in enumerate(Axis)}
@@ -177,12 +202,14 @@ def _readiness(session: Session, catalogue: CheckCatalogue) -> dict[str, Readine
     return found
 
 
-def _last_events(session: Session) -> dict[str, dict[str, datetime]]:
+def _last_events(session: Session, only: Collection[str] | None) -> dict[str, dict[str, datetime]]:
     query = (
         select(HistoryEvent.entity_ref, HistoryEvent.kind, func.max(HistoryEvent.occurred_at))
         .where(HistoryEvent.kind.in_(EVENT_KINDS_SEEN))
         .group_by(HistoryEvent.entity_ref, HistoryEvent.kind)
     )
+    if only is not None:
+        query = query.where(HistoryEvent.entity_ref.in_(sorted(only)))
     found: dict[str, dict[str, datetime]] = defaultdict(dict)
     for ref, kind, occurred_at in session.execute(query):
         found[ref][kind] = occurred_at
@@ -190,10 +217,9 @@ def _last_events(session: Session) -> dict[str, dict[str, datetime]]:
 
 
 def _records(
-    session: Session, judging: Judging, run_by_sre: Collection[str], settings: TriageSettings, now: datetime
+    session: Session, wanted: ColumnElement[bool], settings: TriageSettings, now: datetime
 ) -> dict[str, dict[str, Record]]:
     """Return what the history of facts says, by service and fact. Several sources of a fact count as one record."""
-    wanted = _wanted(run_by_sre)
     begin = now - settings.two_quarters
     moments = [now - timedelta(days=90)]
     moments += [now - index * settings.budget_window for index in range(1, settings.budget_windows)]
@@ -207,18 +233,17 @@ def _records(
     return records
 
 
-def _wanted(run_by_sre: Collection[str]) -> ColumnElement[bool]:
+def _wanted(run_by_sre: Collection[str], only: Collection[str] | None) -> ColumnElement[bool]:
     """Return which changes count: some facts of every service, the others of the services that SRE runs.
 
     There are few of those, but more than a database takes in one list of parameters if nearly all services are; then
     the list is left out, and more is read than is needed.
     """
-    recorded = FactChange.key.in_([*NUMBERS_RECORDED, *WORDS_RECORDED])
-    if len(run_by_sre) > 500:
-        return recorded
-    return or_(
-        FactChange.key.in_(FOR_EVERY_SERVICE), and_(recorded, FactChange.entity_ref.in_(sorted(run_by_sre)))
-    )  # fmt: skip
+    recorded: ColumnElement[bool] = FactChange.key.in_([*NUMBERS_RECORDED, *WORDS_RECORDED])
+    if len(run_by_sre) <= 500:
+        few = and_(recorded, FactChange.entity_ref.in_(sorted(run_by_sre)))
+        recorded = or_(FactChange.key.in_(FOR_EVERY_SERVICE), few)
+    return recorded if only is None else and_(recorded, FactChange.entity_ref.in_(sorted(only)))
 
 
 def _held_at(session: Session, wanted: ColumnElement[bool], moment: datetime) -> Keyed:

@@ -1,13 +1,23 @@
 """JSON shapes of triage."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
+from catalog.services import CRITICALITIES
 from engagements.services import links_of
+from engagements.text_fields import PlainText, in_range
 from engagements.tiers import Tier
+from engagements.triage.settings import TriageSettings
 from engagements.triage_list import Direction
+from portal_backend.core.config_schema import Duration
 from portal_backend.core.http import Moment, PageQuery
+
+RULES = ("R1", "R2", "value", "D1", "D2", "D3", "D4", "D5")
+VERDICTS = ("candidate", "barred", "undecided", "stay", "hand_back", "keep")
+MAX_REASON_LENGTH = 2000
 
 
 def said(text: str, **more: Any) -> dict[str, Any]:
@@ -23,6 +33,17 @@ class TriageQuery(PageQuery):
 
     direction = fields.Enum(
         Direction, by_value=True, load_default=None, metadata=said("Left out: the first page of both lists.")
+    )
+    owner = fields.List(PlainText(), load_default=list, metadata=said("Full references of owning groups; repeatable."))
+    criticality = fields.List(fields.String(validate=validate.OneOf(CRITICALITIES)), load_default=list)
+    rule = fields.List(
+        fields.String(validate=validate.OneOf(RULES)),
+        load_default=list,
+        metadata=said(f"Rows of which one of these rules is met, of {', '.join(RULES)}; repeatable."),
+    )
+    verdict = fields.List(fields.String(validate=validate.OneOf(VERDICTS)), load_default=list)
+    dismissed = fields.Boolean(
+        load_default=False, metadata=said("The rows that somebody dismissed, instead of the others.")
     )
 
 
@@ -66,6 +87,16 @@ class CostSchema(Schema):
     stack = fields.String(metadata=said("Whether SRE knows its framework: `known`, `new` or `unknown`."))
     pages_per_shift = fields.Float(allow_none=True)
     sentence = fields.String()
+
+
+class DismissalTold(Schema):
+    """Why and until when a row is off its list."""
+
+    id = fields.String()
+    reason = fields.String()
+    dismissed_by = fields.String()
+    dismissed_at = Moment()
+    until = Moment(metadata=said("After this it is back on the list by itself."))
 
 
 class TriageRowSchema(Schema):
@@ -142,20 +173,41 @@ class HandBackRowSchema(TriageRowSchema):
     phase = fields.String(attribute="evidence.phase", allow_none=True)
 
 
-class OnboardPageSchema(Schema):
+class StoredRowSchema(Schema):
+    """What every stored row says of itself."""
+
+    computed_at = Moment(metadata=said("When triage found this."))
+    dismissal = fields.Nested(DismissalTold, allow_none=True)
+
+
+class StoredOnboardRowSchema(OnboardRowSchema, StoredRowSchema):
+    """A stored row of a service that might get more support."""
+
+
+class StoredHandBackRowSchema(HandBackRowSchema, StoredRowSchema):
+    """A stored row of a service that SRE runs."""
+
+
+class TriagePageSchema(Schema):
+    """What every page of a list says of itself."""
+
+    next_cursor = fields.String(allow_none=True)
+    total = fields.Integer(metadata=said("Rows that match, on all pages."))
+    dismissed = fields.Integer(metadata=said("Rows of the list that are left out because somebody dismissed them."))
+    computed_at = Moment(allow_none=True, metadata=said("When the oldest row of the list was computed; null: never."))
+    newest_at = Moment(allow_none=True, metadata=said("When the newest row of the list was computed."))
+
+
+class OnboardPageSchema(TriagePageSchema):
     """A page of the services that might get more support, the most valuable first."""
 
-    items = fields.List(fields.Nested(OnboardRowSchema))
-    next_cursor = fields.String(allow_none=True)
-    total = fields.Integer()
+    items = fields.List(fields.Nested(StoredOnboardRowSchema))
 
 
-class HandBackPageSchema(Schema):
+class HandBackPageSchema(TriagePageSchema):
     """A page of the services that SRE runs, those to hand back first."""
 
-    items = fields.List(fields.Nested(HandBackRowSchema))
-    next_cursor = fields.String(allow_none=True)
-    total = fields.Integer()
+    items = fields.List(fields.Nested(StoredHandBackRowSchema))
 
 
 class TriageSchema(Schema):
@@ -163,3 +215,172 @@ class TriageSchema(Schema):
 
     onboard = fields.Nested(OnboardPageSchema)
     hand_back = fields.Nested(HandBackPageSchema)
+
+
+class ChangesQuery(Schema):
+    """Since when."""
+
+    class Meta:
+        unknown = RAISE
+
+    since = fields.Date(load_default=None, metadata=said("A day in UTC; a week ago by default."))
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
+
+
+class TriageChangeSchema(Schema):
+    """What became of a service's place."""
+
+    ref = fields.String()
+    change = fields.String(metadata=said("`entered`, `left` or `moved`."))
+    direction = fields.String(metadata=said("The list: `onboard` or `hand_back`."))
+    rank_before = fields.Integer(allow_none=True)
+    rank = fields.Integer(allow_none=True)
+    value_before = fields.Float(allow_none=True)
+    value = fields.Float(allow_none=True)
+    cause = fields.String(
+        allow_none=True, metadata=said("The term or the rule that changed most; null: other services changed.")
+    )
+    sentence = fields.String()
+
+
+class TriageChangesSchema(Schema):
+    """What changed on the lists, entries and departures first."""
+
+    since = fields.Date(metadata=said("The day whose end today is compared with."))
+    asked = fields.Date()
+    complete = fields.Boolean(metadata=said("False when the record begins only after the day asked for."))
+    items = fields.List(fields.Nested(TriageChangeSchema))
+    total = fields.Integer()
+
+
+class NewDismissalSchema(Schema):
+    """What to dismiss."""
+
+    class Meta:
+        unknown = RAISE
+
+    ref = PlainText(
+        required=True,
+        validate=validate.Regexp(
+            r"^[^:/]+:[^:/]+/[^/]+$", error="must be a full reference, component:default/checkout"
+        ),
+    )
+    direction = fields.Enum(Direction, by_value=True, required=True)
+    reason = PlainText(required=True, validate=validate.Length(1, MAX_REASON_LENGTH))
+    until = Moment(required=True, validate=in_range, metadata=said("At most 180 days ahead (a setting)."))
+
+
+class DismissalSchema(DismissalTold):
+    """A dismissal."""
+
+    ref = fields.String(attribute="entity_ref")
+    direction = fields.String()
+    ended_at = Moment(allow_none=True, metadata=said("When somebody ended it before its end."))
+    ended_by = fields.String(allow_none=True)
+
+
+class DismissalQuery(PageQuery):
+    """Which dismissals to list."""
+
+    class Meta:
+        unknown = RAISE
+
+    ended = fields.Boolean(load_default=False, metadata=said("Also those that ended."))
+
+
+class DismissalPageSchema(Schema):
+    """A page of dismissals."""
+
+    items = fields.List(fields.Nested(DismissalSchema))
+    next_cursor = fields.String(allow_none=True)
+
+
+class WhereaboutsSchema(Schema):
+    """Where a service is on the lists, or why it is on none."""
+
+    ref = fields.String()
+    direction = fields.String(allow_none=True)
+    on_list = fields.Boolean()
+    rank = fields.Integer(allow_none=True, metadata=said("1 is the first of its list."))
+    sentence = fields.String()
+    computed_at = Moment(allow_none=True)
+    dismissal = fields.Nested(DismissalTold, allow_none=True)
+    row = fields.Dict(allow_none=True, metadata=said("The row with its reasons, as on the list."))
+
+
+class TriageQueueQuery(PageQuery):
+    """Which page of the queue."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class TriageQueueEntrySchema(Schema):
+    """An accepted engagement that waits for room."""
+
+    place = fields.Integer(metadata=said("Its place among all that wait."))
+    rank = fields.Integer(metadata=said("1 starts first in its team."))
+    engagement = fields.String(attribute="engagement.id")
+    ref = fields.String(attribute="engagement.entity_ref")
+    model = fields.String(attribute="engagement.model")
+    team = fields.String(attribute="engagement.sre_team", allow_none=True)
+    value = fields.Float(allow_none=True, metadata=said("What the service would gain from SRE; null: not triaged yet."))
+    criticality = fields.String(allow_none=True)
+    reasons = fields.List(fields.String())
+    waiting_since = Moment()
+    waiting_days = fields.Float()
+
+
+class TriageQueuePageSchema(Schema):
+    """A page of the queue."""
+
+    items = fields.List(fields.Nested(TriageQueueEntrySchema))
+    next_cursor = fields.String(allow_none=True)
+
+
+class TriageSettingsSchema(Schema):
+    """`engagements.triage:` of portal.yaml: any of the numbers of triage; what is left out keeps its default."""
+
+    class Meta:
+        unknown = RAISE
+
+    weights = fields.Dict(keys=fields.String(), values=fields.Float(validate=validate.Range(0, 100)))
+    criticality_values = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(CRITICALITIES)), values=fields.Float(validate=validate.Range(0, 1))
+    )
+    growth_since_launch = fields.Float(validate=validate.Range(1, min_inclusive=False))
+    growth_in_180_days = fields.Float(validate=validate.Range(1, min_inclusive=False))
+    new_dependents_in_90_days = fields.Integer(strict=True, validate=validate.Range(1))
+    important_dependents = fields.Integer(strict=True, validate=validate.Range(1))
+    candidate_value = fields.Float(validate=validate.Range(0, 100))
+    low_availability_target = fields.Float(validate=validate.Range(0, 1))
+    low_confidence = fields.Float(validate=validate.Range(0, 1))
+    graduated_budget_left = fields.Float(validate=validate.Range(0, 1))
+    graduated_pages_per_shift = fields.Float(validate=validate.Range(0))
+    graduated_level = fields.Integer(strict=True, validate=validate.Range(1, 4))
+    forecast_share = fields.Float(validate=validate.Range(0, 1))
+    exhausted_windows = fields.Integer(strict=True, validate=validate.Range(1, 3))
+    mostly_operations = fields.Float(validate=validate.Range(0, 1))
+    refresh_after = Duration(validate=validate.Range(timedelta(minutes=1), timedelta(days=1)))
+    longest_dismissal = Duration(validate=validate.Range(timedelta(days=1), timedelta(days=180)))
+
+    @validates("weights")
+    def check_weights(self, given: dict[str, float], **_: Any) -> None:
+        """Refuse terms that do not exist, and weights that do not add up to 100 with the others."""
+        known = TriageSettings().weights
+        odd = sorted(given.keys() - known.keys())
+        if odd:
+            raise ValidationError(f"{', '.join(odd)}: no such term; the terms are {', '.join(known)}")
+        total = sum({**known, **given}.values())
+        if abs(total - 100) > 0.01:
+            raise ValidationError(f"must add up to 100 with the weights left out, not to {total:g}")
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> TriageSettings:
+        """Return the numbers, with the defaults of those left out."""
+        plain = TriageSettings()
+        if "weights" in data:
+            data["weights"] = {**plain.weights, **data["weights"]}
+        if "criticality_values" in data:
+            data["criticality_values"] = {**plain.criticality_values, **data["criticality_values"]}
+        return replace(plain, **data)

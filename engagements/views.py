@@ -1,12 +1,16 @@
-"""HTTP: the service list, a service's support and history, and triage."""
+"""HTTP: the service list, a service's support and history."""
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 from flask import Response, request
 
 from engagements import circumstances, history, services, support
-from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.blueprints import services_blueprint
+from engagements.history_export.views import filter_of
+from engagements.history_reading import corrections, told
+from engagements.history_state import state_at
 from engagements.schemas import (
     HistoryPageSchema,
     HistoryQuery,
@@ -17,9 +21,6 @@ from engagements.schemas import (
     SupportSchema,
 )
 from engagements.service_query import FILTERS, ServiceFilter, parse_sort
-from engagements.triage.settings import TriageSettings
-from engagements.triage_list import list_triage
-from engagements.triage_schemas import TriageQuery, TriageSchema
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
@@ -62,12 +63,15 @@ def get_service(kind: str, namespace: str, name: str) -> dict[str, Any]:
 @services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/history")
 @services_blueprint.arguments(HistoryQuery, location="query")
 @services_blueprint.response(200, HistoryPageSchema)
-def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> Any:
-    """Read what happened to a service, newest first."""
-    wanted = history.HistoryFilter(query["kind"], query["source"], query["since"], query["until"])
+def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Read what happened to a service, newest first; with `at`, also what state it was in then."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return history.read(session, ref, wanted, query["cursor"], query["limit"])
+        page = history.read(session, ref, filter_of(query), query["cursor"], query["limit"])
+        state = state_at(session, ref, query["at"], query["recorded_before"]) if query["at"] else None
+        items = told(page.items, corrections(session, ref, page.items))
+    cursors = {"next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor}
+    return plain_json({"items": items, **cursors, "state": asdict(state) if state else None})
 
 
 @services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/tier")
@@ -94,24 +98,6 @@ def move_tier(body: dict[str, Any], kind: str, namespace: str, name: str) -> Ans
         return _with_tag(
             support.move(session, ref, body["tier"], body["reason"], current_principal(), found, now, if_match)
         )
-
-
-@engagements_blueprint.get("/triage")
-@engagements_blueprint.arguments(TriageQuery, location="query")
-@engagements_blueprint.response(200, TriageSchema)
-def triage(query: dict[str, Any]) -> dict[str, Any]:
-    """List services that merit more support, and services that SRE might hand back, each with its reasons."""
-    with reading() as session:
-        pages = list_triage(
-            session,
-            judging(),
-            TriageSettings(),
-            clock.now(),
-            query["direction"],
-            query["cursor"],
-            query["limit"],
-        )
-    return {direction.value: page for direction, page in pages.items()}
 
 
 def _with_tag(state: support.SupportState) -> Answer:

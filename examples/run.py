@@ -15,6 +15,7 @@ from portal_backend.commands.serving import run_everything
 from portal_backend.supervisor import Program
 
 HERE = Path(__file__).parent
+USUAL_PORT = 7007
 SIMULATED = {"prometheus": 17090, "argocd": 17091, "grafana": 17092}
 """The simulated systems and their usual ports, which stand in portal.yaml as well."""
 
@@ -39,6 +40,7 @@ def _simulated_systems() -> list[Program]:
     for name, port in ports.items():
         os.environ[f"SIMULATED_{name.upper()}_URL"] = f"http://127.0.0.1:{port}"
     options = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
+    options += ["--portal-url", f"http://127.0.0.1:{os.environ.get('PORTAL_PORT', USUAL_PORT)}"]
     return [Program("simulated systems", [sys.executable, "-m", "examples.simulated", *options])]
 
 

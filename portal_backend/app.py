@@ -10,10 +10,30 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 import catalog.views
 import engagements.blueprints
+import engagements.capacity.views
+import engagements.chain.views
+import engagements.fleet.views
+import engagements.history_export.views
+import engagements.incident_view.views
+import engagements.knowledge.views
+import engagements.lifecycle.signals.views
+import engagements.lifecycle.terms.views
+import engagements.lifecycle.views
+import engagements.reviews.launching.views
+import engagements.reviews.views
+import engagements.triage_lists.views
 import engagements.views
 import scorecards.blueprints
+import scorecards.campaigns.views
+import scorecards.exceptions.modules.views
+import scorecards.exceptions.views
+import scorecards.exports.views
+import scorecards.pictures.views
+import scorecards.simulation.views
+import scorecards.tech_insights.views
 import scorecards.views
-from portal_backend import health, pages, push, settings
+import scorecards.webhooks.views
+from portal_backend import exception_events, health, pages, push, settings
 from portal_backend.core import auth, db, errors, http, telemetry, tokens
 from portal_backend.core.config import Config
 from portal_backend.migrations import FOLDER
@@ -22,14 +42,17 @@ API_BLUEPRINTS: Iterable[Blueprint] = (
     catalog.views.blueprint,
     push.blueprint,
     scorecards.blueprints.blueprint,
+    scorecards.tech_insights.views.blueprint,
     engagements.blueprints.services_blueprint,
     engagements.blueprints.engagements_blueprint,
 )
+DOCS = {"app_name": "Portal backend API", "docExpansion": "none", "defaultModelsExpandDepth": -1}
+"""Of Swagger UI: closed at first, since two hundred operations drawn at once take a browser seconds."""
 PLAIN_BLUEPRINTS: Iterable[PlainBlueprint] = (
     health.blueprint,
     health.metrics_blueprint,
     pages.blueprint,
-    get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Portal backend API"}, blueprint_name="docs"),
+    get_swaggerui_blueprint("/docs", "/openapi.json", DOCS, blueprint_name="docs"),
 )
 
 
@@ -51,6 +74,7 @@ def create_app(config: Config) -> Flask:
     db.init_app(app, config.database_url)
     Migrate(app, db.db, directory=str(FOLDER))
     settings.init_app(app, config)
+    exception_events.init_app(app)
     auth.init_app(app, [tokens.authenticate] if config.service_tokens else [])
     api = Api(app)
     for blueprint in API_BLUEPRINTS:

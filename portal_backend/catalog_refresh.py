@@ -17,6 +17,7 @@ from catalog.models import Location
 from catalog.services import Service
 from engagements import history, imports, support
 from engagements.history import NewEvent
+from engagements.lifecycle import adoption
 from plugins import sources
 from plugins.contract import Fact, PullFault
 from portal_backend import judgement, settings
@@ -28,6 +29,7 @@ from portal_backend.core.principal import LOCAL_ADMINISTRATOR
 from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
+from scorecards.exceptions.recording import JUDGING
 from scorecards.loading import dependents_of
 
 REOBSERVED_AFTER = timedelta(hours=1)
@@ -67,7 +69,7 @@ def follow(reports: Collection[IngestReport], everything: bool = False) -> list[
     """
     gone = {ref for report in reports for ref in report.removed_refs}
     with transaction() as session:
-        serialise(session, judgement.JUDGING)
+        serialise(session, JUDGING)
         now = clock.now()
         found = catalog.services.services(session, judging.current().service_types)
         observed = catalog.facts.observe(found, catalog.services.directory(session, found), now)
@@ -100,6 +102,7 @@ def import_support() -> list[PullFault]:
                 PullFault(path.name, error.message)
             ]
         report = support.adopt(session, records, LOCAL_ADMINISTRATOR, now)
+        adoption.adopt(session, LOCAL_ADMINISTRATOR, now, [record.entity_ref for record in records])
     return [PullFault(f"{path.name} {fault.path}", fault.message) for fault in report.refused]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from portal_backend.commands.catalog import catalog
+from portal_backend.commands.catalogues import simulate, validate
 from portal_backend.commands.engagements import engagements
 from portal_backend.commands.scorecards import scorecards
 from portal_backend.commands.serving import database, serve, up, work
@@ -27,6 +28,8 @@ def main(config: Path | None) -> None:
     """
 
 
+for command in (simulate, validate):
+    scorecards.add_command(command)
 for command in (catalog, database, engagements, scorecards, serve, sources, token, up, work):
     main.add_command(command)
 

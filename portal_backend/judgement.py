@@ -3,20 +3,28 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import catalog.services
 from engagements import history
 from engagements.history import NewEvent
+from engagements.in_force import triage_settings
+from engagements.models import Support
+from engagements.reviews import following as reviews
+from engagements.reviews.settings import current_settings as review_settings
+from engagements.triage_lists import refresh as triage
 from portal_backend.core import clock
 from portal_backend.core.db import reading, serialise, transaction
 from scorecards import judging, scorecard
 from scorecards.changes import LevelChange
+from scorecards.exceptions.recording import JUDGING
+from scorecards.models import Scorecard
+from scorecards.simulation.versions import keep_version
+from scorecards.webhooks import deliveries as webhooks
+from scorecards.webhooks import settings as webhook_settings
 
 BATCH = 500
-JUDGING = "judging"
-"""One transaction judges at a time: of two that judge the same service side by side, the later would overwrite the
-earlier without having seen its facts."""
 
 
 def judge(session: Session, refs: Collection[str], now: datetime) -> list[LevelChange]:
@@ -24,8 +32,12 @@ def judge(session: Session, refs: Collection[str], now: datetime) -> list[LevelC
     if not refs:
         return []
     serialise(session, JUDGING)
+    keep_version(session, judging.current().catalogue, now)
     moved = scorecard.update(session, judging.current(), refs, now)
     history.record(session, [_level_event(change) for change in moved], now)
+    webhooks.enqueue(session, judging.current(), moved, webhook_settings.current(), now)
+    reviews.after_judging(session, judging.current(), review_settings(), refs, now)
+    triage.refresh(session, judging.current(), refs, now, triage_settings())
     return moved
 
 
@@ -35,7 +47,28 @@ def rejudge_due() -> list[LevelChange]:
     with reading() as session:
         now = clock.now()
         refs = {*scorecard.due(session, basis, now), *scorecard.due_for_sources(session, basis, now)}
-    return judge_in_batches(sorted(refs))
+        refs |= _of_another_tier(session)
+    moved = judge_in_batches(sorted(refs))
+    _triage_due()
+    return moved
+
+
+def _triage_due() -> None:
+    """Triage again whatever grew old, in transactions of bounded size."""
+    done = 1
+    while done:
+        with transaction() as session:
+            serialise(session, JUDGING)
+            report = triage.upkeep(session, judging.current(), clock.now(), triage_settings())
+        done = report.computed + report.removed
+
+
+def _of_another_tier(session: Session) -> set[str]:
+    """Return the services whose support tier changed since they were judged, where a check looks at the tier."""
+    if not judging.current().catalogue.looks_at("tier"):
+        return set()
+    query = select(Support.entity_ref).join(Scorecard, Scorecard.entity_ref == Support.entity_ref)
+    return set(session.scalars(query.where(Support.since > Scorecard.evaluated_at)))
 
 
 def judge_all() -> list[LevelChange]:

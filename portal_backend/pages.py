@@ -3,7 +3,6 @@
 They make no answers of their own: every value comes from the functions behind the API's views.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,13 +14,15 @@ from sqlalchemy.orm import Session
 from catalog.entities import list_faults
 from engagements import history
 from engagements import services as service_list
-from engagements.schemas import HandBackRowSchema, HistoryEventSchema, OnboardRowSchema
+from engagements.lifecycle import reading as lifecycle
+from engagements.schemas import HistoryEventSchema
 from engagements.service_query import ServiceFilter, parse_sort
-from engagements.triage import HandBackRow, OnboardRow
-from engagements.triage.settings import TriageSettings
-from engagements.triage_list import Direction, TriagePage, list_triage
+from engagements.triage_list import Direction
+from engagements.triage_lists import reading as stored_triage
+from engagements.triage_lists.reading import StoredPage
 from plugins.health import SourceHealth, SourceState, health
 from portal_backend.core import clock
+from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading
 from scorecards import scorecard
 from scorecards.checks.definitions import AXIS_TITLES, Axis
@@ -31,6 +32,7 @@ blueprint = Blueprint("pages", __name__)
 
 SHORT_LIST = 3
 EVENTS_SHOWN = 30
+ENGAGEMENTS_SHOWN = 5
 FAULTS_SHOWN = 50
 AXES = [{"name": axis.value, "title": AXIS_TITLES[axis]} for axis in Axis]
 TROUBLED = frozenset({SourceState.FAILING, SourceState.INTERRUPTED})
@@ -45,14 +47,13 @@ def overview() -> str:
         )
         lists = _triage(session)
         frame = _frame(session)
-    onboard: TriagePage = lists[Direction.ONBOARD]
-    hand_back: TriagePage = lists[Direction.HAND_BACK]
+    onboard, hand_back = lists[Direction.ONBOARD].items, lists[Direction.HAND_BACK].items
     return render_template(
         "overview.html",
         services=page.items,
         next_cursor=page.next_cursor,
-        onboard=_rows([row for row in onboard.items if row.verdict == "candidate"][:SHORT_LIST], OnboardRowSchema()),
-        hand_back=_rows([row for row in hand_back.items if row.urgency <= 1][:SHORT_LIST], HandBackRowSchema()),
+        onboard=[row for row in onboard if row["verdict"] == "candidate"][:SHORT_LIST],
+        hand_back=[row for row in hand_back if row["urgency"] <= 1][:SHORT_LIST],
         axes=AXES,
         **frame,
     )
@@ -70,6 +71,7 @@ def service(kind: str, namespace: str, name: str) -> str:
             "service.html",
             service=item,
             card=card,
+            engagements=_engagements(session, item["ref"]),
             events=HistoryEventSchema(many=True).dump(events.items),
             next_cursor=events.next_cursor,
             **_frame(session),
@@ -83,8 +85,8 @@ def triage() -> str:
         lists = _triage(session)
         return render_template(
             "triage.html",
-            onboard=_rows(lists[Direction.ONBOARD].items, OnboardRowSchema()),
-            hand_back=_rows(lists[Direction.HAND_BACK].items, HandBackRowSchema()),
+            onboard=lists[Direction.ONBOARD].items,
+            hand_back=lists[Direction.HAND_BACK].items,
             **_frame(session),
         )
 
@@ -130,15 +132,19 @@ def page_of(ref: str) -> str:
     return url_for("pages.service", kind=kind, namespace=namespace, name=name)
 
 
-def _triage(session: Session) -> dict[Direction, TriagePage]:
-    return list_triage(session, judging(), TriageSettings(), clock.now())
+def _triage(session: Session) -> dict[Direction, StoredPage]:
+    return stored_triage.read(session, clock.now())
 
 
-def _rows(
-    rows: Sequence[OnboardRow] | Sequence[HandBackRow], schema: OnboardRowSchema | HandBackRowSchema
-) -> list[Any]:
-    found: list[Any] = schema.dump(rows, many=True)
-    return found
+def _engagements(session: Session, ref: str) -> list[dict[str, Any]]:
+    """Return a service's engagements, the newest first; an open one with what stands before its next states."""
+    page = lifecycle.list_engagements(session, lifecycle.EngagementFilter(services=[ref]), None, ENGAGEMENTS_SHOWN)
+    return [
+        item
+        if item["closed_at"]
+        else lifecycle.describe(session, judging(), item["id"], current_principal(), clock.now())
+        for item in page.items
+    ]
 
 
 def _frame(session: Session) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from portal_backend.core.errors import Conflict, NotFound
 from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
+from scorecards.exceptions.recording import JUDGING
 from scorecards.loading import dependents_of
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def _keep(config: SourceConfig, lease: Lease, batch: Batch, report: RefreshRepor
     with transaction() as session:
         now = clock.now()
         sources.save_progress(session, lease, report.progress, now)
-        serialise(session, judgement.JUDGING)
+        serialise(session, JUDGING)
         stored = facts.store(session, config.name, batch.facts, settings.current().specs, now)
         observed = {fact.ref for fact in batch.facts}
         touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)

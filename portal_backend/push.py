@@ -25,6 +25,7 @@ from portal_backend.core.principal import Role
 from scorecards import facts, judging, scorecard
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evidence.values import normalise
+from scorecards.exceptions.recording import JUDGING
 from scorecards.loading import dependents_of
 
 __all__ = ["blueprint", "take"]
@@ -114,7 +115,7 @@ def take(
         progress = Progress()
         progress.add(batch, requests=0)
         sources.note_push(session, name, progress, now)
-        serialise(session, judgement.JUDGING)
+        serialise(session, JUDGING)
         stored = facts.store(session, name, batch.facts, _specs(), now)
         observed = {fact.ref for fact in batch.facts}
         touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)

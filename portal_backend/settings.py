@@ -1,21 +1,27 @@
 """What is fixed once the process has started: configuration, connectors, and the facts and checks that they allow."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from flask import Flask, current_app
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError
+from sqlalchemy.orm import Session
 
 from catalog.facts import FACTS as CATALOG_FACTS
+from engagements import in_force, support
+from engagements.capacity.schemas import CapacitySettingsSchema
+from engagements.triage_schemas import TriageSettingsSchema
 from plugins import registry
 from plugins.contract import Connector, FactSpec
 from portal_backend.core.config import Config
-from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
 from scorecards import judging
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
+from scorecards.webhooks import settings as webhook_settings
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,39 @@ def option_schemas() -> dict[str, type[Schema]]:
     return {name: connector.options_schema for name, connector in registry.connectors().items()}
 
 
-def init_app(app: Flask, config: Config) -> None:
-    """Load the checks against the declared facts; raises InvalidInput that names every fault of a check file."""
+def declared_facts(config: Config) -> dict[str, FactSpec]:
+    """Return every declared fact by key; raises InvalidInput when a source's declaration contradicts another."""
     connectors = registry.connectors()
     supplied = [spec for connector in connectors.values() for spec in connector.facts]
     specs = {spec.key: spec for spec in (*CATALOG_FACTS, *DERIVED_FACTS, *supplied)}
-    specs |= _of_sources(config, connectors, {**VOCABULARY, **specs})
+    return specs | _of_sources(config, connectors, {**VOCABULARY, **specs})
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Load the checks against the declared facts; raises InvalidInput that names every fault of a check file."""
+    connectors = registry.connectors()
+    specs = declared_facts(config)
     catalogue = load_catalogue(config.check_paths, specs)
-    judging.init_app(app, judging.make_judging(catalogue, specs, connectors, config.service_types))
+    made = judging.make_judging(catalogue, specs, connectors, config.service_types)
+    judging.init_app(app, replace(made, tiers=_support_tiers, grace=config.outage_grace))
+    webhook_settings.init_app(app, _load(webhook_settings.SettingsSchema(), config.webhooks, "scorecards.webhooks"))
+    triage = _load(TriageSettingsSchema(), config.triage, "engagements.triage")
+    capacity = _load(CapacitySettingsSchema(), config.capacity, "engagements.capacity")
+    in_force.init_app(app, triage, capacity)
     app.extensions["portal"] = Settings(config, specs)
+
+
+def _load(schema: Schema, written: Mapping[str, Any], path: str) -> Any:
+    """Load the settings of a part; raises InvalidInput that names each fault below `path`."""
+    try:
+        return schema.load(written)
+    except ValidationError as error:
+        faults = [Fault(f"{path}.{fault.path}", fault.message) for fault in flatten_messages(error.messages)]
+        raise InvalidInput(f"portal.yaml has faults below {path}.", faults) from error
+
+
+def _support_tiers(session: Session, refs: Collection[str]) -> dict[str, str]:
+    return {ref: state.tier.value for ref, state in support.current(session, refs).items()}
 
 
 def _of_sources(

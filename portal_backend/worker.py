@@ -13,8 +13,12 @@ from typing import Any
 from celery import Celery
 from flask import Flask
 
-from portal_backend import folder_broker, judgement, pipeline
+from portal_backend import exception_events, folder_broker, judgement, pipeline
+from portal_backend.core import clock
 from portal_backend.core.config import Config
+from portal_backend.core.db import transaction
+from scorecards.webhooks import outbox
+from scorecards.webhooks import settings as webhook_settings
 
 TICK_SECONDS = 2.0
 UPKEEP_SECONDS = 30.0
@@ -66,9 +70,11 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
 
     @celery.task(name="portal.upkeep")
     def upkeep() -> None:
-        """Judge again what time alone has changed."""
+        """Judge again what time alone has changed, tell what ended of itself, and send what others wait for."""
         with app.app_context():
             judgement.rejudge_due()
+            exception_events.upkeep()
+            outbox.deliver_due(transaction, webhook_settings.current(), clock.now)
 
 
 def _transport_options(config: Config) -> dict[str, Any]:

@@ -1,20 +1,22 @@
 """What changed between two judgements of a service, and whether the service, the rule or the evidence did it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from portal_backend.core.clock import format_time
-from scorecards.checks.definitions import Status, level_name
-from scorecards.evaluation import CheckResult
-from scorecards.evidence.causes import CauseKind, Party
-from scorecards.grading import Grade
+from scorecards.checks.definitions import Axis, Status, level_name
+from scorecards.settling import EvidenceKind
+from scorecards.standing import OPEN
 
-OPEN = frozenset({Status.FAIL, Status.UNKNOWN})
-Statuses = Mapping[str, Sequence[Any]]
-"""By check: `[status, check version, rule digest]`."""
+Entry = Sequence[Any]
+"""`[status, check version, rule digest]`, and a mark where there is one."""
+Statuses = Mapping[str, Entry]
+"""By check."""
+SHADOW = "shadow"
+"""The mark of a check that is not enforced yet."""
 
 
 class ChangeCause(StrEnum):
@@ -22,6 +24,12 @@ class ChangeCause(StrEnum):
 
     SERVICE = "service_changed"
     RULE = "rule_changed"
+    WAIVER = "waiver_changed"
+    """A waiver began or ended."""
+    ATTESTATION = "attestation_changed"
+    """Somebody attested something, or an attestation ended."""
+    INHERITANCE = "inheritance_changed"
+    """A framework module began or ceased to answer for the service."""
     EVIDENCE_LOST = "evidence_lost"
     """A source went dark or its evidence grew stale: nothing is known to be worse."""
     EVIDENCE_GAINED = "evidence_gained"
@@ -31,24 +39,41 @@ class ChangeCause(StrEnum):
 CAUSE_WORDS: Mapping[ChangeCause, str] = {
     ChangeCause.SERVICE: "the service changed",
     ChangeCause.RULE: "the checks changed, not the service",
+    ChangeCause.WAIVER: "a waiver began or ended",
+    ChangeCause.ATTESTATION: "an attestation was given or ended",
+    ChangeCause.INHERITANCE: "what it inherits from its framework changed",
     ChangeCause.EVIDENCE_LOST: "evidence was lost, nothing is known to be worse",
     ChangeCause.EVIDENCE_GAINED: "evidence became available",
     ChangeCause.FIRST: "it was judged for the first time",
 }
+WEIGHTIEST = tuple(ChangeCause)
+"""A change of the service itself outweighs one of the rule, and that one of the evidence."""
 
 
-@dataclass(frozen=True)
-class StatusChange:
+class StatusChange(NamedTuple):
     """A check's verdict changed."""
 
     check: str
-    from_status: Status | None
-    to_status: Status | None
+    from_status: str | None
+    to_status: str | None
     cause: ChangeCause
     version: int
-    sentence: str
+    axis: Axis | None
     bars: int | None
     """The level that the check bars while it does not pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelMove:
+    """The overall level, or an axis's, moved."""
+
+    axis: Axis | None
+    """None: the overall level."""
+    from_level: str | None
+    to_level: str | None
+    cause: ChangeCause
+    checks: tuple[str, ...]
+    """The checks whose verdicts moved it."""
 
 
 @dataclass(frozen=True)
@@ -70,88 +95,97 @@ class LevelChange:
         return f"{self.ref}:level:{format_time(self.at)}:{self.from_level}:{self.to_level}"
 
 
-def statuses_of(grade: Grade) -> dict[str, list[Any]]:
-    """Return the verdicts in the short form in which the next judgement compares them."""
-    return {
-        result.check.id: [result.status.value, result.check.version, result.check.digest] for result in grade.results
-    }
-
-
-def status_changes(before: Statuses | None, grade: Grade) -> list[StatusChange]:
-    """Compare the verdicts with those of the last judgement (None: there was none)."""
-    changes = [
-        change
-        for result in grade.results
-        if (change := _status_change((before or {}).get(result.check.id), before, result))
-    ]
-    judged = {result.check.id for result in grade.results}
-    for check, (status, version, _) in (before or {}).items():
-        if check not in judged:
-            sentence = "The catalogue no longer has this check."
-            changes.append(StatusChange(check, Status(status), None, ChangeCause.RULE, version, sentence, None))
-    return changes
-
-
-def _status_change(last: Sequence[Any] | None, before: Statuses | None, result: CheckResult) -> StatusChange | None:
-    check = result.check
-    was = Status(last[0]) if last else None
-    if was is result.status:
-        return None
-    cause = _cause(was, last, before is None, result)
-    return StatusChange(check.id, was, result.status, cause, check.version, result.sentence, check.bars)
-
-
-def _cause(was: Status | None, last: Sequence[Any] | None, first: bool, result: CheckResult) -> ChangeCause:
+def change_cause(last: Entry | None, entry: Entry, first: bool, dark: bool) -> ChangeCause:
+    """Say why a verdict is another than the last one; `dark`: it is unknown for want of the sources' evidence."""
     if first:
         return ChangeCause.FIRST
-    if last is None or list(last[1:]) != [result.check.version, result.check.digest]:
+    if last is not None and len(last) == len(entry) == 3 and last[1:] == entry[1:] and _is_measured(last, entry):
+        return _measured_cause(last[0], entry[0], dark)
+    if last is None or list(last[1:3]) != list(entry[1:3]) or (SHADOW in last[3:]) is not (SHADOW in entry[3:]):
         return ChangeCause.RULE
-    if was is Status.UNKNOWN:
+    given = _given(last, entry)
+    return given or _measured_cause(last[0], entry[0], dark)
+
+
+PLAIN = frozenset({"pass", "fail", "unknown", "not_applicable"})
+
+
+def _is_measured(last: Entry, entry: Entry) -> bool:
+    """Say whether neither people nor modules had to do with either verdict: nearly always."""
+    return last[0] in PLAIN and entry[0] in PLAIN
+
+
+def _measured_cause(was: str, status: str, dark: bool) -> ChangeCause:
+    if was == "unknown":
         return ChangeCause.EVIDENCE_GAINED
-    if result.status is Status.UNKNOWN and _is_dark(result):
+    if status == "unknown" and dark:
         return ChangeCause.EVIDENCE_LOST
     return ChangeCause.SERVICE
 
 
-def _is_dark(result: CheckResult) -> bool:
-    """Say whether an unknown is owed to the sources rather than to what the service's team states."""
-    return any(cause.kind is CauseKind.STALE or cause.party is Party.OPERATORS for cause in result.causes)
+def _given(last: Entry, entry: Entry) -> ChangeCause | None:
+    """Return the cause where people or modules made or ended the verdict; what was measured since outweighs them."""
+    statuses = {last[0], entry[0]}
+    if entry[0] == Status.WAIVED or (last[0] == Status.WAIVED and entry[0] in OPEN):
+        return ChangeCause.WAIVER
+    if Status.INHERITED in statuses and statuses <= {Status.INHERITED, Status.UNKNOWN}:
+        return ChangeCause.INHERITANCE
+    was_attested, is_attested = EvidenceKind.ATTESTED in last[3:], EvidenceKind.ATTESTED in entry[3:]
+    if is_attested or (was_attested and entry[0] == Status.UNKNOWN):
+        return ChangeCause.ATTESTATION
+    return None
 
 
-def level_change(
-    ref: str, before: str | None, first: bool, grade: Grade, changes: Sequence[StatusChange], now: datetime
-) -> LevelChange | None:
-    """Return how the overall level moved, and by what; None when it stayed."""
-    after = level_name(grade.overall.level)
+def level_move(
+    axis: Axis | None,
+    before: str | None,
+    after: str | None,
+    first: bool,
+    changes: Collection[StatusChange],
+) -> LevelMove | None:
+    """Return how a level moved, and by what; None when it stayed."""
     if before == after:
         return None
     if first:
-        sentence = f"Judged for the first time: {after}."
-        return LevelChange(ref, None, after, ChangeCause.FIRST, now, sentence, ())
+        return LevelMove(axis, None, after, ChangeCause.FIRST, ())
     fell = (after or "") < (before or "")
-    relevant = _relevant(changes, fell, max(before or "L0", after or "L0"))
-    cause = _weightiest(relevant)
-    checks = tuple(change.check for change in relevant if change.cause is cause)
-    verb = "Fell" if fell else "Rose"
-    by = f" by {', '.join(checks)}" if checks else ""
-    sentence = f"{verb} from {before or 'no level'} to {after or 'no level'}{by}: {CAUSE_WORDS[cause]}."
-    return LevelChange(ref, before, after, cause, now, sentence, checks)
+    of_axis = [change for change in changes if axis is None or change.axis is axis]
+    relevant = _relevant(of_axis, fell, max(before or "L0", after or "L0"))
+    causes = {change.cause for change in relevant}
+    cause = next((cause for cause in WEIGHTIEST if cause in causes), ChangeCause.RULE)
+    return LevelMove(axis, before, after, cause, tuple(change.check for change in relevant if change.cause is cause))
 
 
-def _relevant(changes: Sequence[StatusChange], fell: bool, higher: str) -> list[StatusChange]:
+def _relevant(changes: Collection[StatusChange], fell: bool, higher: str) -> list[StatusChange]:
     """Return the changes that moved the level: into not passing when it fell, out of it when it rose."""
     return [
         change
         for change in changes
         if change.bars is not None
-        and f"L{change.bars}" <= higher
-        and (change.to_status in OPEN) is fell
-        and (change.from_status in OPEN) is not fell
+        and level_name(change.bars) <= higher  # type: ignore[operator]
+        and (_harm(change.to_status) - _harm(change.from_status)) * (1 if fell else -1) > 0
     ]
 
 
-def _weightiest(changes: Sequence[StatusChange]) -> ChangeCause:
-    """A change of the service itself outweighs one of the rule, and that one of the evidence."""
-    causes = {change.cause for change in changes}
-    order = (ChangeCause.SERVICE, ChangeCause.RULE, ChangeCause.EVIDENCE_LOST, ChangeCause.EVIDENCE_GAINED)
-    return next((cause for cause in order if cause in causes), ChangeCause.RULE)
+def _harm(status: str | None) -> int:
+    """Rank verdicts by what they do to a level."""
+    if status in OPEN:
+        return 2
+    return 1 if status == Status.WAIVED else 0
+
+
+def level_change(ref: str, move: LevelMove, at: datetime) -> LevelChange:
+    """Return a move of the overall level in words."""
+    return LevelChange(ref, move.from_level, move.to_level, move.cause, at, sentence_of(move), move.checks)
+
+
+def sentence_of(move: LevelMove) -> str:
+    """Say how a level moved, and by what."""
+    of = f"{move.axis.value}: " if move.axis else ""
+    if move.cause is ChangeCause.FIRST:
+        return f"{of}Judged for the first time: {move.to_level}."
+    fell = (move.to_level or "") < (move.from_level or "")
+    by = f" by {', '.join(move.checks)}" if move.checks else ""
+    verb = "Fell" if fell else "Rose"
+    levels = f"from {move.from_level or 'no level'} to {move.to_level or 'no level'}"
+    return f"{of}{verb} {levels}{by}: {CAUSE_WORDS[move.cause]}."

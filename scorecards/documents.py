@@ -1,4 +1,4 @@
-"""The JSON form of a scorecard: the part that is stored, and what the check catalogue adds when it is read. Pure."""
+"""The JSON form of a scorecard. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,57 +10,82 @@ from scorecards.checks.definitions import (
     LEVEL_MEANINGS,
     Axis,
     Check,
-    CheckCatalogue,
+    Condition,
     Status,
     level_name,
 )
 from scorecards.evaluation import CheckResult, FactUsed
 from scorecards.evidence.causes import Cause, SourceState
-from scorecards.grading import Gain, Grade, Standing, Step
+from scorecards.evidence.values import moment
+from scorecards.exceptions.in_force import Attestation, Inheritance, Waiver
+from scorecards.grading import Gain, Grade, Reach, Standing, Step
 
 Document = dict[str, Any]
 
 
-def stored_form(grade: Grade) -> Document:
-    """Return what is kept of a grade: everything that the catalogue of checks cannot supply at reading."""
+def scorecard_form(grade: Grade, health: Mapping[str, SourceState]) -> Document:
+    """Return a scorecard as it is answered: each result with its check, and the state of the sources."""
+    results = [_result(result, grade.gains.get(result.check.id)) for result in grade.results]
     return {
         "ref": grade.subject.ref,
         "name": grade.subject.name,
         "title": grade.subject.title,
         "criticality": grade.subject.criticality,
         **_standing(grade.overall),
+        "frozen": _frozen(grade),
         "level_meaning": LEVEL_MEANINGS.get(level_name(grade.overall.level) or ""),
         "required_level": level_name(grade.required_level),
         "distance": grade.distance,
         "summary": summary(grade),
         "axes": [{"axis": axis, "title": AXIS_TITLES[axis], **_standing(grade.axes[axis])} for axis in Axis],
         "next_steps": [_step(step) for step in grade.next_steps],
-        "results": [_result(result, grade.gains.get(result.check.id)) for result in grade.results],
-    }
-
-
-def answer_form(stored: Document, catalogue: CheckCatalogue, health: Mapping[str, SourceState]) -> Document:
-    """Return a scorecard as it is answered: each result with its check, and the state of the sources."""
-    results = [
-        {**_about(catalogue.checks[result["check"]]), **result}
-        for result in stored["results"]
-        if result["check"] in catalogue.checks
-    ]
-    for result in results:
-        if result["status"] == Status.FAIL:
-            result["remedy"] = list(catalogue.checks[result["check"]].how_to_fix)
-    return {
-        **stored,
-        "results": results,
+        "reach": _reach(grade.reach) if grade.reach else None,
+        "results": [result for result in results if not result["shadow"]],
+        "shadow_results": [result for result in results if result["shadow"]],
         "sources": [_source(state) for state in health.values()],
         "simulated_sources": _simulated(results, health),
     }
+
+
+def _frozen(grade: Grade) -> Document | None:
+    """Say which levels an outage holds, by what source, and until when; None while it holds none."""
+    standings = {"overall": grade.overall, **{axis.value: standing for axis, standing in grade.axes.items()}}
+    held = [name for name, standing in standings.items() if standing.level != standing.level_without_hold]
+    if not held:
+        return None
+    first = min(grade.held.values(), key=lambda one: (one.until, one.source))
+    sources = sorted({one.source for one in grade.held.values()})
+    falls_to = level_name(grade.overall.level_without_hold)
+    sentence = (
+        f"Frozen until {moment(first.until)}, because source {first.source} is dark since {moment(first.since)}; "
+        f"then the level falls to {falls_to} unless it is back."
+    )
+    return {
+        "until": format_time(first.until),
+        "since": format_time(first.since),
+        "sources": sources,
+        "held": held,
+        "checks": sorted(grade.held),
+        "level_without_hold": falls_to,
+        "sentence": sentence,
+    }
+
+
+def _reach(reach: Reach) -> Document:
+    return {"level": level_name(reach.level), "percent": reach.percent, "sentence": reach.sentence}
 
 
 def _simulated(results: Sequence[Document], health: Mapping[str, SourceState]) -> list[str]:
     """Return the sources among those that the verdicts rest on which are no real systems."""
     used = {name for result in results for fact in result["facts"] for name in (fact["source"] or "").split(", ")}
     return sorted(name for name in used if name in health and health[name].simulated)
+
+
+def _condition(condition: Condition | None) -> Document | None:
+    if condition is None:
+        return None
+    form = {"when": condition.rule.tree, "otherwise": condition.otherwise}
+    return {**form, "action": condition.action} if condition.action else form
 
 
 def check_form(check: Check) -> Document:
@@ -71,9 +96,15 @@ def check_form(check: Check) -> Document:
         "version": check.version,
         "how_to_fix": list(check.how_to_fix),
         "facts": list(check.facts),
-        "rule": check.rule.tree,
-        "applies_to": check.definition.get("applies_to"),
-        "needs": check.definition.get("needs"),
+        "rule": check.rule.tree if check.rule else None,
+        "attested_for_seconds": int(check.attested_for.total_seconds()) if check.attested_for else None,
+        "confirms": check.confirms,
+        "group": check.group or None,
+        "thresholds": dict(check.thresholds),
+        "introduced_at": check.introduced_at.isoformat() if check.introduced_at else None,
+        "enforce_from": check.enforce_from.isoformat() if check.enforce_from else None,
+        "applies_to": _condition(check.applies_to),
+        "needs": _condition(check.needs),
         "max_age_seconds": {key: int(age.total_seconds()) for key, age in check.max_age.items()},
         "passes": check.passes,
         "fails": check.fails,
@@ -87,11 +118,14 @@ def summary(grade: Grade) -> str:
     level = level_name(grade.overall.level)
     if level is None:
         return "No check applies to this service."
-    tally = (
-        f"{counts[Status.PASS]} checks pass, {counts[Status.FAIL]} fail, {counts[Status.UNKNOWN]} are unknown, "
-        f"{counts[Status.NOT_APPLICABLE]} do not apply."
-    )
-    return f"{_expectation(grade, level)} {tally}"
+    tally = [
+        f"{counts[Status.PASS]} checks pass",
+        f"{counts[Status.FAIL]} fail",
+        f"{counts[Status.UNKNOWN]} are unknown",
+        f"{counts[Status.NOT_APPLICABLE]} do not apply",
+    ]
+    tally += [f"{counts[status]} {status}" for status in (Status.WAIVED, Status.INHERITED) if counts[status]]
+    return f"{_expectation(grade, level)} {', '.join(tally)}."
 
 
 def _expectation(grade: Grade, level: str) -> str:
@@ -120,22 +154,66 @@ def _step(step: Step) -> Document:
         "sentence": step.sentence,
         "who": step.party.value,
         "actions": list(step.actions),
+        "effort": step.effort,
+        "overall_points": step.overall_points,
+        "overall_level": level_name(step.overall_level),
     }
 
 
 def _result(result: CheckResult, gain: Gain | None) -> Document:
-    document: Document = {
+    settled = result.settled
+    return {
+        **_about(result.check),
         "check": result.check.id,
         "version": result.check.version,
         "status": result.status.value,
+        "evidence": result.evidence.value if result.evidence else None,
+        "shadow": result.shadow,
+        "enforced_from": format_time(result.check.shadow_ends_at)
+        if result.shadow and result.check.shadow_ends_at
+        else None,
         "sentence": result.sentence,
         "facts": [_fact(fact) for fact in result.facts],
         "causes": [_cause(cause) for cause in result.causes],
         "gain": _gain(gain) if gain else None,
+        "remedy": list(result.remedy),
+        "waiver": _waiver(settled.waiver) if settled and settled.waiver else None,
+        "attestation": _attestation(settled.attestation) if settled and settled.attestation else None,
+        "inheritance": _inheritance(settled.inheritance) if settled and settled.inheritance else None,
     }
-    # The steps that mend a failing check stand in the catalogue, and are added at reading.
-    document["remedy"] = [] if result.status is Status.FAIL else list(result.remedy)
-    return document
+
+
+def _waiver(waiver: Waiver) -> Document:
+    return {
+        "id": waiver.id,
+        "reason": waiver.reason,
+        "compensating_control": waiver.compensating_control,
+        "requested_by": waiver.requested_by,
+        "approved_by": waiver.approved_by,
+        "since": format_time(waiver.since),
+        "until": format_time(waiver.until),
+    }
+
+
+def _attestation(given: Attestation) -> Document:
+    return {
+        "id": given.id,
+        "holds": given.holds,
+        "statement": given.statement,
+        "evidence_url": given.evidence_url,
+        "attested_by": given.attested_by,
+        "attested_at": format_time(given.attested_at),
+        "expires_at": format_time(given.expires_at),
+    }
+
+
+def _inheritance(module: Inheritance) -> Document:
+    until = module.supported_until
+    return {
+        "module": module.module,
+        "module_version": module.module_version,
+        "supported_until": format_time(until) if until else None,
+    }
 
 
 def _fact(fact: FactUsed) -> Document:

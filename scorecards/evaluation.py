@@ -1,4 +1,7 @@
-"""Judges one check on one service: pass, fail, unknown or not applicable, with the sentence that says why. Pure."""
+"""Judges one check on one service, with the sentence that says why and all that the verdict rests on. Pure.
+
+Many services are judged by `scorecards.assessment`, by the same rules but without the words.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,10 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scorecards.checks.definitions import Check, Status, Subject
+from scorecards.checks.fields import service_fields
 from scorecards.evidence.causes import Cause, CauseKind, Party
-from scorecards.evidence.values import Typed
+from scorecards.evidence.values import span
 from scorecards.evidence.view import Evidence, EvidenceState, View
-from scorecards.rules.tree import Leaf
+from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
+from scorecards.rules.tree import Leaf, Rule
+from scorecards.settling import EvidenceKind, Settled, settle
 from scorecards.wording import MISSING, render, write
 
 
@@ -36,13 +42,105 @@ class CheckResult:
     """What to do, step by step; empty for a pass."""
     changes_at: datetime | None = None
     """The earliest moment at which the passing of time alone may change the verdict."""
+    settled: Settled | None = None
+    """What people or modules had to do with it; None where nobody has."""
+    shadow: bool = False
+    """The check is not enforced yet: its verdict counts for nothing."""
+
+    @property
+    def evidence(self) -> EvidenceKind | None:
+        """What the verdict rests on; None where there is nothing."""
+        if self.settled:
+            return self.settled.evidence
+        return EvidenceKind.MEASURED if self.status in {Status.PASS, Status.FAIL} else None
 
 
-def judge(check: Check, subject: Subject, view: View, now: datetime) -> CheckResult:
-    """Judge a check on a service by the evidence in `view`, at `now`."""
-    if check.applies_to and _applies(check, subject, view, now) is False:
+def judge(
+    check: Check, subject: Subject, view: View, now: datetime, in_force: InForce = NOTHING_IN_FORCE
+) -> CheckResult:
+    """Judge a check on a service by the evidence in `view`, and by what is attested, inherited and waived, at `now`."""
+    return _judged(_measure(check, subject, view, now), now, in_force)
+
+
+def judge_applicable(check: Check, view: View, now: datetime, in_force: InForce) -> CheckResult:
+    """Judge a check that is known to apply."""
+    return _judged(_by_facts(check, view, now), now, in_force)
+
+
+def _judged(result: CheckResult, now: datetime, in_force: InForce) -> CheckResult:
+    check = result.check
+    if not check.enforced(now):
+        result = replace(result, shadow=True, changes_at=_earlier(result.changes_at, check.shadow_ends_at))
+    if result.status is Status.NOT_APPLICABLE:
+        return result
+    settled = settle(check, result.status, _is_unsupplied(result), in_force, now)
+    if settled.waiver or settled.attestation or settled.inheritance:
+        return _settled(result, settled)
+    return result
+
+
+def measured_sentence(check: Check, view: View, now: datetime) -> tuple[Status, str]:
+    """Return verdict and sentence by facts alone, of a check that applies."""
+    result = _by_facts(check, view, now)
+    return result.status, result.sentence
+
+
+def _earlier(moment: datetime | None, other: datetime | None) -> datetime | None:
+    return min([one for one in (moment, other) if one], default=None)
+
+
+def _is_unsupplied(result: CheckResult) -> bool:
+    """Say whether all that is lacking is what no source supplies."""
+    return all(cause.kind in {CauseKind.NO_SOURCE, CauseKind.NOT_ATTESTED} for cause in result.causes)
+
+
+def _settled(result: CheckResult, settled: Settled) -> CheckResult:
+    """Say what people or modules made of a measured verdict."""
+    changes_at = _earlier(result.changes_at, settled.ends_at(result.check))
+    sentence = _settled_sentence(settled)
+    if settled.waiver and not settled.attestation:
+        sentence = f"{sentence} Without the waiver: {result.sentence}"
+    remedy: tuple[str, ...] = ()
+    if settled.status is Status.FAIL:
+        remedy = result.check.how_to_fix
+    return replace(
+        result, status=settled.status, sentence=sentence, remedy=remedy, changes_at=changes_at, settled=settled
+    )
+
+
+def _settled_sentence(settled: Settled) -> str:
+    sentences = []
+    if settled.waiver:
+        waiver = settled.waiver
+        sentences.append(
+            f"Waived until {waiver.until:%Y-%m-%d} by {waiver.approved_by}: {_sentence(waiver.reason)} "
+            f"Meanwhile: {_sentence(waiver.compensating_control)}"
+        )
+    if settled.attestation:
+        given = settled.attestation
+        claim = "that it holds" if given.holds else "that it does not hold"
+        sentences.append(
+            f"{given.attested_by} attested on {given.attested_at:%Y-%m-%d} {claim}: {_sentence(given.statement)}"
+        )
+    if settled.inheritance:
+        module = settled.inheritance
+        end = f", supported until {module.supported_until:%Y-%m-%d}" if module.supported_until else ""
+        sentences.append(f"Inherited from {module.module} {module.module_version}{end}.")
+    return " ".join(sentences)
+
+
+def _sentence(text: str) -> str:
+    return f"{text.strip().rstrip('.')}."
+
+
+def _measure(check: Check, subject: Subject, view: View, now: datetime) -> CheckResult:
+    """Judge a check by facts alone."""
+    if check.applies_to and not _may_apply(check.applies_to.rule, subject, view, now):
         return CheckResult(check, Status.NOT_APPLICABLE, check.applies_to.otherwise)
+    return _by_facts(check, view, now)
 
+
+def _by_facts(check: Check, view: View, now: datetime) -> CheckResult:
     def lookup(key: str) -> Evidence:
         return view.get(key, check.max_age.get(key))
 
@@ -50,6 +148,8 @@ def judge(check: Check, subject: Subject, view: View, now: datetime) -> CheckRes
         enough, needed = check.needs.rule.evaluate(lookup, now)
         if enough is not True:
             return _too_little(check, enough, needed, view, now)
+    if check.rule is None:
+        return _unattested(check)
     truth, leaves = check.rule.evaluate(lookup, now)
     if check.needs:
         leaves += needed
@@ -61,32 +161,28 @@ def judge(check: Check, subject: Subject, view: View, now: datetime) -> CheckRes
     return replace(result, remedy=check.how_to_fix)
 
 
-def _applies(check: Check, subject: Subject, view: View, now: datetime) -> bool | None:
+def _may_apply(rule: Rule, subject: Subject, view: View, now: datetime) -> bool:
     """A field that the service leaves open decides nothing: the check then applies."""
-    if check.applies_to is None:
-        return True
-    values = service_fields(subject, view)
+    return evaluate_fields(rule, service_fields(subject, view.observed()), now) is not False
+
+
+def evaluate_fields(rule: Rule, values: Mapping[str, Any], now: datetime) -> bool | None:
+    """Ask a condition on the service itself; None where a field that the service leaves open would decide."""
 
     def lookup(key: str) -> Evidence:
-        value = values[key]
+        value = values.get(key)
         return Evidence(key, EvidenceState.MISSING if value is None else EvidenceState.FRESH, value=value)
 
-    return check.applies_to.rule.evaluate(lookup, now)[0]
+    return rule.evaluate(lookup, now)[0]
 
 
-def service_fields(subject: Subject, view: View) -> Mapping[str, Typed | None]:
-    """Return what `applies_to` may look at; None where the service leaves it open."""
-    return {
-        "type": subject.type,
-        "namespace": subject.namespace,
-        "lifecycle": subject.lifecycle,
-        "criticality": subject.criticality,
-        "owner": subject.owner,
-        "system": subject.system,
-        "tags": tuple(subject.tags),
-        "has_service_dependencies": bool(subject.service_dependencies),
-        "observed_facts": tuple(view.observed()),
-    }
+def _unattested(check: Check) -> CheckResult:
+    """No fact can show it, and what people vouch for is looked at later."""
+    how_often = f" at least every {span(check.attested_for)}" if check.attested_for else ""
+    action = f"Attest it with evidence{how_often}."
+    cause = Cause(CauseKind.NOT_ATTESTED, "", "No fact can show it, and nobody vouches for it", action, Party.TEAM)
+    sentence = f"Cannot be judged. {cause.sentence}."
+    return CheckResult(check, Status.UNKNOWN, sentence, causes=(cause,), remedy=(*check.how_to_fix, action))
 
 
 def _too_little(check: Check, enough: bool | None, leaves: list[Leaf], view: View, now: datetime) -> CheckResult:

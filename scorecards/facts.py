@@ -15,8 +15,8 @@ from plugins.contract import Fact, FactSpec, FactType
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks, upsert
 from scorecards.evidence.derivations import NEIGHBOUR_FACTS
+from scorecards.evidence.observations import Observations
 from scorecards.evidence.values import normalise
-from scorecards.evidence.view import Reading
 from scorecards.models import EntityFacts, FactChange
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
@@ -222,25 +222,13 @@ def _documents(session: Session, source: str, refs: Collection[str]) -> dict[str
     return found
 
 
-def readings(session: Session, refs: Collection[str]) -> dict[str, dict[str, list[Reading]]]:
+def readings(session: Session, refs: Collection[str]) -> dict[str, Observations]:
     """Return the latest observations of entities: by reference, by key, one of each source that made any."""
-    found: dict[str, dict[str, list[Reading]]] = {ref: {} for ref in refs}
+    found: dict[str, list[tuple[str, Document]]] = {ref: [] for ref in refs}
     for chunk in chunks(sorted(set(refs))):
         for ref, source, document in session.execute(_documents_of(), {"refs": chunk}):
-            of_entity = found[ref]
-            for key, entry in document.items():
-                of_entity.setdefault(key, []).append(_reading(source, entry))
-    return found
-
-
-def _reading(source: str, entry: dict[str, Any]) -> Reading:
-    return Reading(
-        source,
-        entry.get("value"),
-        datetime.fromisoformat(entry["observed_at"]),
-        datetime.fromisoformat(entry["collected_at"]),
-        entry.get("fault"),
-    )
+            found[ref].append((source, document))
+    return {ref: Observations(documents) for ref, documents in found.items()}
 
 
 def forget(session: Session, refs: Collection[str]) -> None:

@@ -1,31 +1,19 @@
 """From the verdicts on a service to its levels, and to what to do first. Pure.
 
-A level Ln is reached when every applicable check that counts at it passes. An axis without a check of its own at some
-level is not held back there, but nothing is awarded for want of evidence: an axis on which no check passes stays at L0.
-None stands above the highest level that the catalogue has checks for. Percent is the weight of passing checks over the
-weight of applicable ones, and coverage the weight of known verdicts over the same: an unknown lowers both and is never
-taken for a pass.
+How levels, percent and coverage follow from verdicts is told in `scorecards.standing`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from scorecards.checks.definitions import (
-    REQUIRED_LEVELS,
-    Axis,
-    CheckCatalogue,
-    Criticality,
-    Effort,
-    Status,
-    Subject,
-    level_name,
-)
+from scorecards.assessment.plan import place
+from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, CheckCatalogue, Status, Subject, level_name
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import CauseKind, Party
+from scorecards.holding import Held
+from scorecards.standing import CODE, NO_BAR, OPEN, STATUSES, Tally, counted, tally, together
 
 MAX_STEPS = 3
-RANK = {Criticality.BLOCKER: 0, Criticality.MAJOR: 1, Criticality.MINOR: 2}
-COST = {Effort.HOURS: 0, Effort.DAYS: 1, Effort.WEEKS: 2}
 
 
 @dataclass(frozen=True)
@@ -33,12 +21,14 @@ class Standing:
     """Level, percent and coverage of an axis, or of all of them together."""
 
     level: int | None
-    """None while no check applies."""
+    """None while no check applies. Held while a source's outage is in its grace period."""
     percent: float | None
     """0 to 100."""
     coverage: float | None
     """0 to 100."""
     counts: dict[Status, int]
+    level_without_hold: int | None
+    """Lower than `level` while an outage holds that."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +58,20 @@ class Step:
     """What to do, for whom, and what it gains."""
     party: Party
     actions: tuple[str, ...]
+    effort: str
+    overall_points: float
+    """Percent points that it gains over all axes."""
+    overall_level: int | None
+    """The level that the service would reach by this alone."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What all next steps together would reach."""
+
+    level: int | None
+    percent: float | None
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,12 @@ class Grade:
     gains: dict[str, Gain]
     """By check, for those that do not pass."""
     next_steps: tuple[Step, ...]
+    reach: Reach | None
+    """What the next steps together would reach; None when there are none."""
     required_level: int | None
     """What the criticality asks for; None while the service has none."""
+    held: Held
+    """The checks that count for the levels as before a source's outage."""
 
     @property
     def distance(self) -> int | None:
@@ -92,102 +100,103 @@ class Grade:
         return max(0, self.required_level - self.overall.level)
 
 
-def grade(subject: Subject, results: Sequence[CheckResult], catalogue: CheckCatalogue) -> Grade:
-    """Put the verdicts on a service together."""
+def grade(
+    subject: Subject, results: Sequence[CheckResult], catalogue: CheckCatalogue, held: Held | None = None
+) -> Grade:
+    """Put the verdicts on a service together; `held` are those that an outage holds."""
     by_axis: dict[Axis, list[CheckResult]] = {axis: [] for axis in Axis}
     for result in results:
-        by_axis[result.check.axis].append(result)
+        if not result.shadow:
+            by_axis[result.check.axis].append(result)
     top = catalogue.highest_level
-    axes = {axis: _standing(of_axis, level_of(of_axis, top)) for axis, of_axis in by_axis.items()}
-    overall = _standing(results, level_of(results, top))
-    gains = _gains(by_axis, top)
-    required = REQUIRED_LEVELS.get(subject.criticality or "")
+    tallies = {axis: _tally(of_axis) for axis, of_axis in by_axis.items()}
+    before = {axis: _tally(of_axis, held) if held else tallies[axis] for axis, of_axis in by_axis.items()}
+    overall = together(list(tallies.values()))
+    axes = {axis: _standing(tallies[axis], before[axis], top) for axis in by_axis}
+    gains = _gains(by_axis, tallies, top)
     steps = next_steps(results, gains)
-    return Grade(subject, overall, axes, tuple(results), gains, steps, required)
-
-
-_OPEN = frozenset({Status.FAIL, Status.UNKNOWN})
+    return Grade(
+        subject,
+        _standing(overall, together(list(before.values())), top),
+        axes,
+        tuple(results),
+        gains,
+        steps,
+        _reach(steps, results, catalogue) if steps else None,
+        REQUIRED_LEVELS.get(subject.criticality or ""),
+        held or {},
+    )
 
 
 def level_of(results: Sequence[CheckResult], top: int) -> int | None:
     """Return the highest level, up to `top`, at which every applicable check that counts passes; 0 when none does."""
-    if all(result.status is Status.NOT_APPLICABLE for result in results):
-        return None
-    if all(result.status is not Status.PASS for result in results):
-        return 0
-    return _below(barred_levels(results), top)
+    return _tally([result for result in results if not result.shadow]).level(top)
 
 
-def _below(barred: Sequence[int], top: int) -> int:
-    """Return the highest level, up to `top`, that lies below all barred ones."""
-    return min([*(level - 1 for level in barred), top])
+def _tally(results: Sequence[CheckResult], passing: Container[str] = ()) -> Tally:
+    codes = [CODE[Status.PASS if result.check.id in passing else result.status] for result in results]
+    return tally(codes, [counted(result.check) for result in results])
 
 
-def barred_levels(results: Sequence[CheckResult]) -> list[int]:
-    """Return the level that each check bars which does not pass, of those that bar one."""
-    return [bars for result in results if result.status in _OPEN and (bars := result.check.bars)]
+def _standing(present: Tally, before: Tally, top: int) -> Standing:
+    """Percent, coverage and counts are as they are; the level may be held where it was before an outage."""
+    level, held_at = present.level(top), before.level(top)
+    counts = dict(zip(STATUSES, present.counts, strict=True))
+    highest = level if held_at is None else max(held_at, level or 0)
+    return Standing(highest, present.percent, present.coverage, counts, level)
 
 
-def _standing(results: Sequence[CheckResult], level: int | None) -> Standing:
-    counts = dict.fromkeys(Status, 0)
-    weights = dict.fromkeys(Status, 0)
-    for result in results:
-        counts[result.status] += 1
-        weights[result.status] += result.check.weight
-    applicable = sum(weights.values()) - weights[Status.NOT_APPLICABLE]
-    known = weights[Status.PASS] + weights[Status.FAIL]
-    return Standing(level, _share(weights[Status.PASS], applicable), _share(known, applicable), counts)
+def gain_of(bars: int, weight: int, axis: Tally, overall: Tally, top: int) -> Gain:
+    """Return what it gains if an open check that bars this level (NO_BAR: none) came to pass, all else equal."""
+    others, others_anywhere = list(axis.barred), list(overall.barred)
+    if bars != NO_BAR:
+        others.remove(bars)
+        others_anywhere.remove(bars)
+    return Gain(
+        axis_points=round(100 * weight / axis.applicable, 1),
+        overall_points=round(100 * weight / overall.applicable, 1),
+        blocks_level=None if bars == NO_BAR else bars,
+        others_on_axis=_at_most(others, bars),
+        others_overall=_at_most(others_anywhere, bars),
+        axis_level=axis.level_above(others, top),
+        overall_level=overall.level_above(others_anywhere, top),
+    )
 
 
-def _share(part: int, whole: int) -> float | None:
-    return round(100 * part / whole, 1) if whole else None
-
-
-def _weight(results: Sequence[CheckResult]) -> int:
-    return sum(result.check.weight for result in results if result.status is not Status.NOT_APPLICABLE)
-
-
-def _gains(by_axis: Mapping[Axis, Sequence[CheckResult]], top: int) -> dict[str, Gain]:
+def _gains(by_axis: Mapping[Axis, Sequence[CheckResult]], tallies: Mapping[Axis, Tally], top: int) -> dict[str, Gain]:
     """Return for each check that does not pass what a pass would gain."""
-    barred = {axis: barred_levels(results) for axis, results in by_axis.items()}
-    barred_anywhere = [level for levels in barred.values() for level in levels]
-    weights = {axis: _weight(results) for axis, results in by_axis.items()}
-    weight_of_all = sum(weights.values())
-    gains = {}
-    for axis, results in by_axis.items():
-        for result in results:
-            if result.status not in _OPEN:
-                continue
-            check = result.check
-            others, others_anywhere = list(barred[axis]), list(barred_anywhere)
-            if check.bars:
-                others.remove(check.bars)
-                others_anywhere.remove(check.bars)
-            gains[check.id] = Gain(
-                axis_points=round(100 * check.weight / weights[axis], 1),
-                overall_points=round(100 * check.weight / weight_of_all, 1),
-                blocks_level=check.bars,
-                others_on_axis=_at_most(others, check.bars),
-                others_overall=_at_most(others_anywhere, check.bars),
-                axis_level=_below(others, top),
-                overall_level=_below(others_anywhere, top),
-            )
-    return gains
+    overall = together(list(tallies.values()))
+    return {
+        result.check.id: gain_of(result.check.bars or NO_BAR, result.check.weight, tallies[axis], overall, top)
+        for axis, results in by_axis.items()
+        for result in results
+        if result.status in OPEN
+    }
 
 
-def _at_most(levels: Sequence[int], bound: int | None) -> int:
-    return 0 if bound is None else sum(level <= bound for level in levels)
+def _at_most(levels: Sequence[int], bound: int) -> int:
+    return 0 if bound == NO_BAR else sum(level <= bound for level in levels)
+
+
+def _reach(steps: Sequence[Step], results: Sequence[CheckResult], catalogue: CheckCatalogue) -> Reach:
+    """Return what the steps together would reach, all else equal."""
+    done = {check for step in steps for check in step.checks}
+    reached = _tally([result for result in results if not result.shadow], done)
+    level = reached.level(catalogue.highest_level)
+    what = "This step lifts" if len(steps) == 1 else f"These {len(steps)} steps together lift"
+    sentence = f"{what} the service to {level_name(level)} and to {reached.percent:g} percent."
+    return Reach(level, reached.percent, sentence)
 
 
 def next_steps(results: Sequence[CheckResult], gains: dict[str, Gain]) -> tuple[Step, ...]:
-    """Return the first things to do: what bars the next level, then by criticality, weight and effort.
+    """Return the first things to do: of what bars the next level the cheapest first, then by criticality and weight.
 
     Checks that are unknown for one and the same cause outside the team (a dead source) make one step together.
     """
     barred = min((gain.blocks_level for gain in gains.values() if gain.blocks_level), default=None)
     groups: dict[str, list[CheckResult]] = {}
     for result in results:
-        if result.status in _OPEN:
+        if result.status in OPEN and not result.shadow:
             groups.setdefault(_group(result), []).append(result)
     ranked = sorted(groups.values(), key=lambda group: min(_rank(result, gains, barred) for result in group))
     return tuple(_step(group, gains, barred) for group in ranked[:MAX_STEPS])
@@ -202,26 +211,38 @@ def _group(result: CheckResult) -> str:
 
 def _rank(
     result: CheckResult, gains: dict[str, Gain], barred: int | None
-) -> tuple[bool, bool, int, int, int, int, str]:
+) -> tuple[bool, bool, tuple[int, int, int, int, str]]:
     """Sort what nobody can hasten (too few deploys yet) to the end."""
     check = result.check
     waits = any(cause.kind is CauseKind.TOO_FEW for cause in result.causes)
     bars_next = barred is not None and gains[check.id].blocks_level == barred
-    return (waits, not bars_next, RANK[check.criticality], -check.weight, COST[check.effort], check.level, check.id)
+    return waits, not bars_next, place(check)
 
 
 def _step(group: list[CheckResult], gains: dict[str, Gain], barred: int | None) -> Step:
     first = min(group, key=lambda result: _rank(result, gains, barred))
+    alone = gains[first.check.id]
+    return make_step(
+        first,
+        tuple(result.check.id for result in group),
+        alone,
+        round(sum(gains[result.check.id].overall_points for result in group), 1),
+    )
+
+
+def make_step(first: CheckResult, checks: tuple[str, ...], gain: Gain, overall_points: float) -> Step:
+    """Return a step: a check to fix, or what several checks wait for, of which `first` ranks first."""
     parties = {cause.party for cause in first.causes}
     by_operators = first.status is Status.UNKNOWN and parties == {Party.OPERATORS}
-    checks = tuple(result.check.id for result in group)
-    if len(group) == 1:
+    if len(checks) == 1:
         title = first.check.title
-        sentence = f"{title}: {_advice(first)} {_promise(gains[first.check.id], first)}"
+        sentence = f"{title}: {_advice(first)} {_promise(gain, first)}"
     else:
-        title = f"Evidence for {len(group)} checks"
+        title = f"Evidence for {len(checks)} checks"
         sentence = f"{title} ({', '.join(checks)}): {_common_advice(first)} Until then none of them can pass."
-    return Step(checks, title, sentence, Party.OPERATORS if by_operators else Party.TEAM, first.remedy)
+    party = Party.OPERATORS if by_operators else Party.TEAM
+    level = gain.overall_level if len(checks) == 1 else None
+    return Step(checks, title, sentence, party, first.remedy, first.check.effort.value, overall_points, level)
 
 
 def _advice(result: CheckResult) -> str:

@@ -2,18 +2,25 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 
 import orjson
 from flask import Flask, current_app
+from sqlalchemy.orm import Session
 
 from catalog.facts import FACTS as CATALOG_FACTS
 from plugins.contract import Connector, FactSpec
+from scorecards.assessment.plan import Plan
 from scorecards.checks.definitions import CheckCatalogue
+from scorecards.checks.fields import RuleSpecs
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evidence.causes import CATALOG_SOURCE, Offer, SourceState, Supply
+from scorecards.holding import GRACE
 
+Tiers = Callable[[Session, Collection[str]], Mapping[str, str]]
 NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -26,10 +33,19 @@ class Judging:
     service_types: tuple[str, ...]
     offers: Mapping[str, Offer]
     """What each installed plugin could supply, the catalog among them."""
+    grace: timedelta = GRACE
+    """For how long a source's outage changes no level."""
+    tiers: Tiers | None = None
+    """Tells the support tiers of services; None where nobody does."""
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The catalogue made ready for judging many services."""
+        return Plan(self.catalogue, RuleSpecs(self.specs))
 
     def supply(self, health: Mapping[str, SourceState]) -> Supply:
         """Return who supplies what, given the configured sources in their order of precedence."""
-        return Supply(self.specs, health, self.offers)
+        return Supply(RuleSpecs(self.specs), health, self.offers)
 
 
 def make_judging(
@@ -48,7 +64,7 @@ def make_judging(
         for connector in connectors.values()
     }
     offers[CATALOG_SOURCE] = Offer(CATALOG_SOURCE, {spec.key: spec.max_age for spec in CATALOG_FACTS})
-    return Judging(catalogue, {**VOCABULARY, **specs}, tuple(service_types), offers)
+    return Judging(catalogue, {**VOCABULARY, **catalogue.declared, **specs}, tuple(service_types), offers)
 
 
 def init_app(app: Flask, judging: Judging) -> None:

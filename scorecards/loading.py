@@ -1,19 +1,26 @@
 """Gathers what a judgement needs, in a constant number of queries for any number of services."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.models import Entity
+from catalog.models import Entity, EntityBody
 from catalog.services import Service, services
 from plugins.health import SourceHealth, health
 from portal_backend.core.db import chunks
 from scorecards.checks.definitions import Subject
-from scorecards.evidence.derivations import derivations
+from scorecards.checks.fields import annotation_of, entity_values
+from scorecards.evidence.causes import Supply
+from scorecards.evidence.derivations import derivations, entity_facts
+from scorecards.evidence.observations import Observations
 from scorecards.evidence.view import View
+from scorecards.exceptions.in_force import InForce
+from scorecards.exceptions.loading import load_in_force
 from scorecards.facts import readings
 from scorecards.judging import Judging
 
@@ -24,6 +31,11 @@ class Loaded:
 
     subjects: Mapping[str, tuple[Subject, View]]
     health: Mapping[str, SourceHealth]
+    supply: Supply
+    observations: Mapping[str, Observations]
+    """What was observed of each, as the store holds it."""
+    in_force: Mapping[str, InForce]
+    """What is attested, waived and inherited, of those of which anything is."""
 
 
 def dependents_of(session: Session, judging: Judging, refs: Collection[str]) -> set[str]:
@@ -42,11 +54,39 @@ def load(session: Session, judging: Judging, refs: Collection[str] | None, now: 
     supply = judging.supply(states)
     found = readings(session, wanted.keys() | (named & neighbours.keys()))
     bare = {ref: View(of_ref, supply, now) for ref, of_ref in found.items()}
+    fields = _entity_fields(session, judging, wanted)
+    tiers = _tiers(session, judging, wanted)
     subjects = {}
     for ref, service in wanted.items():
-        subject = _subject(service, known_services, dangling)
-        subjects[ref] = (subject, View(found[ref], supply, now, derivations(subject, bare)))
-    return Loaded(subjects, states)
+        subject = replace(_subject(service, known_services, dangling, fields[ref]), tier=tiers.get(ref))
+        derived = {**derivations(subject, bare), **entity_facts(subject, judging.catalogue.entity_fields, supply)}
+        subjects[ref] = (subject, View(found[ref], supply, now, derived))
+    in_force = load_in_force(session, None if refs is None else wanted.keys(), now)
+    return Loaded(subjects, states, supply, found, in_force)
+
+
+def _entity_fields(session: Session, judging: Judging, wanted: Mapping[str, Service]) -> dict[str, dict[str, Any]]:
+    """Return the values at the paths into their entities that the checks look at; annotations are at hand already."""
+    paths = judging.catalogue.entity_fields
+    named = {path: name for path in paths if (name := annotation_of(path))}
+    found: dict[str, dict[str, Any]] = {
+        ref: {path: service.annotations[name] for path, name in named.items() if name in service.annotations}
+        for ref, service in wanted.items()
+    }
+    rest = paths - named.keys()
+    query = select(Entity.ref, EntityBody.body).join(EntityBody, EntityBody.id == Entity.id)
+    for few in chunks(sorted(wanted)) if rest else ():
+        for ref, body in session.execute(query.where(Entity.ref.in_(few))):
+            values = entity_values(orjson.loads(body), rest)
+            found[ref] |= {path: value for path, value in values.items() if value is not None}
+    return found
+
+
+def _tiers(session: Session, judging: Judging, wanted: Mapping[str, Service]) -> Mapping[str, str]:
+    """Return the support tiers, where somebody tells them and a check looks at them."""
+    if judging.tiers is None or not judging.catalogue.looks_at("tier"):
+        return {}
+    return judging.tiers(session, wanted.keys())
 
 
 def _services(session: Session, judging: Judging, refs: Collection[str] | None) -> dict[str, Service]:
@@ -63,7 +103,9 @@ def _absent(session: Session, refs: Collection[str]) -> set[str]:
     return set(refs) - present
 
 
-def _subject(service: Service, known_services: Collection[str], dangling: Collection[str]) -> Subject:
+def _subject(
+    service: Service, known_services: Collection[str], dangling: Collection[str], fields: Mapping[str, Any]
+) -> Subject:
     return Subject(
         ref=service.ref,
         name=service.name,
@@ -80,4 +122,5 @@ def _subject(service: Service, known_services: Collection[str], dangling: Collec
             ref for ref in service.dependencies if ref != service.ref and (ref in known_services or ref in dangling)
         ),
         unknown_dependencies=tuple(ref for ref in service.dependencies if ref in dangling),
+        fields=fields,
     )

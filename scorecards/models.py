@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Boolean, Dialect, Float, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import JSON, Boolean, Dialect, Float, Index, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal_backend.core.db import Model
@@ -54,13 +54,18 @@ class FactChange(Model):
 
 
 class Scorecard(Model):
-    """How ready a service is: the whole verdict as one document, and beside it the columns that lists need.
+    """How ready a service is: every verdict in short, and beside it the columns that lists and roll-ups need.
 
+    What explains a verdict, its sentence and facts, is made from the stored facts when a scorecard is read.
     Levels are `L0` to `L4`; percent and coverage run from 0 to 100. An axis on which no check applies has none of them.
     """
 
     __tablename__ = "scorecard"
-    __table_args__ = (Index("ix_scorecard_level", "level", "entity_ref"),)
+    __table_args__ = (
+        Index("ix_scorecard_level", "level", "entity_ref"),
+        Index("ix_scorecard_owner", "owner"),
+        Index("ix_scorecard_system", "system"),
+    )
 
     entity_ref: Mapped[str] = mapped_column(primary_key=True)
     level: Mapped[str | None] = mapped_column(String(2))
@@ -70,6 +75,13 @@ class Scorecard(Model):
     """What the service's criticality asks for; None while it has no criticality."""
     next_step: Mapped[str | None]
     """The sentence of the first thing to do; None when nothing is left."""
+    owner: Mapped[str | None]
+    system: Mapped[str | None]
+    type: Mapped[str | None]
+    lifecycle: Mapped[str | None] = mapped_column(String(32))
+    criticality: Mapped[str | None] = mapped_column(String(2))
+    frozen_until: Mapped[datetime | None]
+    """Until when a source's outage holds the level or an axis's; None while none does."""
 
     architecture_level: Mapped[str | None] = mapped_column(String(2))
     architecture_percent: Mapped[float | None] = mapped_column(Float)
@@ -99,27 +111,26 @@ class Scorecard(Model):
     sources_version: Mapped[str] = mapped_column(String(16))
     """Digest of the health of the sources at the judgement: causes of unknown verdicts rest on it."""
     fingerprint: Mapped[str] = mapped_column(String(32))
-    """Digest of the document, so that an unchanged one is not written again."""
+    """Digest of all that may change but times, so that an unchanged scorecard is not written again."""
     statuses: Mapped[dict[str, list[Any]]] = mapped_column(JSON)
-    """`{check id: [status, check version]}`: what the next judgement is compared with."""
+    """`{check id: [status, check version, rule digest]}`, and `attested` or `shadow` where it is so: what the next
+    judgement is compared with."""
     document: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON: `held`, the checks that count for the levels as before an outage, each `[source, since, until]`."""
 
 
-class ResultChange(Model):
-    """A check's verdict on a service changed, and why."""
+class ScorecardChange(Model):
+    """What one judgement of a service changed: verdicts, percentages or levels, and why. None for one that did not."""
 
-    __tablename__ = "result_change"
-    __table_args__ = (Index("ix_result_change_entity_ref_at", "entity_ref", "at", "id"),)
+    __tablename__ = "scorecard_change"
+    __table_args__ = (Index("ix_scorecard_change_entity_ref_at", "entity_ref", "at", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     entity_ref: Mapped[str]
-    check_id: Mapped[str]
-    from_status: Mapped[str | None] = mapped_column(String(16))
-    """None when the check was judged for the first time."""
-    to_status: Mapped[str | None] = mapped_column(String(16))
-    """None when the catalogue no longer has the check."""
-    cause: Mapped[str] = mapped_column(String(24))
-    """`service_changed`, `rule_changed`, `evidence_lost`, `evidence_gained` or `first_judged`."""
-    check_version: Mapped[int] = mapped_column(Integer)
-    sentence: Mapped[str]
     at: Mapped[datetime]
+    catalogue_version: Mapped[str] = mapped_column(String(16))
+    standings: Mapped[list[list[Any]]] = mapped_column(JSON)
+    """`[level, percent, coverage]` after it: over all, then of the six axes in their order."""
+    document: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON: `verdicts`, each `[check, from, to, cause, version, rule digest]`; `values` of the facts that they rest on;
+    `levels`, each `[axis or null, from, to, cause, checks]`; `frozen_until`."""

@@ -29,6 +29,8 @@ class CountsSchema(Schema):
     fail = fields.Integer()
     not_known = fields.Integer(data_key="unknown", attribute="unknown")
     not_applicable = fields.Integer()
+    waived = fields.Integer(metadata={"description": "Counted on neither side of percent and coverage."})
+    inherited = fields.Integer(metadata={"description": "Passed by a framework module; counts as a pass."})
 
 
 class StandingSchema(Schema):
@@ -55,6 +57,34 @@ class StepSchema(Schema):
     sentence = _text("What is wrong, what to do first, and what it gains.")
     who = _text("`service_team` or `portal_operators`: who can do it.")
     actions = fields.List(fields.String(), metadata={"description": "What to do, step by step."})
+    effort = _text("`hours`, `days` or `weeks`: what it usually takes; an estimate.")
+    overall_points = fields.Float(metadata={"description": "Percent points that it gains over all axes."})
+    overall_level = _text(
+        "The level that the service would have after this step alone; null for a step that helps several checks.",
+        allow_none=True,
+    )
+
+
+class ReachSchema(Schema):
+    """What all next steps together would reach, all else equal."""
+
+    level = _text(f"{LEVEL}.", allow_none=True)
+    percent = _percent("Over all axes.")
+    sentence = fields.String()
+
+
+class FrozenSchema(Schema):
+    """Levels that a source's outage holds for a grace period."""
+
+    until = _time("When the first of them falls, unless the source is back.")
+    since = _time("When the source last had a good run.")
+    sources = fields.List(fields.String(), metadata={"description": "The sources that are dark."})
+    held = fields.List(fields.String(), metadata={"description": "`overall`, or axes, whose level is held."})
+    checks = fields.List(
+        fields.String(), metadata={"description": "Checks that count for levels as before the outage."}
+    )
+    level_without_hold = _text("What the overall level will be if nothing else changes.", allow_none=True)
+    sentence = fields.String()
 
 
 class FactUsedSchema(Schema):
@@ -76,7 +106,7 @@ class CauseSchema(Schema):
 
     kind = _text(
         "`no_source`, `never_ran`, `source_failing`, `interrupted`, `not_observed`, `stale`, `wrong_type`, "
-        "`out_of_range` or `too_few`."
+        "`out_of_range`, `too_few` or `not_attested`."
     )
     fact = fields.String()
     sentence = fields.String()
@@ -113,17 +143,58 @@ class AboutCheckSchema(Schema):
     guide = _text("Where to read on.")
 
 
+class ResultWaiverSchema(Schema):
+    """The waiver that a verdict rests on."""
+
+    id = fields.String()
+    reason = fields.String()
+    compensating_control = fields.String()
+    requested_by = fields.String()
+    approved_by = fields.String()
+    since = _time("When it was approved.")
+    until = _time("When it ends.")
+
+
+class ResultAttestationSchema(Schema):
+    """The attestation that a verdict rests on."""
+
+    id = fields.String()
+    holds = fields.Boolean(metadata={"description": "What the check asks for is so, or is not."})
+    statement = fields.String()
+    evidence_url = fields.String(allow_none=True)
+    attested_by = fields.String()
+    attested_at = _time("When it was given.")
+    expires_at = _time("When it ends.")
+
+
+class ResultInheritanceSchema(Schema):
+    """The framework module that a verdict rests on."""
+
+    module = fields.String()
+    module_version = fields.String()
+    supported_until = _time("When the module's version leaves support; null while no end is announced.")
+
+
 class ResultSchema(AboutCheckSchema):
     """A verdict of one check on the service."""
 
     check = _text("The check's id.")
     version = fields.Integer(metadata={"description": "The version of the check that was judged by."})
-    status = _text("`pass`, `fail`, `unknown` or `not_applicable`.")
+    status = _text("`pass`, `fail`, `unknown`, `not_applicable`, `waived` or `inherited`.")
+    evidence = _text(
+        "`measured`, `inherited` or `attested`: what it rests on, the strongest first; null where there is none.",
+        allow_none=True,
+    )
+    shadow = fields.Boolean(metadata={"description": "The check is not enforced yet: it counts for nothing."})
+    enforced_from = _time("From when a check in shadow counts; null for one that counts already.")
     sentence = _text("The verdict in a sentence, with the values that it rests on.")
     facts = fields.List(fields.Nested(FactUsedSchema))
     causes = fields.List(fields.Nested(CauseSchema), metadata={"description": "Why evidence is lacking, if it is."})
     remedy = fields.List(fields.String(), metadata={"description": "What to do, step by step; empty for a pass."})
     gain = fields.Nested(GainSchema, allow_none=True)
+    waiver = fields.Nested(ResultWaiverSchema, allow_none=True)
+    attestation = fields.Nested(ResultAttestationSchema, allow_none=True)
+    inheritance = fields.Nested(ResultInheritanceSchema, allow_none=True)
 
 
 class SourceStateSchema(Schema):
@@ -144,13 +215,24 @@ class ScorecardSchema(StandingSchema):
     name = fields.String()
     title = fields.String()
     criticality = _text("`T0` to `T3`; null while the catalog states none.", allow_none=True)
+    frozen = fields.Nested(
+        FrozenSchema, allow_none=True, metadata={"description": "Null unless an outage holds a level."}
+    )
     level_meaning = fields.String(allow_none=True)
     required_level = _text("What the criticality asks for; null without one.", allow_none=True)
     distance = fields.Integer(allow_none=True, metadata={"description": "Levels below the required one."})
     summary = fields.String()
     axes = fields.List(fields.Nested(AxisStandingSchema))
-    next_steps = fields.List(fields.Nested(StepSchema), metadata={"description": "The first three things to do."})
+    next_steps = fields.List(
+        fields.Nested(StepSchema),
+        metadata={"description": "The three cheapest things to do of those that bar the next level."},
+    )
+    reach = fields.Nested(ReachSchema, allow_none=True, metadata={"description": "Null when nothing is left to do."})
     results = fields.List(fields.Nested(ResultSchema))
+    shadow_results = fields.List(
+        fields.Nested(ResultSchema),
+        metadata={"description": "Checks that are not enforced yet; they count for nothing."},
+    )
     sources = fields.List(fields.Nested(SourceStateSchema))
     simulated_sources = fields.List(
         fields.String(), metadata={"description": "Sources of this evidence that are no real systems."}
@@ -168,7 +250,23 @@ class CheckSchema(AboutCheckSchema):
     version = fields.Integer()
     how_to_fix = fields.List(fields.String())
     facts = fields.List(fields.String(), metadata={"description": "Keys of the facts that the verdict rests on."})
-    rule = fields.Dict(metadata={"description": "The tree of conditions, in json-rules-engine's spelling."})
+    rule = fields.Dict(
+        allow_none=True,
+        metadata={"description": "The tree of conditions, in json-rules-engine's spelling; null: only attested."},
+    )
+    attested_for_seconds = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "For how long an attestation answers where no source supplies the facts; null: never."
+        },
+    )
+    confirms = _text("What whoever attests confirms.")
+    group = _text("The part of its axis that it belongs to.", allow_none=True)
+    thresholds = fields.Dict(metadata={"description": "The named values of the rule."})
+    introduced_at = fields.String(allow_none=True, metadata={"format": "date"})
+    enforce_from = fields.String(
+        allow_none=True, metadata={"format": "date", "description": "Until this day it is in shadow."}
+    )
     applies_to = fields.Dict(allow_none=True, metadata={"description": "Conditions on the service itself."})
     needs = fields.Dict(allow_none=True, metadata={"description": "What must hold before the rule means anything."})
     max_age_seconds = fields.Dict(metadata={"description": "For how long facts are trusted, where it is narrowed."})
@@ -177,12 +275,32 @@ class CheckSchema(AboutCheckSchema):
     if_missing = fields.Dict(metadata={"description": "What supplies a fact that a source does not report."})
 
 
+class CheckGroupSchema(Schema):
+    """A part of an axis, such as latency within performance."""
+
+    id = fields.String()
+    axis = fields.String()
+    title = fields.String()
+
+
 class CheckListSchema(Schema):
     """The catalogue of checks."""
 
     version = _text("Changes whenever any check does.")
     highest_level = _text("The highest level that the catalogue has checks for.")
+    groups = fields.List(fields.Nested(CheckGroupSchema))
+    disabled = fields.Dict(
+        fields.String(),
+        fields.String(),
+        metadata={"description": "Checks that the organisation has taken out, each with its reason."},
+    )
     items = fields.List(fields.Nested(CheckSchema))
+
+
+CAUSES = (
+    "`service_changed`, `rule_changed`, `waiver_changed`, `attestation_changed`, `inheritance_changed`, "
+    "`evidence_lost` (nothing is known to be worse), `evidence_gained` or `first_judged`."
+)
 
 
 class ChangeSchema(Schema):
@@ -191,12 +309,10 @@ class ChangeSchema(Schema):
     check = fields.String(attribute="check_id")
     from_status = _text("Null when the check was judged for the first time.", allow_none=True)
     to_status = _text("Null when the catalogue no longer has the check.", allow_none=True)
-    cause = _text(
-        "`service_changed`, `rule_changed`, `evidence_lost` (nothing is known to be worse), `evidence_gained` or "
-        "`first_judged`."
-    )
+    cause = _text(CAUSES)
     check_version = fields.Integer()
-    sentence = fields.String()
+    sentence = _text("Made from the values below by the check as it is today, while that decides by the same rule.")
+    values = fields.Dict(metadata={"description": "Of the facts that the verdict rested on."})
     at = Moment()
 
 

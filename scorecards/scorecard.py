@@ -1,91 +1,150 @@
-"""Judges services and keeps their scorecards: one document each, and a row for every verdict that changes."""
+"""Judges services, keeps their scorecards, and explains one when it is read.
 
-import hashlib
-from collections.abc import Collection, Sequence
-from datetime import datetime
+Many services are judged by `scorecards.assessment`, which yields verdicts without words; the words of one service are
+made by `scorecards.evaluation` from the facts that are stored, when somebody reads its scorecard.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
 from plugins.health import SourceHealth, health
-from portal_backend.core.db import chunks, upsert
+from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
 from portal_backend.core.memory import uncollected
-from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from scorecards import facts
-from scorecards.changes import LevelChange, StatusChange, level_change, status_changes, statuses_of
-from scorecards.checks.definitions import CheckCatalogue, Status, Subject, level_name
-from scorecards.documents import Document, answer_form, stored_form
-from scorecards.evaluation import judge
-from scorecards.evidence.causes import CauseKind
+from scorecards.assessment.assess import Assessment, Assessor
+from scorecards.assessment.evidence import FRESH, MISSING, Reader, Seen
+from scorecards.assessment.plan import Plan
+from scorecards.changes import LevelChange
+from scorecards.checks.definitions import CheckCatalogue, Subject
+from scorecards.checks.fields import service_fields
+from scorecards.documents import Document, scorecard_form
+from scorecards.evaluation import CheckResult, judge, judge_applicable
+from scorecards.evidence.causes import Supply
 from scorecards.evidence.view import View
-from scorecards.grading import Grade, grade
+from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
+from scorecards.grading import Grade, gain_of, grade, make_step
+from scorecards.holding import Hold, darkness, held_verdicts
 from scorecards.judging import Judging, sources_version
-from scorecards.loading import load
-from scorecards.models import ResultChange, Scorecard
+from scorecards.keeping import Basis, Judged, Last, hold_of, keep, last_of
+from scorecards.loading import Loaded, load
+from scorecards.models import Scorecard
 
 BATCH = 500
+AN_INSTANT = timedelta(microseconds=1)
 
 
-def grade_service(subject: Subject, view: View, catalogue: CheckCatalogue, now: datetime) -> Grade:
-    """Judge every check of the catalogue on one service and put the verdicts together. Pure."""
-    return grade(subject, [judge(check, subject, view, now) for check in catalogue.checks.values()], catalogue)
+def grade_service(
+    subject: Subject,
+    view: View,
+    catalogue: CheckCatalogue,
+    now: datetime,
+    in_force: InForce = NOTHING_IN_FORCE,
+    hold: Hold | None = None,
+) -> Grade:
+    """Judge every check of the catalogue on one service and put the verdicts together, with their words. Pure."""
+    results = [judge(check, subject, view, now, in_force) for check in catalogue.checks.values()]
+    return grade(subject, results, catalogue, held_verdicts(hold, _dark(results, view.supply), now))
+
+
+def _dark(results: Sequence[CheckResult], supply: Supply) -> dict[str, Any]:
+    """Return the checks that are unknown because a source is silent, each with the source."""
+    unknown = [result for result in results if result.status == "unknown" and not result.shadow]
+    found = {result.check.id: darkness(result.causes, supply) for result in unknown}
+    return {check: dark for check, dark in found.items() if dark}
 
 
 def update(session: Session, judging: Judging, refs: Collection[str] | None, now: datetime) -> list[LevelChange]:
     """Judge services again (None: all of them); return the levels that changed. `dependents_of` tells who else may.
 
-    An unchanged document is not written again; a changed verdict leaves a row. References that are no services, such
-    as groups or libraries, lose a scorecard that they may have had as a service.
+    An unchanged scorecard is not written again; what changed leaves a row. References that are no services, such as
+    groups or libraries, lose a scorecard that they may have had as a service.
     """
     loaded = load(session, judging, refs, now)
-    basis = (judging.catalogue.version, sources_version(loaded.health))
+    basis = Basis(judging.catalogue.version, sources_version(loaded.health), now)
+    judge_all = _Judge(judging, loaded, now)
     moved: list[LevelChange] = []
     for batch in chunks(sorted(loaded.subjects), BATCH):
         with uncollected():
-            grades = [grade_service(*loaded.subjects[ref], judging.catalogue, now) for ref in batch]
-            moved += _keep(session, grades, basis, now)
+            before = last_of(session, batch, judging.plan)
+            judged = [judge_all.one(ref, before.get(ref)) for ref in batch]
+            moved += keep(session, judging.plan, judged, before, basis)
     gone = _kept_refs(session) if refs is None else set(refs)
     _drop(session, gone - loaded.subjects.keys())
     return moved
 
 
+class _Judge:
+    """Judges loaded services at one moment."""
+
+    def __init__(self, judging: Judging, loaded: Loaded, now: datetime) -> None:
+        self.judging = judging
+        self.loaded = loaded
+        self.now = now
+        self.plan: Plan = judging.plan
+        self.reader = Reader(self.plan, loaded.supply, now)
+        self.assessor = Assessor(self.plan, self.reader, now)
+        self._places = {axis: place for place, (axis, *_) in enumerate(self.plan.axes)}
+        self._sentences: dict[tuple[Any, ...], str] = {}
+        self._any_outage = any(state.failure_kind or state.state == "interrupted" for state in loaded.health.values())
+
+    def one(self, ref: str, last: Last | None) -> Judged:
+        """Judge one service."""
+        subject, view = self.loaded.subjects[ref]
+        in_force = self.loaded.in_force.get(ref, NOTHING_IN_FORCE)
+        derived = [key for key in view.derive if key in self.plan.slots_of]
+        seen = self.reader.read(self.loaded.observations[ref], view, derived)
+        hold = hold_of(last, self.plan, self.judging.grace) if self._any_outage or (last and last.held) else None
+        observed = view.observed() if "observed_facts" in self.plan.fields else ()
+        fields = service_fields(subject, observed) if self.plan.fields else {}
+        assessment = self.assessor.assess(fields, seen, in_force, hold)
+        return Judged(subject, assessment, seen, self._next_step(view, seen, in_force, assessment))
+
+    def _next_step(self, view: View, seen: Seen, in_force: InForce, assessment: Assessment) -> str | None:
+        """Return the first thing to do in words; services that lack the same in the same way share the sentence."""
+        if assessment.first is None:
+            return None
+        prepared = self.plan.checks[assessment.first]
+        check, bars = prepared.check, prepared.counted.bars
+        axis = assessment.axes[self._places[check.axis]]
+        gain = gain_of(bars, check.weight, axis, assessment.overall, self.plan.top)
+        known = [seen.values[slot] if seen.states[slot] == FRESH else None for slot in prepared.slots]
+        lacks = [id(self.reader.lack(seen, slot)) for slot in prepared.slots if seen.states[slot] == MISSING]
+        alike = (assessment.first, assessment.first_group, gain, *known, *lacks)
+        shareable = in_force is NOTHING_IN_FORCE and all(
+            seen.states[slot] in (FRESH, MISSING) and slot not in seen.derived for slot in prepared.slots
+        )
+        if shareable and alike in self._sentences:
+            return self._sentences[alike]
+        ids = tuple(self.plan.checks[number].check.id for number in assessment.first_group)
+        sentence = make_step(judge_applicable(check, view, self.now, in_force), ids, gain, 0.0).sentence
+        if shareable:
+            self._sentences[alike] = sentence
+        return sentence
+
+
 def read(session: Session, judging: Judging, ref: str, now: datetime) -> Document:
     """Return a service's scorecard as it stands at `now`; raises NotFound when the catalog has no such service.
 
-    The stored one answers while it holds. When evidence has grown stale since, or the sources or the checks have
-    changed, the service is judged afresh for this answer; nothing is written.
+    It is explained by the facts that are stored now. When evidence has grown stale since it was judged, or the sources
+    or the checks have changed, its verdicts may be others than the stored ones; nothing is written.
     """
     kept = session.get(Scorecard, ref)
-    states = health(session, now)
-    if kept and _holds(kept, judging, states, now):
-        stored, evaluated_at, valid_until = orjson.loads(kept.document), kept.evaluated_at, kept.valid_until
-    else:
-        loaded = load(session, judging, [ref], now)
-        if ref not in loaded.subjects:
-            raise _no_service(ref)
-        graded = grade_service(*loaded.subjects[ref], judging.catalogue, now)
-        stored, evaluated_at, valid_until = stored_form(graded), now, _valid_until(graded)
-    answer = answer_form(stored, judging.catalogue, states)
-    return {**answer, "evaluated_at": evaluated_at, "valid_until": valid_until}
-
-
-def changes(session: Session, ref: str, cursor: str | None, limit: int) -> Page[ResultChange]:
-    """Return the changes of a service's verdicts, the latest first; raises NotFound when there never was any."""
-    query = select(ResultChange).where(ResultChange.entity_ref == ref).order_by(ResultChange.id.desc())
-    if cursor is not None:
-        position = decode_cursor(cursor)
-        if not isinstance(position, int) or isinstance(position, bool):
-            raise bad_cursor()
-        query = query.where(ResultChange.id < position)
-    rows = list(session.scalars(query.limit(limit + 1)))
-    if not rows and cursor is None and session.get(Scorecard, ref) is None:
+    loaded = load(session, judging, [ref], now)
+    if ref not in loaded.subjects:
         raise _no_service(ref)
-    more = len(rows) > limit
-    return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if more else None)
+    subject, view = loaded.subjects[ref]
+    in_force = loaded.in_force.get(ref, NOTHING_IN_FORCE)
+    last = last_of(session, [ref], judging.plan).get(ref) if kept else None
+    graded = grade_service(subject, view, judging.catalogue, now, in_force, hold_of(last, judging.plan, judging.grace))
+    answer = scorecard_form(graded, loaded.health)
+    evaluated_at = kept.evaluated_at if kept and _holds(kept, judging, loaded.health, now) else now
+    return {**answer, "evaluated_at": evaluated_at, "valid_until": _valid_until(graded, in_force)}
 
 
 def standings(session: Session, refs: Collection[str] | None) -> list[Document]:
@@ -152,99 +211,20 @@ def forget(session: Session, refs: Collection[str]) -> None:
     facts.forget(session, refs)
 
 
-def _keep(session: Session, grades: Sequence[Grade], basis: tuple[str, str], now: datetime) -> list[LevelChange]:
-    """Write what changed of a batch of scorecards; return the levels that moved."""
-    before = _last(session, [graded.subject.ref for graded in grades])
-    rows: list[dict[str, Any]] = []
-    unchanged: list[str] = []
-    changed_results: list[dict[str, Any]] = []
-    moved: list[LevelChange] = []
-    for graded in grades:
-        ref = graded.subject.ref
-        last = before.get(ref)
-        row = _row(graded, basis, now)
-        if last and last.fingerprint == row["fingerprint"]:
-            unchanged.append(ref)
-            continue
-        rows.append(row)
-        differences = status_changes(last.statuses if last else None, graded)
-        changed_results += [_change_row(ref, difference, now) for difference in differences]
-        move = level_change(ref, last.level if last else None, last is None, graded, differences, now)
-        if move:
-            moved.append(move)
-    upsert(session, Scorecard, rows, ["entity_ref"])
-    if unchanged:
-        touched = sql_update(Scorecard).where(Scorecard.entity_ref.in_(unchanged))
-        session.execute(touched.values(evaluated_at=now, catalogue_version=basis[0], sources_version=basis[1]))
-    if changed_results:
-        session.execute(insert(ResultChange), changed_results)
-    return moved
+def expire(session: Session, refs: Collection[str], now: datetime) -> None:
+    """Have services judged again at the next occasion; until then a reader of them gets a fresh judgement."""
+    for few in chunks(sorted(refs)):
+        session.execute(sql_update(Scorecard).where(Scorecard.entity_ref.in_(few)).values(valid_until=now - AN_INSTANT))
 
 
-def _last(session: Session, refs: Sequence[str]) -> dict[str, Any]:
-    """Return what the last judgement is compared by; the documents themselves stay where they are."""
-    query = select(Scorecard.entity_ref, Scorecard.level, Scorecard.fingerprint, Scorecard.statuses)
-    return {row.entity_ref: row for row in session.execute(query.where(Scorecard.entity_ref.in_(refs)))}
-
-
-def _row(graded: Grade, basis: tuple[str, str], now: datetime) -> dict[str, Any]:
-    stored = stored_form(graded)
-    document = orjson.dumps(stored)
-    valid_until = _valid_until(graded)
-    statuses = statuses_of(graded)
-    # The rules' digests take part: a new version of a check is kept even where it leads to the same verdict.
-    seen = document + orjson.dumps([valid_until, statuses])
-    row: dict[str, Any] = {
-        "entity_ref": graded.subject.ref,
-        "level": level_name(graded.overall.level),
-        "percent": graded.overall.percent,
-        "coverage": graded.overall.coverage,
-        "required_level": level_name(graded.required_level),
-        "next_step": graded.next_steps[0].sentence if graded.next_steps else None,
-        "evaluated_at": now,
-        "valid_until": valid_until,
-        "awaits_evidence": _awaits_evidence(graded),
-        "catalogue_version": basis[0],
-        "sources_version": basis[1],
-        "fingerprint": hashlib.sha256(seen).hexdigest()[:32],
-        "statuses": statuses,
-        "document": document,
-    }
-    for axis, standing in graded.axes.items():
-        row[f"{axis}_level"] = level_name(standing.level)
-        row[f"{axis}_percent"] = standing.percent
-        row[f"{axis}_coverage"] = standing.coverage
-    return row
-
-
-def _change_row(ref: str, difference: StatusChange, now: datetime) -> dict[str, Any]:
-    return {
-        "entity_ref": ref,
-        "check_id": difference.check,
-        "from_status": difference.from_status,
-        "to_status": difference.to_status,
-        "cause": difference.cause,
-        "check_version": difference.version,
-        "sentence": difference.sentence,
-        "at": now,
-    }
-
-
-def _valid_until(graded: Grade) -> datetime | None:
+def _valid_until(graded: Grade, in_force: InForce) -> datetime | None:
     moments = [result.changes_at for result in graded.results if result.changes_at]
+    moments += [in_force.changes_at] if in_force.changes_at else []
+    moments += [held.until for held in graded.held.values()]
     return min(moments, default=None)
 
 
-def _awaits_evidence(graded: Grade) -> bool:
-    return any(
-        cause.kind is CauseKind.STALE
-        for result in graded.results
-        if result.status is not Status.NOT_APPLICABLE
-        for cause in result.causes
-    )
-
-
-def _holds(kept: Scorecard, judging: Judging, states: dict[str, SourceHealth], now: datetime) -> bool:
+def _holds(kept: Scorecard, judging: Judging, states: Mapping[str, SourceHealth], now: datetime) -> bool:
     """Say whether a stored scorecard is still what a fresh judgement would say."""
     return (
         (kept.valid_until is None or now <= kept.valid_until)

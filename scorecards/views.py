@@ -1,13 +1,17 @@
 """HTTP: scorecards of services, and the checks behind them."""
 
+from datetime import timedelta
 from typing import Any
+
+from flask import Response
 
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
+from portal_backend.core.http import plain_json
 from portal_backend.core.pagination import Page
-from scorecards import judging, scorecard
+from scorecards import fleet, judging, scorecard, timeline
 from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import level_name
 from scorecards.documents import Document, check_form
@@ -19,17 +23,68 @@ from scorecards.schemas import (
     NoQuery,
     ScorecardSchema,
 )
+from scorecards.timeline_schemas import (
+    GROUPS,
+    DiffQuery,
+    DiffSchema,
+    FleetQuery,
+    FleetSchema,
+    LevelMovePageSchema,
+    LevelMoveQuery,
+    PastScorecardSchema,
+    ScorecardQuery,
+    SpanQuery,
+    TrendSchema,
+)
 
 SERVICE = "/services/<string:kind>/<string:namespace>/<string:name>"
 
 
 @blueprint.get(f"{SERVICE}/scorecard")
-@blueprint.arguments(NoQuery, location="query")
-@blueprint.response(200, ScorecardSchema)
-def get_scorecard(_query: dict[str, Any], kind: str, namespace: str, name: str) -> Document:
-    """Read a service's scorecard; 404 when the catalog has no such service."""
+@blueprint.arguments(ScorecardQuery, location="query")
+@blueprint.response(200, {"oneOf": [ScorecardSchema, PastScorecardSchema]})
+def get_scorecard(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Read a service's scorecard, today's or that of a moment; 404 when the catalog has no such service.
+
+    With `at` the answer is a `PastScorecard`: what the kept changes tell of that moment, and what they do not.
+    """
+    ref, at = make_ref(kind, namespace, name), query["at"]
     with reading() as session:
-        return scorecard.read(session, judging.current(), make_ref(kind, namespace, name), clock.now())
+        if at is not None:
+            return plain_json(timeline.scorecard_at(session, judging.current(), ref, at))
+        return plain_json(scorecard.read(session, judging.current(), ref, clock.now()))
+
+
+@blueprint.get(f"{SERVICE}/scorecard/trend")
+@blueprint.arguments(SpanQuery, location="query")
+@blueprint.response(200, TrendSchema)
+def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Read how a service's levels and percentages went; 404 when it has never been judged."""
+    until = query["until"] or clock.now()
+    since = query["since"] or until - timedelta(days=90)
+    with reading() as session:
+        return plain_json(timeline.trend(session, make_ref(kind, namespace, name), since, until))
+
+
+@blueprint.get(f"{SERVICE}/scorecard/diff")
+@blueprint.arguments(DiffQuery, location="query")
+@blueprint.response(200, DiffSchema)
+def get_diff(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Read what is different between two moments, parted into what the service, the rules and the evidence did."""
+    until = query["until"] or clock.now()
+    with reading() as session:
+        ref = make_ref(kind, namespace, name)
+        return plain_json(timeline.diff(session, judging.current(), ref, query["since"], until))
+
+
+@blueprint.get(f"{SERVICE}/scorecard/levels")
+@blueprint.arguments(LevelMoveQuery, location="query")
+@blueprint.response(200, LevelMovePageSchema)
+def list_level_moves(query: dict[str, Any], kind: str, namespace: str, name: str) -> Page[Any]:
+    """List how a service's levels moved, overall and on each axis, the latest first, each with its cause."""
+    with reading() as session:
+        ref = make_ref(kind, namespace, name)
+        return timeline.level_changes(session, ref, query["cursor"], query["limit"])
 
 
 @blueprint.get(f"{SERVICE}/scorecard/changes")
@@ -39,7 +94,17 @@ def list_changes(query: dict[str, Any], kind: str, namespace: str, name: str) ->
     """List the changes of a service's verdicts, the latest first, each with its cause; 404 without such a service."""
     with reading() as session:
         ref = make_ref(kind, namespace, name)
-        return scorecard.changes(session, ref, query["cursor"], query["limit"])
+        return timeline.list_changes(session, judging.current(), ref, query["cursor"], query["limit"])
+
+
+@blueprint.get("/scorecards/fleet")
+@blueprint.arguments(FleetQuery, location="query")
+@blueprint.response(200, FleetSchema)
+def get_fleet(query: dict[str, Any]) -> Response:
+    """Read the scorecards of all services put together, or of some, and of each group of them."""
+    only = {name: query[name] for name in GROUPS if query[name] is not None}
+    with reading() as session:
+        return plain_json(fleet.roll_up(session, judging.current().plan, query["group_by"], only))
 
 
 @blueprint.get("/scorecards/checks")
@@ -51,6 +116,8 @@ def list_checks(_query: dict[str, Any]) -> Document:
     return {
         "version": catalogue.version,
         "highest_level": level_name(catalogue.highest_level),
+        "groups": [vars(group) for group in catalogue.groups.values()],
+        "disabled": dict(catalogue.disabled),
         "items": [check_form(check) for check in catalogue.checks.values()],
     }
 

@@ -3,15 +3,16 @@
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
+from engagements.chain import append_only
 from portal_backend.app import create_app
 from portal_backend.core.config import Config
 from portal_backend.core.db import Model, db
@@ -110,10 +111,19 @@ def client(app: Flask) -> FlaskClient:
 
 def _empty(engine: Engine) -> None:
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            names = ", ".join(f'"{table.name}"' for table in Model.metadata.sorted_tables)
-            if names:
-                connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-            return
-        for table in reversed(Model.metadata.sorted_tables):
-            connection.execute(table.delete())
+        has_history = connection.scalar(text("SELECT 1 FROM history_event LIMIT 1")) is not None
+        if has_history:
+            append_only.unprotect(connection)
+        _empty_tables(connection, but=() if has_history else ("history_event",))
+        if has_history:
+            append_only.protect(connection)
+
+
+def _empty_tables(connection: Connection, but: Collection[str]) -> None:
+    tables = [table for table in Model.metadata.sorted_tables if table.name not in but]
+    if connection.dialect.name == "postgresql":
+        names = ", ".join(f'"{table.name}"' for table in tables)
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        return
+    for table in reversed(tables):
+        connection.execute(table.delete())

@@ -65,8 +65,9 @@ def test_no_input_brings_the_server_down(description):
             def survives(case):
                 answer = case.call()
                 assert answer.status_code < 500, (case.method, case.path, case.query, case.body)
-                if answer.status_code >= 400 and case.path.startswith("/api/"):
-                    assert answer.json()
+                # A picture that cannot be drawn is answered with a picture that says so: a page shows nothing else.
+                if answer.status_code >= 400 and case.path.startswith("/api/") and not case.path.endswith(".svg"):
+                    assert answer.json(), (case.method, case.path)
 
             with contextlib.suppress(Unsatisfiable):  # an operation without parameters has nothing to get wrong
                 survives()
@@ -80,6 +81,8 @@ def test_no_input_brings_the_server_down(description):
         "/api/services/component/default/checkout",
         "/api/services/component/default/checkout/scorecard",
         "/api/services/component/default/checkout/history",
+        "/api/services/component/default/checkout/incident-view",
+        "/api/engagements/history/verify",
         "/api/services/component/default/checkout/tier",
         "/api/engagements/triage",
         "/api/scorecards/checks",
@@ -94,18 +97,15 @@ def test_no_input_brings_the_server_down(description):
 )
 def test_answers_are_what_the_description_says(description, path):
     route, _, query = path.partition("?")
-    for operation in description.get_all_operations():
-        found = operation.ok()
-        if found.method.upper() == "GET" and _fits(found.path, route):
-            parameters = dict(zip(_names(found.path), _values(found.path, route), strict=True))
-            case = found.Case(
-                path_parameters=parameters, query=dict(part.split("=") for part in query.split("&") if part)
-            )
-            answer = case.call()
-            assert answer.status_code == 200
-            case.validate_response(answer, excluded_checks=[ignored_auth])  # on loopback everyone may
-            return
-    raise AssertionError(f"{route} is not described")
+    operations = [operation.ok() for operation in description.get_all_operations()]
+    fitting = [found for found in operations if found.method.upper() == "GET" and _fits(found.path, route)]
+    assert fitting, f"{route} is not described"
+    found = min(fitting, key=lambda one: len(_names(one.path)))  # as the server does: the most concrete one
+    parameters = dict(zip(_names(found.path), _values(found.path, route), strict=True))
+    case = found.Case(path_parameters=parameters, query=dict(part.split("=") for part in query.split("&") if part))
+    answer = case.call()
+    assert answer.status_code == 200
+    case.validate_response(answer, excluded_checks=[ignored_auth])  # on loopback everyone may
 
 
 def _fits(template: str, path: str) -> bool:

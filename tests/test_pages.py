@@ -114,7 +114,7 @@ def test_triage_shows_every_term(browser, site):
 def test_the_api_documentation_works_without_the_internet(browser, site):
     browser.implicitly_wait(20)
     browser.get(f"{site}/docs/")
-    assert browser.find_element(By.ID, "operations-services-get_api_services")
+    assert browser.find_element(By.ID, "operations-tag-services")
 
 
 def test_a_service_that_does_not_exist_is_a_404(browser, site):

@@ -51,7 +51,7 @@ class HandBackRow:
 
 def triage_hand_back(evidences: Sequence[Evidence], settings: TriageSettings, now: datetime) -> list[HandBackRow]:
     """Return the services that SRE runs, those that a rule speaks for handing back first."""
-    rows = [_hand_back_row(evidence, settings, now) for evidence in evidences if evidence.tier is Tier.FULL_SRE]
+    rows = [hand_back_row(evidence, settings, now) for evidence in evidences if evidence.tier is Tier.FULL_SRE]
     return sorted(rows, key=lambda row: row.place)
 
 
@@ -172,7 +172,8 @@ def _d5(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Rule:
     return Rule("D5", "mostly_operations", "Mostly operations", term.state, (term,), said[term.state])
 
 
-def _hand_back_row(evidence: Evidence, settings: TriageSettings, now: datetime) -> HandBackRow:
+def hand_back_row(evidence: Evidence, settings: TriageSettings, now: datetime) -> HandBackRow:
+    """Return a service that SRE runs with the verdicts of all rules and what to do next."""
     rules = judge_rules(evidence, settings, now)
     neglected = next(rule for rule in rules if rule.id == "D4")
     step = _ladder_step(evidence) if neglected.state is State.MET else None

@@ -86,5 +86,9 @@ class TriageSettings:
     budget_windows: int = 3
     exhausted_windows: int = 2
     """Rule D4: the error budget is used up in so many of the last windows."""
+    refresh_after: timedelta = timedelta(hours=1)
+    """When what triage found of a service is found again even if no fact of it changed."""
+    longest_dismissal: timedelta = timedelta(days=180)
+
     mostly_operations: float = 0.5
     """Rule D5: SRE's time on the service that is operations rather than engineering."""

@@ -81,6 +81,8 @@ class Evidence:
     criticality: str | None = None
     lifecycle: str | None = None
     framework: str | None = None
+    sre_team: str | None = None
+    """The SRE team that its catalog entry names."""
     stated_at: datetime | None = None
     """When what the catalog states was last read."""
     business_value: Signal = Unknown("The catalog states no business value (annotation sre.portal/business-value).")

@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from examples.simulated import argocd, grafana, prometheus
+from examples.simulated import argocd, grafana, prometheus, tools
 from examples.simulated.deploys import DeploysFault
 from examples.simulated.telemetry import TelemetryFault
 
@@ -24,14 +24,17 @@ PORT = click.IntRange(0, 65535)
 @click.option("--prometheus-port", type=PORT, help="Port of the simulated Prometheus; 0 takes a free one.")
 @click.option("--argocd-port", type=PORT, help="Port of the simulated Argo CD.")
 @click.option("--grafana-port", type=PORT, help="Port of the simulated Grafana.")
+@click.option("--portal-url", help="Address of the portal to which the company's other tools post.")
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=COMPANY,
     show_default=True,
-    help="Folder with telemetry.yaml, deploys.yaml and dashboards/.",
+    help="Folder with telemetry.yaml, deploys.yaml, tools.yaml and dashboards/.",
 )
-def main(prometheus_port: int | None, argocd_port: int | None, grafana_port: int | None, data: Path) -> None:
+def main(
+    prometheus_port: int | None, argocd_port: int | None, grafana_port: int | None, portal_url: str | None, data: Path
+) -> None:
     """Run simulated systems, each on its port; one without a port is not started."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     wanted: list[tuple[str, int | None, Callable[[Path], Flask], Path]] = [
@@ -44,6 +47,9 @@ def main(prometheus_port: int | None, argocd_port: int | None, grafana_port: int
         raise click.UsageError("Give at least one of --prometheus-port, --argocd-port and --grafana-port.")
     servers = [_start(*one) for one in chosen]
     ended = threading.Event()
+    if portal_url:
+        arguments = (portal_url, data / "tools.yaml", ended)
+        threading.Thread(target=tools.post_for_good, args=arguments, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     ended.wait()

@@ -19,7 +19,13 @@ from scorecards.checks.definitions import LEVEL_MEANINGS, level_name
 from scorecards.documents import Document, check_form
 from scorecards.loading import load
 
-MARKS = {"pass": "[green]✓ pass[/]", "fail": "[red]✗ fail[/]", "unknown": "[yellow]? unknown[/]"}
+MARKS = {
+    "pass": "[green]✓ pass[/]",
+    "fail": "[red]✗ fail[/]",
+    "unknown": "[yellow]? unknown[/]",
+    "waived": "[cyan]~ waived[/]",
+    "inherited": "[green]✓ inherited[/]",
+}
 BAR_WIDTH = 20
 
 
@@ -136,6 +142,8 @@ def _percent(value: float | None) -> str:
 def _show_head(card: Document) -> None:
     console.print(f"\n[bold]{escape(card['title'])}[/]  {escape(card['ref'])}")
     console.print(escape(card["summary"]), soft_wrap=True)
+    if card["frozen"]:
+        console.print(f"[yellow]{escape(card['frozen']['sentence'])}[/]", soft_wrap=True)
     for source in card["sources"]:
         if source["failure"]:
             console.print(f"[yellow]The source {escape(source['name'])} is failing:[/] {escape(source['failure'])}")

@@ -113,6 +113,12 @@ class Config:
     """The `spec.type` values (lower case) of the Components that count as services."""
     check_paths: tuple[Path, ...] = ()
     """Check files of the organisation beside the default catalogue."""
+    outage_grace: timedelta = timedelta(hours=72)
+    """For how long a level stays while a source that it rests on is dark."""
+    webhooks: Mapping[str, Any] = field(default_factory=dict)
+    triage: Mapping[str, Any] = field(default_factory=dict)
+    capacity: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of these parts as they are written; `portal_backend.settings` loads them by the parts' own schemas."""
     support_import: Path | None = None
     """A file of support tiers that held before this product came; imported at start, safe to repeat."""
 
@@ -272,6 +278,10 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
         sources=tuple(_source(entry, base_dir, option_schemas) for entry in loaded["sources"]),
         service_types=tuple(kind.lower() for kind in loaded["services"]["types"]),
         check_paths=tuple(base_dir / path for path in scorecards["checks"]),
+        outage_grace=scorecards["grace"],
+        webhooks=scorecards["webhooks"],
+        triage=loaded["engagements"]["triage"],
+        capacity=loaded["engagements"]["capacity"],
         support_import=base_dir / imported if imported else None,
     )
 

@@ -120,12 +120,20 @@ class ScorecardsSchema(Schema):
     """`scorecards:`."""
 
     checks = fields.List(fields.String(validate=validate.Length(1)), load_default=list)
+    grace = Duration(
+        load_default=timedelta(hours=72),
+        validate=validate.Range(timedelta(0), timedelta(days=30), error="must lie between 0s and 30d"),
+    )
+    webhooks = fields.Dict(keys=fields.String(), load_default=dict)
+    """Checked by the schema of the webhooks, which this foundation does not know."""
 
 
 class EngagementsSchema(Schema):
     """`engagements:`."""
 
     support_import = fields.String(data_key="import", load_default=None)
+    triage = fields.Dict(keys=fields.String(), load_default=dict)
+    capacity = fields.Dict(keys=fields.String(), load_default=dict)
 
 
 class SourceAuthSchema(Schema):

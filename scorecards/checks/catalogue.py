@@ -1,99 +1,54 @@
-"""Reads the check catalogue from YAML, checks it whole, and names every fault by file, check and path."""
+"""Puts the check catalogue together from its files: ours, and an organisation's beside it.
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+A file is a list of checks, or a mapping with any of `defaults`, `facts`, `groups`, `checks`, `overrides`, `disabled`
+and `tech_insights`. Files are read in order; a later one may change, take out or replace what an earlier one says.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
-import yaml
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError
 
-from plugins.contract import FactSpec, FactType
+from plugins.contract import FactSpec
 from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
-from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Condition, Criticality, Effort
+from scorecards.checks.building import build_check, digest
+from scorecards.checks.definitions import Axis, CatalogueFile, Check, CheckCatalogue, Group
+from scorecards.checks.fields import SERVICE_FIELDS
+from scorecards.checks.files import read_paths
+from scorecards.checks.json_rules import checks_from_json_rules
+from scorecards.checks.shapes import (
+    DisabledSchema,
+    FactSchema,
+    FileSchema,
+    GroupSchema,
+    OverrideSchema,
+    TechInsightsSchema,
+)
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.rules.operators import parse_duration
-from scorecards.rules.tree import Compiler, Rule
-from scorecards.wording import MISSING, placeholders
 
-__all__ = ["DEFAULT_CHECKS", "SERVICE_FIELDS", "Check", "CheckCatalogue", "load_catalogue"]
+__all__ = ["DEFAULT_CHECKS", "SERVICE_FIELDS", "Check", "CheckCatalogue", "load_catalogue", "make_catalogue"]
 
 DEFAULT_CHECKS = Path(__file__).parent
-MAX_FILE_BYTES = 1024 * 1024
-
-SERVICE_FIELDS: Mapping[str, FactSpec] = {
-    spec.key: spec
-    for spec in (
-        FactSpec("type", FactType.STRING, "", "The component's spec.type, lower case", timedelta.max),
-        FactSpec("namespace", FactType.STRING, "", "Its namespace", timedelta.max),
-        FactSpec("lifecycle", FactType.STRING, "", "The SRE lifecycle, such as ga or limited", timedelta.max),
-        FactSpec("criticality", FactType.STRING, "", "T0 to T3", timedelta.max),
-        FactSpec("owner", FactType.STRING, "", "The owner's entity reference", timedelta.max),
-        FactSpec("system", FactType.STRING, "", "The system's entity reference", timedelta.max),
-        FactSpec("tags", FactType.SET, "", "Its tags", timedelta.max),
-        FactSpec("has_service_dependencies", FactType.BOOLEAN, "", "It depends on another service", timedelta.max),
-        FactSpec("observed_facts", FactType.SET, "", "The facts that were ever observed of it", timedelta.max),
-    )
-}
-"""What `applies_to` may look at."""
-
-
-class _ConditionSchema(Schema):
-    when = fields.Dict(required=True)
-    otherwise = fields.String(required=True, validate=validate.Length(min=1))
-
-
-class _NeedsSchema(_ConditionSchema):
-    action = fields.String(load_default="")
-
-
-class _CheckSchema(Schema):
-    id = fields.String(required=True, validate=validate.Regexp(r"^[a-z]+(\.[a-z0-9_]+)+$"))
-    title = fields.String(required=True, validate=validate.Length(1, 120))
-    question = fields.String(required=True, validate=validate.Length(min=1))
-    axis = fields.Enum(Axis, by_value=True, required=True)
-    level = fields.Integer(required=True, strict=True, validate=validate.Range(1, 4))
-    weight = fields.Integer(required=True, strict=True, validate=validate.Range(1, 5))
-    criticality = fields.Enum(Criticality, by_value=True, required=True)
-    version = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
-    owner = fields.String(required=True, validate=validate.Length(min=1))
-    sources = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
-    why = fields.String(required=True, validate=validate.Length(min=1))
-    how_to_fix = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
-    guide = fields.String(required=True, validate=validate.Length(min=1))
-    effort = fields.Enum(Effort, by_value=True, required=True)
-    applies_to = fields.Nested(_ConditionSchema)
-    needs = fields.Nested(_NeedsSchema)
-    rule = fields.Dict(required=True)
-    passes = fields.String(required=True, validate=validate.Length(min=1))
-    fails = fields.Raw(required=True)
-    max_age = fields.Dict(fields.String(), fields.String())
-    if_missing = fields.Dict(fields.String(), fields.String())
-    overrides = fields.Boolean(truthy={True}, falsy={False})
+MAX_CHECKS = 1_000
 
 
 @dataclass
 class _Reading:
     """One load under way."""
 
-    specs: Mapping[str, FactSpec]
-    checks: dict[str, Check] = field(default_factory=dict)
+    specs: dict[str, FactSpec]
+    raws: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """By check: where it stands, and its definition with all overrides so far."""
+    groups: dict[str, Group] = field(default_factory=dict)
+    disabled: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
-
-class _UniqueKeys(yaml.CSafeLoader):
-    """Refuses a mapping that has a key twice, of which YAML would keep the last without a word."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; raises ConstructorError naming the repeated key."""
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+    def fault(self, place: str, path: str, message: str) -> None:
+        """Note a fault at a path of a check or section."""
+        self.faults.append(Fault(f"{place}: {path}" if path else place, message))
 
 
 def load_catalogue(
@@ -101,204 +56,207 @@ def load_catalogue(
 ) -> CheckCatalogue:
     """Read the default catalogue, then the organisation's files (a folder stands for its *.yaml files, by name).
 
-    A later file replaces a check of an earlier one only if it says `overrides: true`. Raises InvalidInput with every
-    fault of every file, named as `file: check id: path`. The checks come in the order of the axes.
+    Raises InvalidInput with every fault of every file, named as `file: check id: path`. The checks come in the order of
+    the axes.
     """
-    reading = _Reading({**VOCABULARY, **specs})
-    for path in (*([default] if default else []), *paths):
-        for file in _files(path, reading):
-            _read_file(file, reading)
+    faults: list[Fault] = []
+    files = read_paths([*([default] if default else []), *paths], faults)
+    return make_catalogue(files, specs, faults)
+
+
+def make_catalogue(
+    files: Sequence[CatalogueFile], specs: Mapping[str, FactSpec], faults: Sequence[Fault] = ()
+) -> CheckCatalogue:
+    """Put files that are parsed already together; `faults` were found while reading them. Raises InvalidInput."""
+    known = {**VOCABULARY, **specs}
+    reading = _Reading(dict(known), faults=list(faults))
+    for file in files:
+        _read_file(file, reading)
+    built = _build_all(reading)
     if reading.faults:
         count = len(reading.faults)
         message = f"The check catalogue has {count} fault{'s' if count > 1 else ''}; correct the files named here."
         raise InvalidInput(message, reading.faults)
     order = list(Axis)
-    checks = sorted(reading.checks.values(), key=lambda check: order.index(check.axis))
-    definitions = [check.definition for check in checks]
-    return CheckCatalogue({check.id: check for check in checks}, _digest(definitions)[:16])
+    checks = sorted(built, key=lambda check: order.index(check.axis))
+    version = digest([[check.definition for check in checks], [(one.id, one.title) for one in reading.groups.values()]])
+    return CheckCatalogue(
+        {check.id: check for check in checks},
+        version[:16],
+        reading.groups,
+        reading.disabled,
+        {key: spec for key, spec in reading.specs.items() if key not in known},
+        tuple(files),
+    )
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _build_all(reading: _Reading) -> list[Check]:
+    if len(reading.raws) > MAX_CHECKS:
+        reading.faults.append(Fault("", f"there are more than {MAX_CHECKS} checks; drop some"))
+        return []
+    built = []
+    for place, raw in reading.raws.values():
+        check, faults = build_check(raw, reading.specs)
+        for fault in faults:
+            reading.fault(place, fault.path, fault.message)
+        if check and _fits_group(check, place, reading):
+            built.append(check)
+    return built
 
 
-def _files(path: Path, reading: _Reading) -> list[Path]:
-    if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"})
-        if not found:
-            reading.faults.append(Fault(str(path), "the folder holds no *.yaml file"))
-        return found
-    return [path]
+def _fits_group(check: Check, place: str, reading: _Reading) -> bool:
+    if not check.group:
+        return True
+    group = reading.groups.get(check.group)
+    if group is None:
+        reading.fault(place, "group", f"there is no group {check.group}; declare it under `groups:`")
+    elif group.axis is not check.axis:
+        reading.fault(place, "group", f"{check.group} belongs to the axis {group.axis}, the check to {check.axis}")
+    else:
+        return True
+    return False
 
 
-def _read_file(file: Path, reading: _Reading) -> None:
+def _read_file(file: CatalogueFile, reading: _Reading) -> None:
+    if isinstance(file.content, list):
+        content: dict[str, Any] = {"checks": file.content}
+    elif isinstance(file.content, dict):
+        content = file.content
+    else:
+        message = "must be a list of checks, each beginning with `- id:`, or a mapping with `checks:`, `overrides:`, …"
+        reading.fault(file.name, "", message)
+        return
+    data = _loaded(FileSchema(), content, file.name, reading)
+    if data is None:
+        return
+    _read_sections(file.name, data, reading)
+
+
+def _read_sections(name: str, data: Mapping[str, Any], reading: _Reading) -> None:
+    for section, read in _SECTIONS.items():
+        for index, raw in enumerate(data[section]):
+            read(raw, f"{name}: {section}[{index}]", reading)
+    for index, raw in enumerate(data["checks"]):
+        _add_check(raw, data["defaults"], name, index, reading)
+    for section, change in (("overrides", _override), ("disabled", _disable)):
+        for index, raw in enumerate(data[section]):
+            change(raw, f"{name}: {section}[{index}]", reading)
+
+
+def _loaded(schema: Schema, raw: Any, place: str, reading: _Reading) -> dict[str, Any] | None:
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"is larger than {MAX_FILE_BYTES} bytes; split it")
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a safe loader
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reading.faults.append(Fault(file.name, f"cannot be read: {' '.join(str(error).split())}"))
-        return
-    if not isinstance(content, list):
-        reading.faults.append(Fault(file.name, "must be a list of checks, each beginning with `- id:`"))
-        return
-    for index, raw in enumerate(content):
-        _read_check(raw, file.name, index, reading)
+        loaded: dict[str, Any] = schema.load(raw)
+    except ValidationError as error:
+        for fault in flatten_messages(error.messages):
+            reading.fault(place, fault.path, fault.message)
+        return None
+    except (TypeError, ValueError) as error:
+        reading.fault(place, "", str(error))
+        return None
+    return loaded
 
 
-def _read_check(raw: Any, file: str, index: int, reading: _Reading) -> None:
+def _read_fact(raw: Any, place: str, reading: _Reading) -> None:
+    data = _loaded(FactSchema(), raw, place, reading)
+    if data is None:
+        return
+    try:
+        spec = FactSpec(data["key"], data["type"], data["unit"], data["description"], parse_duration(data["max_age"]))
+    except ValueError as error:
+        reading.fault(place, "max_age", str(error))
+        return
+    known = reading.specs.get(spec.key)
+    if known and (known.type, known.unit) != (spec.type, spec.unit):
+        unit = f" in {known.unit}" if known.unit else ""
+        reading.fault(
+            place, "key", f"{spec.key} is declared already, as {known.type}{unit}; leave this declaration out"
+        )
+    elif known is None:
+        reading.specs[spec.key] = spec
+
+
+def _read_group(raw: Any, place: str, reading: _Reading) -> None:
+    data = _loaded(GroupSchema(), raw, place, reading)
+    if data:
+        reading.groups[data["id"]] = Group(data["id"], data["axis"], data["title"])
+
+
+def _read_tech_insights(raw: Any, place: str, reading: _Reading) -> None:
+    data = _loaded(TechInsightsSchema(), raw, place, reading)
+    if data is None:
+        return
+    translated, faults = checks_from_json_rules(data["checks"], reading.specs, data["facts"], data["place"])
+    for fault in faults:
+        reading.fault(place, fault.path, fault.message)
+    for index, check in enumerate(translated):
+        _add_check(check, {}, place.partition(":")[0], index, reading)
+
+
+_SECTIONS = {"facts": _read_fact, "groups": _read_group, "tech_insights": _read_tech_insights}
+
+
+def _add_check(raw: Any, defaults: Mapping[str, Any], file: str, index: int, reading: _Reading) -> None:
     name = raw.get("id") if isinstance(raw, dict) else None
     place = f"{file}: {name if isinstance(name, str) else f'[{index}]'}"
-    try:
-        data = _CheckSchema().load(raw)
-    except ValidationError as error:
-        reading.faults += [Fault(f"{place}: {fault.path}", fault.message) for fault in flatten_messages(error.messages)]
+    if not isinstance(raw, dict):
+        reading.fault(place, "", "must be a check, beginning with `id:`")
         return
-    except (TypeError, ValueError) as error:
-        reading.faults.append(Fault(place, str(error)))
+    whole = {**defaults, **raw}
+    if not isinstance(name, str):
+        reading.fault(place, "id", "Missing data for required field.")
         return
-    faults: list[Fault] = []
-    check = _build(data, raw, reading.specs, faults)
-    if check and check.id in reading.checks and not data.get("overrides"):
-        faults.append(Fault("id", "is taken by an earlier check; say `overrides: true` to replace it"))
-    if check and check.id not in reading.checks and data.get("overrides"):
-        faults.append(Fault("overrides", "there is no earlier check of this id"))
-    reading.faults += [Fault(f"{place}: {fault.path}", fault.message) for fault in faults]
-    if check and not faults:
-        reading.checks[check.id] = check
+    if name in reading.raws and not whole.get("overrides"):
+        reading.fault(
+            place,
+            "id",
+            "is taken by an earlier check; say `overrides: true` to replace it, or change single fields of it under "
+            "`overrides:`",
+        )
+        return
+    if name not in reading.raws and whole.get("overrides"):
+        reading.fault(place, "overrides", "there is no earlier check of this id")
+        return
+    reading.raws[name] = (place, whole)
 
 
-def _build(data: dict[str, Any], raw: Any, specs: Mapping[str, FactSpec], faults: list[Fault]) -> Check | None:
-    rule = _compile(data["rule"], "rule", specs, "fact", faults)
-    applies_to = _condition(data, "applies_to", SERVICE_FIELDS, "field", faults)
-    needs = _condition(data, "needs", specs, "fact", faults)
-    max_age = _durations(data.get("max_age", {}), faults)
-    fails = _failing_words(data["fails"], rule, faults)
-    if rule is None or fails is None:
-        return None
-    plain = {key: data[key] for key in _PLAIN}
-    check = Check(
-        **plain,
-        sources=tuple(data["sources"]),
-        how_to_fix=tuple(data["how_to_fix"]),
-        rule=rule,
-        fails=fails,
-        applies_to=applies_to,
-        needs=needs,
-        max_age=max_age,
-        if_missing=data.get("if_missing", {}),
-        definition=raw,
-        digest=_digest({key: raw.get(key) for key in _DECIDING})[:8],
-    )
-    _check_words(check, faults)
-    _check_keys(check, faults)
-    return check
+def _override(raw: Any, place: str, reading: _Reading) -> None:
+    data = _loaded(OverrideSchema(), raw, place, reading)
+    if data is None or not _is_there(data["check"], place, reading):
+        return
+    earlier_place, earlier = reading.raws[data["check"]]
+    changed = dict(earlier)
+    for name, value in data["change"].items():
+        if name in {"id", "overrides"}:
+            reading.fault(place, f"change.{name}", "cannot be changed; disable the check and write another")
+        elif name in {"thresholds", "if_missing", "max_age"} and isinstance(value, dict):
+            changed[name] = {**changed.get(name, {}), **value}
+            _check_names(name, value, earlier, place, reading)
+        elif value is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = value
+    reading.raws[data["check"]] = (f"{earlier_place}, changed by {place}", changed)
 
 
-_PLAIN = (
-    "id",
-    "title",
-    "question",
-    "axis",
-    "level",
-    "weight",
-    "criticality",
-    "version",
-    "owner",
-    "why",
-    "guide",
-    "effort",
-    "passes",
-)
+def _check_names(
+    name: str, value: Mapping[str, Any], earlier: Mapping[str, Any], place: str, reading: _Reading
+) -> None:
+    known = earlier.get("thresholds", {})
+    for threshold in value if name == "thresholds" else ():
+        if threshold not in known:
+            has = ", ".join(known) or "none: override its `rule`"
+            reading.fault(place, f"change.thresholds.{threshold}", f"the check has no such threshold; it has {has}")
 
 
-_DECIDING = ("rule", "needs", "applies_to", "max_age", "level", "criticality")
+def _disable(raw: Any, place: str, reading: _Reading) -> None:
+    data = _loaded(DisabledSchema(), raw, place, reading)
+    if data and _is_there(data["check"], place, reading):
+        del reading.raws[data["check"]]
+        reading.disabled[data["check"]] = data["reason"]
 
 
-def _compile(tree: Any, path: str, specs: Mapping[str, FactSpec], word: str, faults: list[Fault]) -> Rule | None:
-    compiler = Compiler(specs, word)
-    rule = compiler.compile(tree, path)
-    faults += [Fault(fault.path, fault.message) for fault in compiler.faults]
-    return rule
-
-
-def _condition(
-    data: dict[str, Any], key: str, specs: Mapping[str, FactSpec], word: str, faults: list[Fault]
-) -> Condition | None:
-    if key not in data:
-        return None
-    rule = _compile(data[key]["when"], f"{key}.when", specs, word, faults)
-    return Condition(rule, data[key]["otherwise"], data[key].get("action", "")) if rule else None
-
-
-def _durations(texts: Mapping[str, str], faults: list[Fault]) -> dict[str, timedelta]:
-    durations = {}
-    for key, text in texts.items():
-        try:
-            durations[key] = parse_duration(text)
-        except ValueError as error:
-            faults.append(Fault(f"max_age.{key}", str(error)))
-    return durations
-
-
-def _failing_words(fails: Any, rule: Rule | None, faults: list[Fault]) -> str | dict[str, str] | None:
-    """Check that every condition that may fail has its sentence."""
-    if isinstance(fails, str) and fails:
-        return fails
-    if not isinstance(fails, dict) or not all(isinstance(word, str) for pair in fails.items() for word in pair):
-        faults.append(Fault("fails", "must be a sentence, or a sentence for each fact of the rule"))
-        return None
-    if rule is None:
-        return None
-    if rule.negates:
-        faults.append(Fault("fails", "a rule with `not` takes one sentence: which condition failed is not plain"))
-    # A fact that only stands on the right of a comparison has no condition of its own.
-    judged = set(_judged_facts(rule.tree))
-    faults += [Fault(f"fails.{key}", "the rule has no condition on this fact") for key in fails if key not in judged]
-    faults += [Fault("fails", f"says nothing for {key}") for key in sorted(judged - set(fails))]
-    return fails
-
-
-def _judged_facts(tree: Any) -> Iterable[str]:
-    for word in ("all", "any"):
-        for node in tree.get(word, ()):
-            yield from _judged_facts(node)
-    if "not" in tree:
-        yield from _judged_facts(tree["not"])
-    if "fact" in tree:
-        yield tree["fact"]
-
-
-def _check_words(check: Check, faults: list[Fault]) -> None:
-    """Check that a sentence only speaks of what the verdict rests on."""
-    known = set(check.facts) | ({MISSING} if "subsetOf" in check.rule.operators else set())
-    sentences = {"passes": check.passes}
-    if isinstance(check.fails, str):
-        sentences["fails"] = check.fails
-    else:
-        sentences |= {f"fails.{key}": sentence for key, sentence in check.fails.items()}
-    if check.needs:
-        sentences["needs.otherwise"] = check.needs.otherwise
-    for path, sentence in sentences.items():
-        faults += [
-            Fault(path, f"{{{name}}} is not a fact of the rule") for name in placeholders(sentence) if name not in known
-        ]
-
-
-def _check_keys(check: Check, faults: list[Fault]) -> None:
-    for name in ("max_age", "if_missing"):
-        faults += [
-            Fault(f"{name}.{key}", "is not a fact of the rule")
-            for key in getattr(check, name)
-            if key not in check.facts
-        ]
-    if check.applies_to:
-        _check_observed(check.applies_to.rule.tree, check, faults)
-
-
-def _check_observed(tree: Any, check: Check, faults: list[Fault]) -> None:
-    """`observed_facts contains X` only makes sense for a fact that the check itself judges."""
-    for node in (*tree.get("all", ()), *tree.get("any", ()), *([tree["not"]] if "not" in tree else [])):
-        _check_observed(node, check, faults)
-    if tree.get("field") == "observed_facts" and tree.get("value") not in check.facts:
-        faults.append(Fault("applies_to.when", f"{tree.get('value')} is not a fact of the rule"))
+def _is_there(check: str, place: str, reading: _Reading) -> bool:
+    if check in reading.raws:
+        return True
+    reading.fault(place, "check", f"there is no check {check} before this file; `portal scorecards checks` lists them")
+    return False

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from plugins.contract import FactSpec
+from scorecards.evidence.causes import ENTITY
 from scorecards.rules.tree import Rule
 
 MAX_LEVEL = 4
@@ -67,6 +69,10 @@ class Status(StrEnum):
     FAIL = "fail"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not_applicable"
+    WAIVED = "waived"
+    """Somebody answers for doing without, until a date: counted on neither side of a ratio."""
+    INHERITED = "inherited"
+    """A framework module that the service uses satisfies the check."""
 
 
 def level_name(level: int | None) -> str | None:
@@ -103,10 +109,11 @@ class Check:
     how_to_fix: tuple[str, ...]
     guide: str
     effort: Effort
-    rule: Rule
+    rule: Rule | None
+    """None where no fact can show it and only an attestation answers (then `attested_for` is set)."""
     passes: str
     fails: str | Mapping[str, str]
-    """One sentence, or one for each fact whose condition may fail."""
+    """One sentence, or one for each fact whose condition may fail; both are empty without a rule."""
     applies_to: Condition | None = None
     needs: Condition | None = None
     """Must hold before the rule means anything, such as a number of deploys before their failure rate does."""
@@ -114,6 +121,18 @@ class Check:
     """Narrows for how long an observation of a fact is trusted."""
     if_missing: Mapping[str, str] = field(default_factory=dict)
     """What supplies a fact that its source does not report for a service."""
+    attested_for: timedelta | None = None
+    """An attestation not older than this answers where no source supplies the facts; None: none is taken."""
+    confirms: str = ""
+    """What whoever attests confirms, as a statement."""
+    group: str = ""
+    """The sub-group of its axis that it belongs to, such as `latency`; empty: none."""
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    """The named values of the rule, as written: what an organisation changes without copying the check."""
+    introduced_at: date | None = None
+    """When the check entered the catalogue."""
+    enforce_from: date | None = None
+    """Until this day (00:00 UTC) the check is in shadow: judged and shown, but counted for nothing."""
     definition: Mapping[str, Any] = field(default_factory=dict)
     """As written in the file."""
     digest: str = ""
@@ -122,17 +141,51 @@ class Check:
     @cached_property
     def facts(self) -> tuple[str, ...]:
         """Every fact that the verdict rests on."""
+        judged = self.rule.facts if self.rule else ()
         needed = self.needs.rule.facts if self.needs else ()
-        return tuple(dict.fromkeys((*self.rule.facts, *needed)))
+        return tuple(dict.fromkeys((*judged, *needed)))
+
+    @cached_property
+    def entity_fields(self) -> tuple[str, ...]:
+        """The paths into the entity that the check looks at: those of `applies_to`, and its facts below `entity.`."""
+        asked = self.applies_to.rule.facts if self.applies_to else ()
+        read = [key.removeprefix(ENTITY) for key in self.facts if key.startswith(ENTITY)]
+        return tuple(dict.fromkeys([*(key for key in asked if "." in key), *read]))
 
     @cached_property
     def bars(self) -> int | None:
         """The lowest level that the check bars while it does not pass; None when it bars none."""
         return next((level for level in range(self.level, MAX_LEVEL + 1) if self.counts_at(level)), None)
 
+    @cached_property
+    def shadow_ends_at(self) -> datetime | None:
+        """The moment from which the check counts; None when it always did."""
+        return None if self.enforce_from is None else datetime.combine(self.enforce_from, time(), UTC)
+
+    def enforced(self, now: datetime) -> bool:
+        """Say whether the check counts at `now`; until then it is in shadow: judged and shown, counting for nothing."""
+        return self.shadow_ends_at is None or now >= self.shadow_ends_at
+
     def counts_at(self, level: int) -> bool:
         """Say whether the check must pass for a level: its own level is at most that, and minors count at L4 only."""
         return self.level <= level and (self.criticality is not Criticality.MINOR or level == MAX_LEVEL)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A part of an axis, such as latency within performance."""
+
+    id: str
+    axis: Axis
+    title: str
+
+
+@dataclass(frozen=True)
+class CatalogueFile:
+    """One file of checks, parsed but not judged."""
+
+    name: str
+    content: Any
 
 
 @dataclass(frozen=True)
@@ -142,11 +195,27 @@ class CheckCatalogue:
     checks: Mapping[str, Check]
     version: str
     """Digest of every check's definition: two catalogues that judge alike and say the same have the same."""
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    disabled: Mapping[str, str] = field(default_factory=dict)
+    """Checks that an organisation has taken out, each with its reason."""
+    declared: Mapping[str, FactSpec] = field(default_factory=dict)
+    """Facts that the files themselves declare."""
+    files: tuple[CatalogueFile, ...] = ()
+    """What it was put together from, in order."""
 
     @cached_property
     def highest_level(self) -> int:
         """The highest level that any check asks for: nothing can be shown above it."""
         return max((check.level for check in self.checks.values()), default=0)
+
+    def looks_at(self, field: str) -> bool:
+        """Say whether the `applies_to` of any check looks at a field of the service."""
+        return any(check.applies_to and field in check.applies_to.rule.facts for check in self.checks.values())
+
+    @cached_property
+    def entity_fields(self) -> frozenset[str]:
+        """The paths into the catalog's entity, `spec.type`, that the checks look at beyond facts and plain fields."""
+        return frozenset(path for check in self.checks.values() for path in check.entity_fields)
 
 
 @dataclass(frozen=True)
@@ -168,3 +237,7 @@ class Subject:
     """The services that it depends on, and those it names that the catalog does not know."""
     unknown_dependencies: Sequence[str] = ()
     """Those of them that the catalog does not know."""
+    tier: str | None = None
+    """The support tier; None where nobody has told it."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """The values at the paths into its entity that the catalogue's `entity_fields` names; absent ones are left out."""

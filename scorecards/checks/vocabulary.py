@@ -44,6 +44,102 @@ _FACTS = (
     ("iac.coverage_ratio", FactType.NUMBER, "ratio", "Share of the resources that are as the repository has them"),
 )
 
+_GRAPH = "a tracing system or a service mesh (calls that are observed)"
+_FRAMEWORK = "the registry of the framework (modules, versions, conformance runs)"
+_INCIDENTS = "an incident tracker (severities, postmortems, follow-ups)"
+_ONCALL = "an on-call system (schedules, escalation, pages)"
+_LOGS = "a log store (its latest events and their format)"
+_CI = "a continuous integration system"
+_LOAD = "a load test tool (its runs and what they reached)"
+_PLANNING = "a capacity planning tool, or the planning sheet pushed as facts"
+_METRICS = "a metrics system such as Prometheus"
+_ROLLOUTS = "a progressive delivery controller (canaries and their steps)"
+_BACKUPS = "a backup system (runs and restores)"
+_PORTAL = "this portal's own records"
+
+_WANTED = (
+    (_GRAPH, "deps.undeclared_ratio", FactType.NUMBER, "ratio", "Share of observed calls to undeclared services"),
+    (_GRAPH, "deps.batch_class_edges", FactType.INTEGER, "count", "Backends of batch class that user requests reach"),
+    (_FRAMEWORK, "fw.module.traffic", FactType.BOOLEAN, "", "It uses the framework's traffic and load control module"),
+    (_FRAMEWORK, "fw.components.registered", FactType.BOOLEAN, "", "Its components are registered by standard names"),
+    (_FRAMEWORK, "fw.conformance.pass", FactType.BOOLEAN, "", "The framework's conformance tests pass"),
+    (_FRAMEWORK, "fw.version.supported", FactType.BOOLEAN, "", "Its version of the framework is supported"),
+    (
+        "a chaos testing tool",
+        "chaos.dep_failure.last_pass_at",
+        FactType.DATETIME,
+        "",
+        "When it last passed such a test",
+    ),
+    (_BACKUPS, "data.backup.last_success_at", FactType.DATETIME, "", "When a backup of its data last succeeded"),
+    (_BACKUPS, "data.restore.last_drill_at", FactType.DATETIME, "", "When a restore was last drilled"),
+    (_METRICS, "metrics.labels.missing", FactType.SET, "", "Standard labels that its metrics lack"),
+    (_LOGS, "logs.central.last_event_at", FactType.DATETIME, "", "When the central logs last heard of it"),
+    (_LOGS, "logs.conformant_ratio", FactType.NUMBER, "ratio", "Share of request logs in the standard format"),
+    ("a scanner of logs", "dlp.findings_30d", FactType.INTEGER, "count", "Secrets or personal data found in 30 days"),
+    (_METRICS, "probes.count", FactType.INTEGER, "count", "End-to-end probes of it from outside"),
+    (_METRICS, "monitoring.deadman", FactType.BOOLEAN, "", "Something notices when its monitoring is down"),
+    (_ONCALL, "oncall.schedule.id", FactType.STRING, "", "The schedule that says who is on call for it"),
+    (_ONCALL, "oncall.escalation.levels", FactType.INTEGER, "count", "Levels of its escalation policy"),
+    (_ONCALL, "oncall.members", FactType.INTEGER, "count", "People in the rotation"),
+    (_ONCALL, "oncall.sites", FactType.INTEGER, "count", "Sites that the rotation is spread over"),
+    (_ONCALL, "alerts.paging.actionable_ratio_30d", FactType.NUMBER, "ratio", "Share of pages that asked for action"),
+    (_INCIDENTS, "incidents.sev12_90d", FactType.INTEGER, "count", "Incidents of severity 1 or 2 in 90 days"),
+    (
+        _INCIDENTS,
+        "incidents.max_budget_share_28d",
+        FactType.NUMBER,
+        "ratio",
+        "Most that one incident took of the budget",
+    ),
+    (_INCIDENTS, "postmortems.missing_90d", FactType.INTEGER, "count", "Incidents without postmortem after 14 days"),
+    (_INCIDENTS, "postmortems.actions.p0p1_overdue", FactType.INTEGER, "count", "Overdue follow-ups of P0 or P1"),
+    (_INCIDENTS, "postmortems.p0_linked", FactType.BOOLEAN, "", "Every large incident has a P0 action"),
+    (_PORTAL, "exercises.last_at", FactType.DATETIME, "", "When an emergency was last exercised"),
+    (_PLANNING, "capacity.forecast.horizon_days", FactType.NUMBER, "days", "How far ahead demand is forecast"),
+    (_PLANNING, "capacity.forecast.updated_at", FactType.DATETIME, "", "When the forecast was made"),
+    (
+        _PLANNING,
+        "capacity.headroom_zone_loss",
+        FactType.NUMBER,
+        "ratio",
+        "Headroom over the peak without the largest zone",
+    ),
+    (
+        _LOAD,
+        "capacity.per_instance_rps",
+        FactType.NUMBER,
+        "requests_per_second",
+        "What one instance carries in its SLO",
+    ),
+    (_LOAD, "loadtest.last_at", FactType.DATETIME, "", "When load was last tested"),
+    (_LOAD, "loadtest.max_rps", FactType.NUMBER, "requests_per_second", "The load that the last test reached"),
+    (_METRICS, "traffic.peak_rps_30d", FactType.NUMBER, "requests_per_second", "Peak of 30 days"),
+    (_FRAMEWORK, "traffic.loadshed.present", FactType.BOOLEAN, "", "Load shedding is configured"),
+    (_CI, "ci.enabled", FactType.BOOLEAN, "", "Tests run on every change"),
+    (_CI, "ci.tests_last_at", FactType.DATETIME, "", "When tests last ran in CI"),
+    (_ROLLOUTS, "deploys.canary", FactType.BOOLEAN, "", "Releases go through a canary"),
+    (_ROLLOUTS, "deploys.max_step_pct_30d", FactType.NUMBER, "", "The largest step of a release, in percent of users"),
+    (
+        "a vulnerability scanner",
+        "deps.vuln.critical_over_30d",
+        FactType.INTEGER,
+        "count",
+        "Critical ones over 30 days old",
+    ),
+    (_PORTAL, "ebp.approved_by", FactType.SET, "", "Roles that signed the error budget policy"),
+    (_PORTAL, "ebp.violations_90d", FactType.INTEGER, "count", "Times that the policy was broken in 90 days"),
+    (_PORTAL, "launches.open.checklist_pct", FactType.NUMBER, "", "Percent of the launch checklist that is done"),
+    (_PORTAL, "launches.last.stages", FactType.SET, "", "Stages that the last launch went through"),
+    ("a cost report", "cost.per_1k_req_30d", FactType.NUMBER, "", "Cost of 1000 requests, in its source's currency"),
+    ("a cost report", "cost.per_1k_req_prev", FactType.NUMBER, "", "The same, 90 days before"),
+)
+"""What only other kinds of systems can show, each with the kind."""
+
+SYSTEMS: Mapping[str, str] = {key: system for system, key, *_ in _WANTED}
+"""The kind of system that would supply a fact, for those that no connector of ours supplies."""
+
 VOCABULARY: Mapping[str, FactSpec] = {
-    key: FactSpec(key, kind, unit, description, MAX_AGE) for key, kind, unit, description in _FACTS
+    key: FactSpec(key, kind, unit, description, MAX_AGE)
+    for key, kind, unit, description in (*_FACTS, *(wanted[1:] for wanted in _WANTED))
 }

@@ -7,8 +7,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
+from scorecards.checks.vocabulary import SYSTEMS
 from scorecards.evidence.values import moment, span
 
+ENTITY = "entity."
+"""Before a path into the catalog's entity, where a rule looks at one."""
 CATALOG_SOURCE = "catalog"
 """The source name of facts that the catalog itself states."""
 
@@ -108,6 +111,7 @@ class CauseKind(StrEnum):
     WRONG_TYPE = "wrong_type"
     OUT_OF_RANGE = "out_of_range"
     TOO_FEW = "too_few"
+    NOT_ATTESTED = "not_attested"
 
 
 class Party(StrEnum):
@@ -220,6 +224,10 @@ def source_trouble(key: str, state: SourceState) -> Cause | None:
 
 def absence(supply: Supply, key: str, known_to: Collection[str]) -> Cause:
     """Say why nobody has observed a fact of a service; `known_to` names the sources that know the service at all."""
+    if key.startswith(ENTITY):
+        sentence = f"The catalog's entity has no {key.removeprefix(ENTITY)}"
+        action = f"State {key.removeprefix(ENTITY)} in the service's catalog file."
+        return Cause(CauseKind.NOT_OBSERVED, key, sentence, action, Party.TEAM, CATALOG_SOURCE)
     catalog = supply.offers.get(CATALOG_SOURCE)
     if catalog and key in catalog.max_ages:
         spec = supply.specs[key]
@@ -238,6 +246,8 @@ def _no_source(supply: Supply, key: str) -> Cause:
     plugins = sorted(offer.plugin for offer in supply.offers.values() if key in offer.max_ages)
     sentence = f"No configured source supplies {key}"
     if not plugins:
+        system = SYSTEMS.get(key)
+        sentence = f"{sentence}; {system} would" if system else sentence
         return Cause(CauseKind.NO_SOURCE, key, sentence, f"Install a connector that supplies {key}.", Party.OPERATORS)
     words = " or ".join(plugins)
     action = f"Add a source with the plugin {words} to `sources:` in portal.yaml."

@@ -4,14 +4,14 @@ A derived fact is as old as its oldest input and lasts as long as its shortest-l
 derived fact is not known either, for the same cause: the smallest of the SLOs that happen to be known proves nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from plugins.contract import FactSpec, FactType
 from scorecards.checks.definitions import Subject
-from scorecards.evidence.causes import Cause, CauseKind, Party
+from scorecards.evidence.causes import CATALOG_SOURCE, ENTITY, Cause, CauseKind, Party, Supply, absence
 from scorecards.evidence.values import Typed
 from scorecards.evidence.view import Derive, Evidence, EvidenceState, View
 
@@ -69,6 +69,18 @@ def derivations(subject: Subject, neighbours: Neighbours) -> dict[str, Derive]:
         return lambda view: make(view, subject, neighbours)
 
     return {key: bind(make) for key, make in makers.items()}
+
+
+def entity_facts(subject: Subject, paths: Collection[str], supply: Supply) -> dict[str, Derive]:
+    """Return how a rule sees what stands at these paths of the catalog's entity: known while the catalog holds it."""
+
+    def bind(key: str, value: Any) -> Derive:
+        if value is None:
+            missing = Evidence(key, EvidenceState.MISSING, source=CATALOG_SOURCE, cause=absence(supply, key, ()))
+            return lambda _view: missing
+        return lambda _view: Evidence(key, EvidenceState.FRESH, "", value, CATALOG_SOURCE)
+
+    return {f"{ENTITY}{path}": bind(f"{ENTITY}{path}", subject.fields.get(path)) for path in paths}
 
 
 def _min_slo_target(_view: View, subject: Subject, neighbours: Neighbours) -> Evidence:

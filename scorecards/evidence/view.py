@@ -5,22 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from scorecards.evidence.causes import Cause, CauseKind, Party, Supply, absence, staleness, wrong_type
+from scorecards.evidence.observations import Observations, Reading
 from scorecards.evidence.values import Typed, moment, span, typed
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The latest observation of one fact by one source."""
-
-    source: str
-    value: Any
-    """As stored (JSON); None when it was rejected, see `fault`."""
-    observed_at: datetime
-    collected_at: datetime
-    fault: str | None = None
 
 
 class EvidenceState(StrEnum):
@@ -30,6 +18,9 @@ class EvidenceState(StrEnum):
     STALE = "stale"
     MISSING = "missing"
     WRONG_TYPE = "wrong_type"
+
+
+__all__ = ["Derive", "Evidence", "EvidenceState", "Reading", "View", "narrow"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +69,8 @@ class View:
     @cached_property
     def known_to(self) -> set[str]:
         """Return the sources that have ever observed anything of this service."""
+        if isinstance(self.readings, Observations):
+            return self.readings.sources
         return {reading.source for readings in self.readings.values() for reading in readings}
 
     def observed(self) -> Collection[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
 from scorecards.evidence.values import typed
@@ -17,11 +18,18 @@ from scorecards.evidence.values import typed
 NUMBERS = frozenset({"integer", "number"})
 SCALARS = frozenset({"boolean", "integer", "number", "string", "datetime"})
 ORDERED = NUMBERS | {"datetime"}
+TEXTS = frozenset({"string"})
+SETS = frozenset({"set"})
+ANY = "any"
+"""The type of a field of the catalog's entity: whatever its file holds there. Its operator tells how it is read."""
 CRITICALITIES = ("T0", "T1", "T2", "T3")
 """Most critical first."""
 
 MAX_LIST = 100
+MAX_PATTERN = 200
+MAX_STARS = 5
 DURATION = re.compile(r"([1-9][0-9]{0,3})([mhdw])")
+VERSION = re.compile(r"[vV]?([0-9]{1,9}(?:\.[0-9]{1,9}){0,5})")
 DURATION_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -31,9 +39,12 @@ class Operand(StrEnum):
     SAME = "a value of the fact's own type, or another fact of it"
     LIST = "a list of values of the fact's own type"
     MEMBER = "one text"
+    PATTERN = "a text in which * stands for anything and ? for one character"
     SET = "a list of texts, or another fact that is a set"
     FLAG = "true or false"
     DURATION = "a duration such as 180d, 12h, 30m or 4w"
+    COUNT = "a whole number"
+    VERSION = "a version such as 2.3.0 or v17"
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,33 @@ def _at_least_as_critical(value: str, own: str, _now: datetime) -> bool | None:
     return CRITICALITIES.index(value) <= CRITICALITIES.index(own)
 
 
+def _version(text: Any) -> tuple[int, ...] | None:
+    """Return the numbers of a version, `v2.3.0-rc1` as 2, 3, 0; None when it begins with none."""
+    match = VERSION.match(str(text).strip())
+    if match is None:
+        return None
+    numbers = [int(part) for part in match[1].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _version_at_least(value: str, least: tuple[int, ...], _now: datetime) -> bool | None:
+    found = _version(value)
+    return None if found is None else found >= least
+
+
+def _version_below(value: str, bound: tuple[int, ...], _now: datetime) -> bool | None:
+    found = _version(value)
+    return None if found is None else found < bound
+
+
+def _has_value(value: Any, wanted: str) -> bool:
+    """Match as Backstage's entity filters do: the value itself or a member of the list, whatever the case."""
+    members = value if isinstance(value, tuple | list) else [value]
+    return any(str(member).lower() == wanted.lower() for member in members)
+
+
 OPERATORS: Mapping[str, Operator] = {
     "equal": Operator(SCALARS, Operand.SAME, _plain(builtin.eq)),
     "notEqual": Operator(SCALARS, Operand.SAME, _plain(builtin.ne)),
@@ -76,14 +114,63 @@ OPERATORS: Mapping[str, Operator] = {
     "greaterThanInclusive": Operator(ORDERED, Operand.SAME, _plain(builtin.ge)),
     "in": Operator(SCALARS, Operand.LIST, _plain(lambda value, members: value in members)),
     "notIn": Operator(SCALARS, Operand.LIST, _plain(lambda value, members: value not in members)),
-    "contains": Operator(frozenset({"set"}), Operand.MEMBER, _plain(lambda value, member: member in value)),
-    "doesNotContain": Operator(frozenset({"set"}), Operand.MEMBER, _plain(lambda value, member: member not in value)),
-    "subsetOf": Operator(frozenset({"set"}), Operand.SET, _plain(lambda value, whole: set(value) <= set(whole))),
-    "isEmpty": Operator(frozenset({"set"}), Operand.FLAG, _plain(lambda value, wanted: (not value) is wanted)),
+    "contains": Operator(SETS | TEXTS, Operand.MEMBER, _plain(lambda value, member: member in value)),
+    "doesNotContain": Operator(SETS | TEXTS, Operand.MEMBER, _plain(lambda value, member: member not in value)),
+    "subsetOf": Operator(SETS, Operand.SET, _plain(lambda value, whole: set(value) <= set(whole))),
+    "isEmpty": Operator(SETS | TEXTS, Operand.FLAG, _plain(lambda value, wanted: (not value) is wanted)),
+    "hasAtLeast": Operator(SETS, Operand.COUNT, _plain(lambda value, count: len(value) >= count)),
+    "hasAtMost": Operator(SETS, Operand.COUNT, _plain(lambda value, count: len(value) <= count)),
+    "startsWith": Operator(TEXTS, Operand.MEMBER, _plain(lambda value, start: value.startswith(start))),
+    "endsWith": Operator(TEXTS, Operand.MEMBER, _plain(lambda value, end: value.endswith(end))),
+    "matches": Operator(TEXTS, Operand.PATTERN, _plain(fnmatchcase)),
+    "doesNotMatch": Operator(TEXTS, Operand.PATTERN, _plain(lambda value, pattern: not fnmatchcase(value, pattern))),
     "youngerThan": Operator(frozenset({"datetime"}), Operand.DURATION, _younger),
     "olderThan": Operator(frozenset({"datetime"}), Operand.DURATION, _older),
-    "atLeastAsCriticalAs": Operator(frozenset({"string"}), Operand.SAME, _at_least_as_critical),
+    "versionAtLeast": Operator(TEXTS, Operand.VERSION, _version_at_least),
+    "versionBelow": Operator(TEXTS, Operand.VERSION, _version_below),
+    "atLeastAsCriticalAs": Operator(TEXTS, Operand.SAME, _at_least_as_critical),
+    "hasValue": Operator(TEXTS | SETS | {ANY}, Operand.MEMBER, _plain(_has_value)),
+    "exists": Operator(frozenset({ANY}), Operand.FLAG, _plain(lambda value, wanted: (value is not None) is wanted)),
 }
+
+
+def kind_for(name: str, value: Any) -> str:
+    """Return how a field of any type is read under an operator: as what the operator fits, told by the operand.
+
+    Raises ValueError when the operand is of no kind that can be compared.
+    """
+    types = OPERATORS[name].types
+    if types <= SETS | TEXTS | {ANY}:
+        return "string" if types == TEXTS else ANY
+    if types == {"datetime"}:
+        return "datetime"
+    samples = value if isinstance(value, list) else [value]
+    for kind in ("boolean", "number", "string"):
+        if samples and all(_fits(kind, sample) for sample in samples):
+            return "datetime" if kind == "string" and "string" not in types else kind
+    raise ValueError(f"{value!r} is neither text, number, true nor false, nor a list of one of them")
+
+
+def _fits(kind: str, value: Any) -> bool:
+    try:
+        typed(kind, value)
+    except ValueError:
+        return False
+    return True
+
+
+def read_any(kind: str, value: Any) -> Any:
+    """Return what stands in an entity as `kind`; annotations and labels are texts, and `"true"` may mean true.
+
+    Raises ValueError when it cannot be read so.
+    """
+    if kind == ANY:
+        return typed("set", value) if isinstance(value, list) else value
+    if isinstance(value, str) and kind == "boolean":
+        value = {"true": True, "false": False}.get(value.strip().lower(), value)
+    if isinstance(value, str) and kind == "number":
+        value = float(value)
+    return typed(kind, value)
 
 
 def same_family(left: str, right: str) -> bool:
@@ -125,6 +212,21 @@ def _read_set(_kind: str, value: Any) -> Any:
     return typed("set", value)
 
 
+def _read_version(value: Any) -> tuple[int, ...]:
+    found = _version(typed("string", value))
+    if found is None:
+        raise ValueError("is no version")
+    return found
+
+
+def _pattern(value: Any) -> Any:
+    """Matching takes time that grows with the stars in a pattern."""
+    pattern = str(typed("string", value))
+    if len(pattern) > MAX_PATTERN or pattern.count("*") > MAX_STARS:
+        raise ValueError(f"is longer than {MAX_PATTERN} characters or has more than {MAX_STARS} stars")
+    return pattern
+
+
 READERS: Mapping[Operand, Callable[[str, Any], Any]] = {
     Operand.SAME: _read_same,
     Operand.LIST: _read_list,
@@ -132,4 +234,7 @@ READERS: Mapping[Operand, Callable[[str, Any], Any]] = {
     Operand.SET: _read_set,
     Operand.FLAG: lambda _kind, value: typed("boolean", value),
     Operand.DURATION: lambda _kind, value: parse_duration(value),
+    Operand.COUNT: lambda _kind, value: typed("integer", value),
+    Operand.VERSION: lambda _kind, value: _read_version(value),
+    Operand.PATTERN: lambda _kind, value: _pattern(value),
 }

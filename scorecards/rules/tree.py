@@ -1,19 +1,33 @@
 """Rules: a tree of conditions on facts, checked when it is loaded and compiled once. Pure.
 
 A tree is `{all: [...]}`, `{any: [...]}`, `{not: {...}}`, or a leaf `{fact, operator, value}` spelled as in
-json-rules-engine; a leaf's value may be another fact, `{fact: key}`. Evaluation follows Kleene's three-valued logic: a
-fact that is not known makes its leaf unknown (None), and the tree is unknown unless the other leaves decide it alone.
+json-rules-engine; a leaf's value may be another fact, `{fact: key}`, or a multiple of it, `{fact: key, times: 1.5}`, or
+a named threshold, `{threshold: name}`. A rule may be written as text as well (`scorecards/rules/text.py`), which
+becomes such a tree. Evaluation follows Kleene's three-valued logic: a fact that is not known makes its leaf unknown
+(None), and the tree is unknown unless the other leaves decide it alone.
 Every leaf is looked at, since the sentence is to name everything that is wrong and not only the first thing.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from scorecards.evidence.causes import Spec
 from scorecards.evidence.view import Evidence, EvidenceState
-from scorecards.rules.operators import OPERATORS, Operand, Operator, read_operand, same_family
+from scorecards.rules.expansion import Expansion
+from scorecards.rules.operators import (
+    ANY,
+    NUMBERS,
+    OPERATORS,
+    Operand,
+    Operator,
+    kind_for,
+    read_any,
+    read_operand,
+    same_family,
+)
 
 MAX_DEPTH = 8
 MAX_NODES = 64
@@ -53,6 +67,8 @@ class Rule:
     negates: bool
     """It holds a `not` somewhere."""
     condition: Condition
+    thresholds: Mapping[str, str] = field(default_factory=dict)
+    """Of each named threshold: the key that it is compared with."""
 
     def evaluate(self, lookup: Lookup, now: datetime) -> tuple[bool | None, list[Leaf]]:
         """Return whether the rule holds (None: unknown), and what each leaf saw."""
@@ -71,8 +87,11 @@ class RuleFault:
 class Compiler:
     """Compiles one tree, collecting every fault instead of stopping at the first."""
 
-    def __init__(self, specs: Mapping[str, Spec], word: str = "fact") -> None:
+    def __init__(
+        self, specs: Mapping[str, Spec], word: str = "fact", thresholds: Mapping[str, Any] | None = None
+    ) -> None:
         self.specs = specs
+        self.thresholds = thresholds or {}
         self.word = word
         """What a leaf calls what it looks at: `fact`, or `field` in conditions on the service itself."""
         self.faults: list[RuleFault] = []
@@ -81,12 +100,18 @@ class Compiler:
         self.negates = False
         self.nodes = 0
 
-    def compile(self, tree: Any, path: str) -> Rule | None:
-        """Return the compiled rule, or None when the tree has faults (then they are in `faults`)."""
+    def compile(self, rule: Any, path: str) -> Rule | None:
+        """Return the compiled rule, or None when it has faults (then they are in `faults`)."""
+        expansion = Expansion(self.specs, self.thresholds, self.word)
+        tree = expansion.expand(rule, path)
+        if expansion.faults:
+            self.faults += [RuleFault(where, message) for where, message in expansion.faults]
+            return None
         condition = self._node(tree, path, 1)
         if condition is None or self.faults:
             return None
-        return Rule(tree, tuple(self.facts), frozenset(self.operators), self.negates, condition)
+        facts = tuple(self.facts)
+        return Rule(tree, facts, frozenset(self.operators), self.negates, condition, expansion.used)
 
     def _fault(self, path: str, message: str) -> None:
         self.faults.append(RuleFault(path, message))
@@ -135,12 +160,31 @@ class Compiler:
             self._fault(f"{path}.operator", f"{name!r} is no operator; choose from {', '.join(OPERATORS)}")
         if spec is None or operator is None:
             return None
+        if spec.type == ANY:
+            return self._on_field(spec, name, operator, node["value"], f"{path}.value")
         if spec.type not in operator.types:
+            if name == "exists":
+                why = "a fact that nobody has observed makes the check unknown by itself; leave the condition out"
+                self._fault(f"{path}.operator", f"exists is asked of fields of the catalog's entity only: {why}")
+                return None
             fitting = ", ".join(sorted(operator.types))
             self._fault(f"{path}.operator", f"{name} does not fit {spec.key}, a {spec.type}; it fits {fitting}")
             return None
         self.operators.add(name)
         return self._comparison(spec, name, operator, node["value"], f"{path}.value")
+
+    def _on_field(self, spec: Spec, name: str, operator: Operator, value: Any, path: str) -> Condition | None:
+        """A field of the entity: how it is read is told by the operator and what it is compared with."""
+        try:
+            kind = kind_for(name, value)
+            operand = read_operand(operator.operand, kind, value)
+        except ValueError as error:
+            self._fault(path, str(error))
+            return None
+        self.operators.add(name)
+        if name == "exists":
+            return _presence(spec.key, operand)
+        return _on_any(spec.key, name, operator, kind, operand)
 
     def _spec(self, key: Any, path: str) -> Spec | None:
         spec = self.specs.get(key) if isinstance(key, str) else None
@@ -164,7 +208,7 @@ class Compiler:
                 self._fault(path, str(error))
                 return None
             return _against_value(spec.key, name, operator, operand)
-        if set(value) != {self.word} or operator.operand not in {Operand.SAME, Operand.SET}:
+        if set(value) - {"times"} != {self.word} or operator.operand not in {Operand.SAME, Operand.SET}:
             self._fault(path, f"expected {operator.operand.value}")
             return None
         other = self._spec(value[self.word], f"{path}.{self.word}")
@@ -173,7 +217,12 @@ class Compiler:
         if not same_family(spec.type, other.type):
             self._fault(path, f"{spec.key} is a {spec.type} and {other.key} a {other.type}: they cannot be compared")
             return None
-        return _against_fact(spec.key, name, operator, other.key)
+        times = value.get("times", 1)
+        is_number = isinstance(times, int | float) and not isinstance(times, bool)
+        if "times" in value and not (is_number and spec.type in NUMBERS):
+            self._fault(f"{path}.times", "a number can be multiplied, by a number")
+            return None
+        return _against_fact(spec.key, name, operator, other.key, times)
 
 
 def _words(node: Mapping[Any, Any]) -> str:
@@ -218,12 +267,38 @@ def _against_value(key: str, name: str, operator: Operator, operand: Any) -> Con
     return evaluate
 
 
-def _against_fact(key: str, name: str, operator: Operator, other_key: str) -> Condition:
+def _presence(key: str, wanted: bool) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        evidence = lookup(key)
+        truth = (evidence.value is not None) is wanted
+        leaves.append(Leaf(key, "exists", truth, evidence, wanted))
+        return truth
+
+    return evaluate
+
+
+def _on_any(key: str, name: str, operator: Operator, kind: str, operand: Any) -> Condition:
+    def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
+        evidence = lookup(key)
+        # A filter on a field that is not there does not match; other conditions on it decide nothing.
+        truth = False if name == "hasValue" else None
+        if evidence.state is EvidenceState.FRESH:
+            # What stands there may be of another type: then it answers nothing.
+            with suppress(ValueError, TypeError, AttributeError):
+                truth = operator.compare(read_any(kind, evidence.value), operand, now)
+        leaves.append(_seen(key, name, truth, evidence, operand, now))
+        return truth
+
+    return evaluate
+
+
+def _against_fact(key: str, name: str, operator: Operator, other_key: str, times: float = 1) -> Condition:
     def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
         evidence, other = lookup(key), lookup(other_key)
         known = evidence.state is EvidenceState.FRESH and other.state is EvidenceState.FRESH
-        truth = operator.compare(evidence.value, other.value, now) if known else None
-        leaves.append(_seen(key, name, truth, evidence, other.value, now, other))
+        operand = other.value * times if known and times != 1 else other.value  # type: ignore[operator]
+        truth = operator.compare(evidence.value, operand, now) if known else None
+        leaves.append(_seen(key, name, truth, evidence, operand, now, other))
         return truth
 
     return evaluate

@@ -10,18 +10,21 @@ from engagements import history, support
 from engagements.history import NewEvent
 from engagements.support import SupportRecord
 from engagements.tiers import Tier
+from engagements.triage_lists.refresh import refresh
 from portal_backend.commands import common
 from portal_backend.commands.engagements import engagements
+from portal_backend.core import clock
 from tests.engagements.conftest import MANAGER, NOW, component, ref
 
 
 @pytest.fixture
-def portal(app, catalog_of, session, monkeypatch):
+def portal(app, catalog_of, session, judging, monkeypatch):
     """Let the commands act on the test's database, with two services in it."""
     catalog_of(component("globe", annotations={"criticality": "T1"}), component("rose"))
     support.adopt(session, [SupportRecord(ref("rose"), Tier.FULL_SRE, NOW, "mia", "early", "active")], MANAGER, NOW)
     deploys = [NewEvent(ref("globe"), "deploy.finished", NOW, "argocd", f"d{n}", f"Deploy {n}") for n in range(3)]
     history.record(session, deploys, NOW)
+    refresh(session, judging, None, clock.now())
     session.commit()
     monkeypatch.setattr(common, "configured", lambda: None)
     monkeypatch.setattr(common, "create_app", lambda _: app)

@@ -6,7 +6,8 @@ from engagements import history, support
 from engagements.history import NewEvent
 from engagements.support import SupportRecord
 from engagements.tiers import Tier
-from portal_backend.core import auth
+from engagements.triage_lists.refresh import refresh
+from portal_backend.core import auth, clock
 from portal_backend.core.principal import Principal, Role
 from tests.engagements.conftest import MANAGER, NOW, component, ref
 
@@ -14,7 +15,7 @@ GLOBE = "/api/services/component/default/globe"
 
 
 @pytest.fixture(autouse=True)
-def company(catalog_of, session):
+def company(catalog_of, session, judging):
     catalog_of(
         component("globe", annotations={"criticality": "T1"}, tags=["web"]),
         component("rose", owner="players"),
@@ -26,6 +27,7 @@ def company(catalog_of, session):
         for hour, (kind, source) in enumerate([("deploy.finished", "argocd")] * 3 + [("alert.fired", "prometheus")] * 2)
     ]
     history.record(session, events, NOW)
+    refresh(session, judging, None, clock.now())
     session.commit()
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask, request
+from flask.testing import FlaskClient
 from openapi_core import OpenAPI
 from openapi_core.contrib.flask import FlaskOpenAPIRequest, FlaskOpenAPIResponse
 from werkzeug.serving import make_server
 
-from examples.simulated import argocd, grafana, prometheus
+from examples.simulated import argocd, grafana, prometheus, tools
 from plugins import registry
 from plugins.contract import Target
 from portal_backend.core.config import Config, load_config
@@ -92,6 +93,16 @@ def simulated(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Config]:
         patch.setenv("SIMULATED_GRAFANA_URL", grafana_url)
         schemas = {name: connector.options_schema for name, connector in registry.connectors().items()}
         yield load_config(folder / "portal.yaml", schemas)
+
+
+def post_what_tools_say(client: FlaskClient, path: Path) -> None:
+    """Post what the company's other tools would, as the simulation does."""
+    written = tools.read(path)
+    answer = client.post(f"/api/plugins/sources/{tools.SOURCE}/push", json={"facts": [*tools.facts(written, NOW)]})
+    assert answer.status_code == 200, answer.get_json()
+    for name, body in tools.attestations(written):
+        answer = client.post(f"/api/services/component/default/{name}/attestations", json=body)
+        assert answer.status_code in (200, 201), answer.get_json()
 
 
 def add_panel(folder: Path) -> None:

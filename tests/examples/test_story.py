@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from portal_backend import pipeline
+from engagements import rebuilding
+from examples import year
+from portal_backend import pipeline, settings
 from portal_backend.app import create_app
 from portal_backend.core import clock
-from portal_backend.core.db import Model, db
-from tests.examples.company import NOW, add_panel, simulated
+from portal_backend.core.db import Model, db, reading
+from tests.examples.company import NOW, add_panel, post_what_tools_say, simulated
 
 SOURCES = ("catalog", "prometheus", "argocd", "grafana", "slo")
 SERVICE = "/api/services/component/default"
@@ -29,6 +31,9 @@ def company(tmp_path_factory):
                 pipeline.prepare()
                 for source in SOURCES:
                     assert pipeline.refresh(source).outcome == "done"
+            post_what_tools_say(app.test_client(), folder / "shakespeare" / "tools.yaml")
+            with app.app_context():
+                assert year.play(settings.current().config, folder / "year-clock", NOW)
             yield folder, app, app.test_client()
             with app.app_context():
                 db.engine.dispose()
@@ -58,6 +63,7 @@ def test_each_service_stands_where_the_readme_says(client):
         "shakespeare": "consultation",
         "sonnet-api": "consultation",
         "stage-billing": "consultation",
+        "prompter-notifications": "consultation",
         "globe-frontend": "full_sre",
         "first-folio-archive": "full_sre",
         "playbill-catalog": "platform",
@@ -110,7 +116,7 @@ def test_what_nobody_measures_is_unknown_and_never_a_pass(client):
 def test_shakespeares_level_rises_when_the_panel_is_added(company, client):
     folder, app, _ = company
     before = _status(client, "shakespeare")
-    assert [check for check, status in before.items() if status in {"fail", "unknown"}] == ["obs.slo.on_dashboard"]
+    assert [check for check, status in before.items() if status == "fail"] == ["obs.slo.on_dashboard"]
 
     add_panel(folder)
     (folder / "clock").write_text(clock.format_time(NOW + timedelta(minutes=2)))
@@ -124,3 +130,40 @@ def test_shakespeares_level_rises_when_the_panel_is_added(company, client):
     history = _get(client, f"{SERVICE}/shakespeare/history?limit=5")["items"]
     newest = [event for event in history if event["kind"] == "scorecard.level_changed"][0]
     assert (newest["details"]["from"], newest["details"]["to"]) == ("L1", "L3")
+
+
+def test_the_year_shows_every_model_and_how_each_ended(client):
+    items = _get(client, "/api/engagements?limit=100")["items"]
+    found = {(item["entity_ref"].rpartition("/")[2], item["model"], item["state"], item["outcome"]) for item in items}
+
+    assert found == {
+        ("globe-frontend", "simple_prr", "active", None),
+        ("first-folio-archive", "simple_prr", "active", None),
+        ("cordelia-profile", "early", "disengaged", "graduated"),
+        ("playbill-catalog", "framework", "platform_active", None),
+        ("prompter-notifications", "simple_prr", "disengaged", "neglected"),
+        ("shakespeare", "simple_prr", "analysis", None),
+        ("sonnet-api", "simple_prr", "requested", None),
+    }
+
+
+def test_everybody_who_acted_in_the_year_is_marked_as_simulated(client):
+    kinds = ("engagement.escalated", "pager.returned", "disengagement.started", "disengagement.completed")
+    for kind in kinds:
+        events = _get(client, f"{SERVICE}/prompter-notifications/history?kind={kind}")["items"]
+        assert {event["actor"] for event in events} == {"portia (simulated)"}, kind
+
+
+def test_the_history_of_the_year_holds_and_rebuilds(company):
+    _, app, client = company
+
+    assert _get(client, "/api/engagements/history/verify")["ok"] is True
+    with app.app_context(), reading() as session:
+        assert [part for part in rebuilding.rebuild_all(session) if part.found] == []
+
+
+def test_the_year_is_played_once(company):
+    folder, app, _ = company
+    with app.app_context():
+        config = settings.current().config
+    assert year.play(config, folder / "year-clock", NOW) is False

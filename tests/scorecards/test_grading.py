@@ -12,7 +12,8 @@ from scorecards.evidence.causes import Cause, CauseKind, Party
 from scorecards.grading import grade, level_of
 from scorecards.rules.tree import Rule
 from scorecards.scorecard import grade_service
-from tests.scorecards.samples import GOOD, HEALTHY, NOW, SOURCE_OF, catalogue, readings, state, subject, view
+from tests.scorecards.known_checks import known_checks as catalogue
+from tests.scorecards.samples import GOOD, HEALTHY, NOW, SOURCE_OF, readings, state, subject, view
 
 RULE = Rule({}, (), frozenset(), False, lambda lookup, now, leaves: None)
 PASS, FAIL, UNKNOWN, NA = Status.PASS, Status.FAIL, Status.UNKNOWN, Status.NOT_APPLICABLE
@@ -60,7 +61,7 @@ def test_percent_is_passed_weight_over_applicable_weight_and_unknown_stays_below
         result(NA, name="d", weight=4),
     ).axes[Axis.CHANGE]
     assert (axis.percent, axis.coverage) == (50.0, 80.0)
-    assert axis.counts == {PASS: 1, FAIL: 1, UNKNOWN: 1, NA: 1}
+    assert axis.counts == {PASS: 1, FAIL: 1, UNKNOWN: 1, NA: 1, Status.WAIVED: 0, Status.INHERITED: 0}
 
 
 def test_an_axis_without_an_applicable_check_has_no_level_and_holds_nothing_back():
@@ -140,7 +141,7 @@ def test_the_only_bar_promises_the_level_of_the_service():
     assert step.sentence == "a: a is fail. Mend a. A pass gains 50 points on change and lifts the service to L3."
 
 
-def test_what_bars_the_next_level_comes_first_then_criticality_weight_and_effort():
+def test_of_what_bars_the_next_level_the_cheapest_comes_first_then_criticality_and_weight():
     made = graded(
         result(FAIL, name="later", level=3, criticality="blocker", weight=5),
         result(FAIL, name="light", level=2, weight=2, effort="hours"),
@@ -148,7 +149,25 @@ def test_what_bars_the_next_level_comes_first_then_criticality_weight_and_effort
         result(FAIL, name="costly", level=2, weight=3, effort="weeks"),
         result(FAIL, name="blocker", level=2, criticality="blocker", weight=1, effort="weeks"),
     )
-    assert [step.checks for step in made.next_steps] == [("blocker",), ("cheap",), ("costly",)]
+    assert [step.checks for step in made.next_steps] == [("cheap",), ("light",), ("blocker",)]
+    assert [step.effort for step in made.next_steps] == ["hours", "hours", "weeks"]
+
+
+def test_the_next_steps_say_what_each_gains_and_what_they_reach_together():
+    made = graded(
+        result(PASS, name="a", weight=4),
+        result(FAIL, name="b", level=2, weight=3, effort="hours"),
+        result(FAIL, name="c", level=2, weight=2, effort="days"),
+        result(FAIL, name="d", level=3, weight=1, effort="hours"),
+    )
+    assert made.overall.level == 1
+    assert [(step.checks, step.overall_points, step.overall_level) for step in made.next_steps] == [
+        (("b",), 30.0, 1),
+        (("c",), 20.0, 1),
+        (("d",), 10.0, 1),
+    ]
+    assert (made.reach.level, made.reach.percent) == (3, 100.0)
+    assert made.reach.sentence == "These 3 steps together lift the service to L3 and to 100 percent."
 
 
 def test_checks_unknown_for_one_dead_source_make_one_step_for_the_operators():

@@ -83,6 +83,9 @@ def leaves(draw):
         "MEMBER": st.sampled_from("abcd"),
         "SET": st.lists(st.sampled_from("abcd")),
         "FLAG": st.booleans(),
+        "COUNT": st.integers(0, 4),
+        "VERSION": st.sampled_from(["1", "2.3.0", "v17"]),
+        "PATTERN": st.sampled_from(["a*", "?", "*b*"]),
         "DURATION": st.sampled_from(["1d", "180d", "30m", "9999w"]),
     }[operand]
     return leaf(key, name, draw(value))
@@ -224,7 +227,8 @@ def test_a_duration_says_when_time_alone_turns_it():
         ({"all": []}, "rule.all", "at least one condition"),
         ({"all": [leaf("flag", "equal", True)], "any": []}, "rule", "must stand alone"),
         ({"any": [leaf("flag", "equal", True), {"fact": "flag"}]}, "rule.any[1]", "has exactly"),
-        ("all", "rule", "must be a condition"),
+        (3, "rule", "must be a condition"),
+        ("all", "rule.fact", "not a fact that anything declares"),
     ],
 )
 def test_a_bad_tree_is_refused_with_the_place_of_the_fault(tree, path, words):

@@ -1,14 +1,26 @@
 """The HTTP side of scorecards."""
 
+from dataclasses import replace
+
 import pytest
 
 from portal_backend.core import clock
+from scorecards.judging import init_app
 from scorecards.schemas import ScorecardSchema
 from scorecards.scorecard import read, update
 from tests.scorecards.conftest import REF
+from tests.scorecards.known_checks import only_known
 from tests.scorecards.samples import DAY, NOW
 
 PATH = "/api/services/component/default/shakespeare/scorecard"
+
+
+@pytest.fixture
+def judging(judging, app):
+    """The checks that the sample company has evidence for, whatever else the default catalogue asks."""
+    few = replace(judging, catalogue=only_known(judging.catalogue))
+    init_app(app, few)
+    return few
 
 
 @pytest.fixture
@@ -32,7 +44,8 @@ def test_a_scorecard_is_read_whatever_the_case_of_its_path(judged, client):
         "change",
         "performance",
     ]
-    assert card["counts"] == {"pass": 25, "fail": 0, "unknown": 0, "not_applicable": 0}
+    assert {word for word, count in card["counts"].items() if count} == {"pass"}
+    assert card["counts"]["pass"] == 25
     (fact,) = next(one for one in card["results"] if one["check"] == "cap.limits")["facts"]
     assert fact == {
         "key": "runtime.resources.set",

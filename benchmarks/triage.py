@@ -1,0 +1,93 @@
+"""Triage, timed: what keeping the lists costs beside judging, and what a request costs then.
+
+    python -m benchmarks.triage [SERVICES] [DATABASE_URL]
+
+Compare within a run: the last line judges the fleet as every request had to before the lists were kept.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from benchmarks.line import VALUES, entity
+from catalog.ingestion.refresh import refresh_location, register_location
+from engagements.triage.settings import TriageSettings
+from engagements.triage_list import list_triage
+from engagements.triage_lists.refresh import refresh
+from plugins.contract import Fact
+from portal_backend import settings
+from portal_backend.app import create_app
+from portal_backend.core import clock
+from portal_backend.core.config import Config
+from portal_backend.core.db import Model, db, reading, transaction
+from scorecards import facts, judging
+
+SERVICES, REQUESTS = 2000, 20
+
+
+def main() -> None:
+    """Time a fleet's lists."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else SERVICES
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = sys.argv[2] if len(sys.argv) > 2 else f"sqlite:///{folder}/benchmark.db"
+        (folder / "catalog.yaml").write_text("".join(entity(number, count) for number in range(count)))
+        app = create_app(Config(database_url=url, data_dir=folder, base_dir=folder))
+        with app.app_context():
+            print(f"{count} services, {db.engine.dialect.name}")
+            Model.metadata.drop_all(db.engine)
+            Model.metadata.create_all(db.engine)
+            fill(folder, count)
+            timed("keep the lists, all new", keep)
+            timed("keep them again, nothing changed", keep)
+            client = app.test_client()
+            for path in ("?direction=onboard&limit=20", "?direction=onboard&limit=20&rule=R2", "/changes"):
+                spent = [requested(client, f"/api/engagements/triage{path}") for _ in range(REQUESTS)]
+                print(f"  {path:<40} {1000 * median(spent):8.1f} ms")
+            timed("judge the fleet for one request", judge)
+            Model.metadata.drop_all(db.engine)
+
+
+def fill(folder: Path, count: int) -> None:
+    """Put the services and what is observed of them into the database."""
+    now = clock.now()
+    with transaction() as session:
+        location = register_location(session, "file", str(folder / "catalog.yaml"), now)
+        refresh_location(session, location, now)
+    refs = [f"component:default/service-{number}" for number in range(count)]
+    observed = [Fact(ref, key, value, now) for ref in refs for key, value in VALUES.items()]
+    with transaction() as session:
+        facts.store(session, "prometheus", observed, settings.current().specs, now)
+
+
+def keep() -> None:
+    """Triage every service and keep what is found."""
+    with transaction() as session:
+        refresh(session, judging.current(), None, clock.now())
+
+
+def judge() -> None:
+    """Triage every service for one page."""
+    with reading() as session:
+        list_triage(session, judging.current(), TriageSettings(), clock.now(), limit=20)
+
+
+def requested(client: object, path: str) -> float:
+    """Return the seconds that a request took."""
+    begin = time.perf_counter()
+    assert client.get(path).status_code == 200  # type: ignore[attr-defined]
+    return time.perf_counter() - begin
+
+
+def timed(what: str, work: Callable[[], None]) -> None:
+    """Print how long something took."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    print(f"  {what:<40} {time.perf_counter() - wall:8.2f} s  {time.process_time() - cpu:8.2f} s CPU")
+
+
+if __name__ == "__main__":
+    main()

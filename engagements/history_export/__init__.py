@@ -1,0 +1,1 @@
+"""The history for other programs: a table (CSV) and a calendar (iCalendar)."""

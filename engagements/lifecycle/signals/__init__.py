@@ -1,0 +1,1 @@
+"""What asks for people: what is due or overdue, and which services are candidates for early engagement."""

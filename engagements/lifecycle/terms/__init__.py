@@ -1,0 +1,1 @@
+"""The terms of an engagement, from the agreement to handing back."""

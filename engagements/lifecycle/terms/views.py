@@ -1,0 +1,324 @@
+"""HTTP: the terms of an engagement, from the agreement to handing back, and of a service's on-call and revision."""
+
+from typing import Any
+
+from flask import Response
+
+from catalog.services import services as read_services
+from engagements import services
+from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, if_match, tagged, writing
+from engagements.lifecycle.schemas import EngagementSchema
+from engagements.lifecycle.states import Aspect, Duty, Holder
+from engagements.lifecycle.terms import (
+    agreements,
+    framework,
+    hand_back,
+    oncall,
+    revisions,
+    takeover,
+    trainings,
+)
+from engagements.lifecycle.terms.amending import side_of
+from engagements.lifecycle.terms.schemas import (
+    AgreementSchema,
+    BackupSchema,
+    ConformanceSchema,
+    DutySchema,
+    EscalationSchema,
+    ModulesSchema,
+    PagerPhaseSchema,
+    PagerSchema,
+    RevisionSchema,
+    RotationSchema,
+    SignSchema,
+    SplitSchema,
+    TrainingSchema,
+    TransferSchema,
+)
+from portal_backend.core import clock
+from portal_backend.core.auth import current_principal
+from portal_backend.core.clock import format_time
+from portal_backend.core.db import reading
+from portal_backend.core.errors import Fault, InvalidInput
+from scorecards.judging import current as judging
+
+ONE = "/<string:engagement_id>"
+
+
+@engagements_blueprint.put(f"{ONE}/agreement")
+@engagements_blueprint.arguments(AgreementSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_agreement(body: dict[str, Any], engagement_id: str) -> Response:
+    """Write the agreement: objectives, deliverables, schedule, one to three reviewers, trainings.
+
+    A changed one has to be signed again by both sides. Example: `{"slo": [{"name": "availability", "objective":
+    0.999}], "deliverables": ["review document"], "schedule": "analysis in May, improvements until July", "reviewers":
+    ["sam"]}`. Trainings or an attendance other than the template's take a `training_change_reason`.
+    """
+    now = clock.now()
+    return engagement(
+        lambda session: agreements.put(session, engagement_id, body, current_principal(), now, if_match())
+    )
+
+
+@engagements_blueprint.post(f"{ONE}/agreement/signatures")
+@engagements_blueprint.arguments(SignSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+def sign_agreement(body: dict[str, Any], engagement_id: str) -> Response:
+    """Sign the agreement for a side: `{"side": "dev_lead"}`. Nobody but an administrator signs for both."""
+    now = clock.now()
+    return engagement(
+        lambda session: agreements.sign(
+            session, engagement_id, side_of(body["side"], current_principal()), current_principal(), now
+        )
+    )
+
+
+@engagements_blueprint.put(f"{ONE}/rotation")
+@engagements_blueprint.arguments(RotationSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_rotation(body: dict[str, Any], engagement_id: str) -> Response:
+    """Say who is in the rotation that takes over: `{"members": ["ann", "bob"]}`. Attendance counts against it."""
+    now = clock.now()
+    return engagement(
+        lambda session: trainings.put_rotation(
+            session, engagement_id, body["members"], body["source"], current_principal(), now, if_match()
+        )
+    )
+
+
+@engagements_blueprint.post(f"{ONE}/trainings")
+@engagements_blueprint.arguments(TrainingSchema)
+@engagements_blueprint.response(201, TrainingSchema)
+@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+def hold_training(body: dict[str, Any], engagement_id: str) -> Response:
+    """Record a training that was held.
+
+    Example: `{"kind": "design_overview", "lead": "sam", "attendees": ["ann", "bob"], "held_at":
+    "2026-05-04T09:00:00Z", "material_url": "https://wiki/design"}`. The same again changes nothing.
+    """
+    now = clock.now()
+    return writing(lambda session: trainings.hold(session, engagement_id, body, current_principal(), now)[1], 201)
+
+
+@engagements_blueprint.put(f"{ONE}/transfers/<string:aspect>")
+@engagements_blueprint.arguments(TransferSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_transfer(body: dict[str, Any], engagement_id: str, aspect: str) -> Response:
+    """Pass a responsibility on: `{"holder": "shared"}`.
+
+    `aspect` is one of operations, on_call, change_management, access_rights, capacity. It passes from `dev` by way of
+    `shared` to `sre` and back, a step at a time.
+    """
+    now, what = clock.now(), Aspect(_one_of("aspect", aspect, [each.value for each in Aspect]))
+    return engagement(
+        lambda session: takeover.transfer(
+            session, engagement_id, what, Holder(body["holder"]), body["note"], current_principal(), now, if_match()
+        )
+    )
+
+
+@engagements_blueprint.put(f"{ONE}/backup")
+@engagements_blueprint.arguments(BackupSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_backup(body: dict[str, Any], engagement_id: str) -> Response:
+    """Say until when the developers back SRE up: `{"until": "2027-03-01T00:00:00Z", "developers_in_rotation": 2}`."""
+    now = clock.now()
+    return engagement(
+        lambda session: takeover.put_backup(
+            session,
+            engagement_id,
+            body["until"],
+            body["developers_in_rotation"],
+            current_principal(),
+            now,
+            if_match(),
+        )
+    )
+
+
+@engagements_blueprint.put(f"{ONE}/pager-shadow/<string:phase>")
+@engagements_blueprint.arguments(PagerPhaseSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_pager_shadow(body: dict[str, Any], engagement_id: str, phase: str) -> Response:
+    """Record SRE's `spin` of the pager (at least 7 days), or its `shadow` on call after that.
+
+    Example: `{"began_at": "2026-05-04T09:00:00Z", "ended_at": "2026-05-11T09:00:00Z", "pages": 9, "critical": 7,
+    "actionable": 8}`.
+    """
+    now, which = clock.now(), _one_of("phase", phase, ["spin", "shadow"])
+    return engagement(
+        lambda session: takeover.put_pager_phase(
+            session, engagement_id, which, body, current_principal(), now, if_match()
+        )
+    )
+
+
+@engagements_blueprint.post(f"{ONE}/takeover-signatures")
+@engagements_blueprint.arguments(SignSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+def sign_takeover(body: dict[str, Any], engagement_id: str) -> Response:
+    """Agree to the takeover for a side: `{"side": "dev_lead"}`. Who makes the move to `active` agrees by that."""
+    now = clock.now()
+    return engagement(
+        lambda session: takeover.sign(
+            session, engagement_id, side_of(body["side"], current_principal()), current_principal(), now
+        )
+    )
+
+
+@engagements_blueprint.post(f"{ONE}/escalations")
+@engagements_blueprint.arguments(EscalationSchema)
+@engagements_blueprint.response(201, EscalationSchema)
+@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+def escalate(body: dict[str, Any], engagement_id: str) -> Response:
+    """Take a step with a neglected service: `{"step": "feature_freeze", "note": "until the plan is signed"}`."""
+    now = clock.now()
+    return writing(lambda session: hand_back.escalate(session, engagement_id, body, current_principal(), now)[1], 201)
+
+
+@engagements_blueprint.put(f"{ONE}/pager")
+@engagements_blueprint.arguments(PagerSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_pager(body: dict[str, Any], engagement_id: str) -> Response:
+    """Return the pager to the developers until a dated review, or resume it: the tier stays.
+
+    Example: `{"carrier": "dev", "reason": "no plan since May", "review_on": "2026-12-20T09:00:00Z"}`.
+    """
+    now = clock.now()
+    return engagement(
+        lambda session: hand_back.put_pager(
+            session,
+            engagement_id,
+            body["carrier"],
+            body["reason"],
+            body["review_on"],
+            current_principal(),
+            now,
+            if_match(),
+        )
+    )
+
+
+@engagements_blueprint.put(f"{ONE}/hand-back/<string:duty>")
+@engagements_blueprint.arguments(DutySchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_duty(body: dict[str, Any], engagement_id: str, duty: str) -> Response:
+    """Record that a duty of handing back is done: `{"evidence_url": "https://oncall/bards"}`.
+
+    `duty` is one of dev_rota_live, runbooks_handed, reverse_training, ledger_freed. The last posts to the ledger of
+    the SRE team what becomes free.
+    """
+    now, what = clock.now(), Duty(_one_of("duty", duty, [each.value for each in Duty]))
+    return engagement(
+        lambda session: hand_back.fulfil(session, engagement_id, what, body, current_principal(), now, if_match())
+    )
+
+
+@engagements_blueprint.put(f"{ONE}/modules")
+@engagements_blueprint.arguments(ModulesSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_modules(body: dict[str, Any], engagement_id: str) -> Response:
+    """Choose the framework's modules: `{"modules": [{"name": "request-log", "version": "2"}]}`."""
+    now = clock.now()
+    return engagement(
+        lambda session: framework.put_modules(
+            session, engagement_id, body["modules"], current_principal(), now, if_match()
+        )
+    )
+
+
+@engagements_blueprint.put(f"{ONE}/conformance")
+@engagements_blueprint.arguments(ConformanceSchema)
+@engagements_blueprint.response(200, EngagementSchema)
+@engagements_blueprint.doc(parameters=HEADERS)
+def put_conformance(body: dict[str, Any], engagement_id: str) -> Response:
+    """Report a conformance run; what a source measures (fw.conformance.pass …) counts before it.
+
+    Example: `{"passed": true, "version_supported": true, "framework": "globe", "version": "4", "capabilities":
+    {"logging": true, "monitoring": true, "configuration": true, "controls": true}}`.
+    """
+    now = clock.now()
+    return engagement(
+        lambda session: framework.report_conformance(session, engagement_id, body, current_principal(), now, if_match())
+    )
+
+
+SERVICE = "/<string:kind>/<string:namespace>/<string:name>"
+
+
+@services_blueprint.get(f"{SERVICE}/oncall-split")
+@services_blueprint.response(200, SplitSchema)
+def get_split(kind: str, namespace: str, name: str) -> Response:
+    """Read whose each alert of a service is, and which alerts of 90 days are nobody's."""
+    with reading() as session:
+        ref = services.service_ref(session, judging().service_types, kind, namespace, name)
+        return tagged(_split(oncall.read(session, ref, clock.now())))
+
+
+@services_blueprint.put(f"{SERVICE}/oncall-split")
+@services_blueprint.arguments(SplitSchema)
+@services_blueprint.response(200, SplitSchema)
+@services_blueprint.doc(parameters=HEADERS)
+def put_split(body: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Say whose each alert is: `{"routes": {"HostDown": "platform_infra", "CheckoutSlow": "service_function"}}`."""
+    now = clock.now()
+
+    def act(session: Any) -> dict[str, Any]:
+        ref = services.service_ref(session, judging().service_types, kind, namespace, name)
+        return _split(oncall.put(session, ref, body["routes"], current_principal(), now, if_match()))
+
+    return writing(act)
+
+
+@services_blueprint.put(f"{SERVICE}/revision")
+@services_blueprint.arguments(RevisionSchema)
+@services_blueprint.response(200, RevisionSchema)
+@services_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+def put_revision(body: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Set the major revision that runs: `{"revision": "2"}`. A new one makes the review of a supported service due."""
+    now = clock.now()
+
+    def act(session: Any) -> dict[str, Any]:
+        ref = services.service_ref(session, judging().service_types, kind, namespace, name)
+        found = read_services(session, judging().service_types, [ref])
+        annotation = found[0].annotations.get(revisions.REVISION_ANNOTATION)
+        row = revisions.put(session, ref, body["revision"], annotation, current_principal(), now)
+        return {
+            "entity_ref": ref,
+            "revision": row.revision,
+            "set_by": row.set_by,
+            "set_at": format_time(row.set_at),
+        }
+
+    return writing(act)
+
+
+def _split(split: oncall.Split) -> dict[str, Any]:
+    return {
+        "entity_ref": split.entity_ref,
+        "routes": dict(split.routes),
+        "unrouted": list(split.unrouted),
+        "agreed_by": split.agreed_by,
+        "agreed_at": split.agreed_at and format_time(split.agreed_at),
+        "version": split.version,
+    }
+
+
+def _one_of(name: str, given: str, words: list[str]) -> str:
+    """Return a part of the path that is one of few words; raises InvalidInput naming them."""
+    if given in words:
+        return given
+    message = f"is {given!r}; use one of {', '.join(words)}"
+    raise InvalidInput(f"{name} {message}", [Fault(name, message)])

@@ -1,0 +1,1 @@
+"""What a review consists of: checklist, findings, improvements, plans, design reviews, launches, continuous review."""

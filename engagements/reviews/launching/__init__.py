@@ -1,0 +1,1 @@
+"""Early and continuous engagement: designs, trade-offs, launches, service reviews, and what reviews cost and bring."""

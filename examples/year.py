@@ -1,0 +1,523 @@
+"""A year of the Shakespeare company, played through the product's own HTTP API with the clock of each day.
+
+SIMULATED: nobody did any of it, and the name of everybody who acts says so. What the guards ask for is given, never
+gone round: a step that the product refuses ends the play with the product's own words.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+from flask import Flask, g, request
+
+from portal_backend import judgement
+from portal_backend.app import create_app
+from portal_backend.core import clock
+from portal_backend.core.config import Config, load_config
+from portal_backend.core.principal import ALL_SCOPES, Principal, Role
+from portal_backend.settings import option_schemas
+
+CAST: Mapping[str, Role] = {
+    "hal": Role.DEV_LEAD,
+    "falconbridge": Role.DEV,
+    "portia": Role.SRE_LEAD,
+    "ariel": Role.SRE,
+    "miranda": Role.SRE_MANAGER,
+    "prospero": Role.PLATFORM_OWNER,
+    "puck": Role.LAUNCH_COORDINATOR,
+}
+"""Who acts, each in one role."""
+TEAM = "lord-chamberlains-sre"
+PLATFORM_TEAM = "stagehands"
+WIKI = "https://reviews.shakespeare.example"
+TRAININGS = ("design_overview", "request_flow", "production_setup", "ops_exercise")
+ASPECTS = ("operations", "on_call", "change_management", "access_rights", "capacity")
+
+
+class Refused(Exception):
+    """The product refused a step; the message is its own."""
+
+
+class Year:
+    """Plays steps, each by somebody and on a day."""
+
+    def __init__(self, app: Flask, clock_file: Path, today: datetime) -> None:
+        self.client = app.test_client()
+        self.clock_file = clock_file
+        self.today = today
+        os.environ["PORTAL_CLOCK"] = str(clock_file)
+        self.day(0)
+
+        def act() -> None:
+            who = request.headers.get("X-Cast")
+            if who:
+                g.principal = Principal(f"{who} (simulated)", frozenset({CAST[who]}), frozenset({ALL_SCOPES}))
+
+        app.before_request(act)
+
+    def day(self, ago: float) -> datetime:
+        """Set the clock to so many days ago, and return it."""
+        moment = self.today - timedelta(days=ago)
+        self.clock_file.write_text(clock.format_time(moment))
+        return moment
+
+    def on(self, ago: float) -> str:
+        """Return the moment so many days ago as it is written."""
+        return clock.format_time(self.today - timedelta(days=ago))
+
+    def do(self, ago: float, who: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Make a request as somebody on a day; raises Refused with the product's words."""
+        self.day(ago)
+        answer = self.client.open(path, method=method, json=body, headers={"X-Cast": who})
+        if answer.status_code >= 400:
+            raise Refused(f"{who}, {ago:g} days ago: {method} {path} {body}: {answer.get_json()}")
+        return answer.get_json(silent=True)
+
+    def post(self, ago: float, who: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST as somebody on a day."""
+        return self.do(ago, who, "POST", path, body if body is not None else {})
+
+    def put(self, ago: float, who: str, path: str, body: Mapping[str, Any]) -> Any:
+        """PUT as somebody on a day."""
+        return self.do(ago, who, "PUT", path, body)
+
+    def move(self, ago: float, who: str, engagement: str, to: str, **more: Any) -> None:
+        """Move an engagement to another state."""
+        self.post(ago, who, f"/api/engagements/{engagement}/transitions", {"to": to, **more})
+
+
+def play(config: Config, clock_file: Path, today: datetime) -> bool:
+    """Play the year up to `today`, once; return whether it was played now. Raises Refused."""
+    app = create_app(config)
+    before = os.environ.get("PORTAL_CLOCK")
+    try:
+        year = Year(app, clock_file, today)
+        if year.client.get("/api/engagements/globe-frontend-2025").status_code == 200:
+            return False
+        for story in STORIES:
+            story(year)
+    finally:
+        os.environ.pop("PORTAL_CLOCK", None)
+        if before is not None:
+            os.environ["PORTAL_CLOCK"] = before
+    with app.app_context():
+        judgement.rejudge_due()  # triage follows at once what the year has changed
+    return True
+
+
+def the_teams(year: Year) -> None:
+    """What there is of SRE, and what is under way already."""
+    team = {"headcount": 8, "sites": 1, "project_sres": 6, "max_stacks": 5, "reason": "The year's plan."}
+    year.put(364, "miranda", f"/api/engagements/teams/group/default/{TEAM}", team)
+    platform = {"kind": "platform", "headcount": 3, "reason": "Keeps proscenium."}
+    year.put(364, "miranda", f"/api/engagements/teams/group/default/{PLATFORM_TEAM}", platform)
+    year.post(363, "miranda", "/api/engagements/adopt")
+
+
+def a_review_and_a_takeover(year: Year) -> None:
+    """globe-frontend: the simple production readiness review, from the first request to the pager."""
+    one, of = "globe-frontend-2025", "/api/engagements/globe-frontend-2025"
+    ask(year, 362, "component:default/globe-frontend", "simple_prr", one, 1500)
+    year.move(355, "miranda", one, "accepted", sre_team=TEAM)
+    year.move(341, "portia", one, "engagement")
+    agreement = {
+        "slo": [{"name": "availability", "objective": 0.999}, {"name": "latency", "objective": 0.99}],
+        "deliverables": ["review document", "runbooks for every page", "load test at 1.5 times the peak"],
+        "schedule": "analysis for four weeks, improvements until they are done",
+        "reviewers": ["ariel", "portia"],
+    }
+    year.put(336, "portia", f"{of}/agreement", agreement)
+    for who in ("hal", "portia"):
+        year.post(335, who, f"{of}/agreement/signatures")
+    year.move(334, "portia", one, "analysis")
+    review(year, 330, one)
+    finding = year.post(
+        310,
+        "ariel",
+        f"{of}/findings",
+        {
+            "title": "No runbook for pages of the session store",
+            "source": "incident",
+            "axis": "emergency",
+            "severity": "blocker",
+            "evidence": [f"{WIKI}/globe-frontend/runbooks"],
+        },
+    )
+    year.move(306, "portia", one, "improvement")
+    improve(year, 300, one, "Write the runbooks that pages lack", finding["id"])
+    year.post(
+        221,
+        "ariel",
+        f"/api/engagements/findings/{finding['id']}/state",
+        {"state": "resolved", "reason": "Every page has one.", "evidence": [f"{WIKI}/globe-frontend/runbooks"]},
+    )
+    year.move(214, "portia", one, "training")
+    year.put(213, "portia", f"{of}/rotation", {"members": ["ariel", "portia", "ferdinand", "gonzalo"]})
+    train(year, 208, one, ["ariel", "portia", "ferdinand", "gonzalo"])
+    year.move(190, "portia", one, "onboarding")
+    take_over(year, 188, one)
+    year.move(150, "portia", one, "active")
+    service_review(year, 60, "globe-frontend")
+
+
+def a_graduation(year: Year) -> None:
+    """cordelia-profile: engaged early, launched dark first, watched for 90 days, and left to its developers."""
+    one, of = "cordelia-profile-2026", "/api/engagements/cordelia-profile-2026"
+    ask(year, 330, "component:default/cordelia-profile", "early", one, 300, criteria=["business_value", "team_asked"])
+    year.move(325, "miranda", one, "accepted", sre_team=TEAM)
+    year.move(320, "portia", one, "design", reviewers=["ariel"])
+    year.post(
+        305,
+        "ariel",
+        f"{of}/design-reviews",
+        {
+            "held_at": year.on(305),
+            "reviewers": ["ariel"],
+            "document_url": f"{WIKI}/cordelia/design",
+            "summary": "Reads from a replica; survives the loss of a zone.",
+        },
+    )
+    year.post(
+        304,
+        "hal",
+        f"{of}/trade-offs",
+        {
+            "choice": "one region",
+            "rejected_option": "two regions",
+            "accepted_by": "hal",
+            "reliability_cost": "a region's outage is ours: about two hours a year",
+        },
+    )
+    year.move(300, "ariel", one, "build")
+    launch = year.post(260, "puck", f"{of}/launches", {"name": "Profiles for everybody", "planned_at": year.on(228)})
+    year.move(250, "portia", one, "launch")
+    answer_launch(year, 245, launch["id"])
+    stages = [("dark", 100, 240), ("canary", 5, 234), ("ramp", 40, 230), ("full", 100, 228)]
+    for stage, share, ago in stages:
+        body = {"stage": stage, "traffic_percent": share, "abort_rule": "error ratio above 1 % for five minutes"}
+        year.post(ago, "puck", f"/api/engagements/launches/{launch['id']}/stages", body)
+    year.move(227, "portia", one, "post_launch")
+    year.post(
+        120,
+        "ariel",
+        f"{of}/lessons",
+        {
+            "title": "A dark launch finds what a load test does not",
+            "source": "lesson",
+            "axis": "change",
+            "pattern": "cold-cache",
+            "text": "The cache was cold for an hour; warm it before the canary.",
+        },
+    )
+    year.move(
+        110,
+        "portia",
+        one,
+        "disengaging",
+        outcome="graduated",
+        evidence=f"{WIKI}/cordelia/after-90-days",
+        reason="Two quiet quarters; its developers keep it well.",
+    )
+    year.move(108, "portia", one, "disengaged")
+
+
+def a_platform(year: Year) -> None:
+    """playbill-catalog: built anew on proscenium, and on the platform since."""
+    one, of = "playbill-catalog-2026", "/api/engagements/playbill-catalog-2026"
+    year.put(
+        320,
+        "prospero",
+        "/api/scorecards/modules/proscenium-telemetry",
+        {
+            "title": "Telemetry",
+            "kind": "instrumentation_metrics",
+            "owner": PLATFORM_TEAM,
+            "axis": "observability",
+            "description": "Standard metrics, labels and request logs.",
+            "capabilities": ["logging", "monitoring"],
+        },
+    )
+    year.put(
+        319,
+        "prospero",
+        "/api/scorecards/modules/proscenium-telemetry/releases/4",
+        {"released_at": year.on(319), "satisfies_checks": ["obs.dimensions", "obs.reqlog"]},
+    )
+    year.put(
+        318,
+        "prospero",
+        "/api/scorecards/modules/proscenium-traffic",
+        {
+            "title": "Traffic control",
+            "kind": "traffic_load_control",
+            "owner": PLATFORM_TEAM,
+            "axis": "capacity",
+            "description": "Time-outs, retries, load shedding.",
+            "capabilities": ["configuration", "controls"],
+        },
+    )
+    year.put(
+        317,
+        "prospero",
+        "/api/scorecards/modules/proscenium-traffic/releases/2",
+        {"released_at": year.on(317), "satisfies_checks": ["arch.timeouts", "cap.loadshed", "cap.overload"]},
+    )
+    ask(year, 300, "component:default/playbill-catalog", "framework", one, 200)
+    modules = [{"name": "proscenium-telemetry", "version": "4"}, {"name": "proscenium-traffic", "version": "2"}]
+    year.put(295, "hal", f"{of}/modules", {"modules": modules})
+    year.move(294, "hal", one, "adopting")
+    conformance = {
+        "passed": True,
+        "version_supported": True,
+        "framework": "proscenium",
+        "version": "4",
+        "report_url": f"{WIKI}/playbill/conformance",
+        "capabilities": dict.fromkeys(("logging", "monitoring", "configuration", "controls"), True),
+    }
+    year.put(250, "prospero", f"{of}/conformance", conformance)
+    year.move(249, "hal", one, "conformant")
+    routes = {"PlaybillDown": "service_function", "ProsceniumDown": "platform_infra"}
+    year.put(246, "hal", "/api/services/component/default/playbill-catalog/oncall-split", {"routes": routes})
+    year.move(245, "prospero", one, "platform_active")
+    # Adopted today: what a service inherits is judged at once, and by the facts of today.
+    for module in modules:
+        path = f"/api/services/component/default/playbill-catalog/modules/{module['name']}"
+        year.put(0, "hal", path, {"version": module["version"]})
+
+
+def a_hand_back(year: Year) -> None:
+    """prompter-notifications: run by SRE for years, neglected by its owners, and handed back by the ladder."""
+    ref = "component:default/prompter-notifications"
+    found = year.do(340, "portia", "GET", f"/api/engagements?service={ref}")["items"]
+    one = found[0]["id"]
+    of = f"/api/engagements/{one}"
+    ladder = [("named_engineers", 330), ("reliability_hackathon", 300), ("feature_freeze", 270), ("all_hands", 240)]
+    for step, ago in ladder:
+        year.post(ago, "portia", f"{of}/escalations", {"step": step, "note": "Pages five times a day; no plan yet."})
+    year.put(
+        220, "portia", f"{of}/pager", {"carrier": "dev", "reason": "No plan is signed.", "review_on": year.on(190)}
+    )
+    year.move(
+        190,
+        "portia",
+        one,
+        "disengaging",
+        outcome="neglected",
+        tier="consultation",
+        reason="Budget gone in two windows of three, no signed plan.",
+        evidence=f"{WIKI}/prompter/ladder",
+    )
+    for aspect in ASPECTS:
+        for holder in ("shared", "dev"):
+            year.put(170, "portia", f"{of}/transfers/{aspect}", {"holder": holder})
+    for duty in ("dev_rota_live", "runbooks_handed", "reverse_training", "ledger_freed"):
+        year.put(158, "portia", f"{of}/hand-back/{duty}", {"evidence_url": f"{WIKI}/prompter/{duty}"})
+    year.post(
+        157,
+        "portia",
+        f"{of}/lessons",
+        {
+            "title": "Support without a signed plan does not last",
+            "source": "lesson",
+            "axis": "emergency",
+            "pattern": "no-owner-plan",
+            "text": "Ask for the plan before the pager is taken.",
+        },
+    )
+    year.move(155, "portia", one, "disengaged")
+
+
+def a_review_under_way(year: Year) -> None:
+    """shakespeare: in analysis, with the finding of the book; and the advice that others had."""
+    one, of = "shakespeare-2026", "/api/engagements/shakespeare-2026"
+    ask(year, 40, "component:default/shakespeare", "simple_prr", one, 700)
+    year.move(34, "miranda", one, "accepted", sre_team=TEAM)
+    year.move(30, "portia", one, "engagement")
+    agreement = {
+        "slo": [{"name": "availability", "objective": 0.999}, {"name": "latency", "objective": 0.99}],
+        "deliverables": ["review document", "a dashboard that shows the SLO"],
+        "schedule": "analysis until Advent, takeover in spring",
+        "reviewers": ["ariel"],
+    }
+    year.put(27, "portia", f"{of}/agreement", agreement)
+    for who in ("hal", "portia"):
+        year.post(26, who, f"{of}/agreement/signatures")
+    year.move(20, "portia", one, "analysis")
+    year.post(18, "ariel", f"{of}/checklist")
+    year.post(
+        9,
+        "ariel",
+        f"{of}/findings",
+        {
+            "title": "The dashboard lacks a metric of the SLO",
+            "source": "check",
+            "axis": "observability",
+            "severity": "blocker",
+            "check": "obs.slo.on_dashboard",
+        },
+    )
+    for name, topic, hours, ago in (
+        ("sonnet-api", "Capacity for the anniversary", 6, 75),
+        ("sonnet-api", "Error budget policy", 4, 33),
+        ("stage-billing", "Alerts that wake the right team", 5, 51),
+    ):
+        consultation = {
+            "topic": topic,
+            "axis": "capacity" if "Capacity" in topic else "emergency",
+            "hours": hours,
+            "sres": ["ariel"],
+            "held_at": year.on(ago),
+            "recommendations": [f"{topic}: write down what was agreed"],
+        }
+        year.post(ago, "ariel", f"/api/services/component/default/{name}/consultations", consultation)
+    ask(year, 12, "component:default/sonnet-api", "simple_prr", "sonnet-api-2026", 4000)
+    year.post(
+        6,
+        "portia",
+        "/api/engagements/meetings",
+        {
+            "held_at": year.on(6),
+            "services": ["component:default/globe-frontend"],
+            "attendees": ["portia", "ariel", "hal"],
+            "notes": "Last week's pages: two, both actionable. The index moves on Thursday.",
+        },
+    )
+
+
+def ask(year: Year, ago: float, ref: str, model: str, one: str, forecast: float, **more: Any) -> None:
+    """Ask for an engagement with all that accepting it takes."""
+    body = {
+        "entity_ref": ref,
+        "model": model,
+        "id": one,
+        "reason": "It matters to every reader.",
+        "consented_by": "hal (simulated)",
+        "usage_forecast_rps": forecast,
+        "staffing": {"developers": 2, "sres": 2, "agreed_by": ["hal (simulated)", "portia (simulated)"]},
+        **more,
+    }
+    year.post(ago, "hal", "/api/engagements", body)
+
+
+def review(year: Year, ago: float, one: str) -> None:
+    """Open the checklist, answer what no fact answers, and go through the incidents."""
+    of = f"/api/engagements/{one}"
+    year.post(ago, "ariel", f"{of}/checklist")
+    checklist = year.do(ago, "ariel", "GET", f"{of}/checklist")
+    answers = [
+        {
+            "item": item["key"],
+            "answer": "pass",
+            "reason": "Gone through with the developers.",
+            "evidence_url": f"{WIKI}/{one}/{item['key']}",
+        }
+        for item in checklist["items"]
+        if item["counts"] == "unanswered"
+    ]
+    for start in range(0, len(answers), 50):
+        year.post(ago - 10, "ariel", f"{of}/checklist/answers", {"answers": answers[start : start + 50]})
+    year.post(ago - 12, "ariel", f"{of}/incident-review", {"conclusion": "Two causes came again; both have findings."})
+
+
+def improve(year: Year, ago: float, one: str, title: str, finding: str) -> None:
+    """Agree an improvement, sign the plan, and do it."""
+    of = f"/api/engagements/{one}"
+    made = year.post(
+        ago,
+        "ariel",
+        f"{of}/improvements",
+        {"title": title, "findings": [finding], "effort": "days", "owner_dev": "falconbridge", "owner_sre": "ariel"},
+    )
+    path = f"/api/engagements/improvements/{made['id']}/state"
+    year.post(ago - 2, "ariel", path, {"state": "negotiating"})
+    for who in ("hal", "portia"):
+        year.post(ago - 4, who, path, {"state": "agreed"})
+    year.post(ago - 5, "portia", f"{of}/plan")
+    for who in ("hal", "portia"):
+        year.post(ago - 6, who, f"{of}/plan/signatures", {"version": 1})
+    year.post(ago - 20, "falconbridge", path, {"state": "in_progress"})
+    year.post(ago - 70, "falconbridge", path, {"state": "done", "done_by": "falconbridge", "done_side": "dev"})
+    year.post(ago - 74, "ariel", path, {"state": "verified", "evidence": f"{WIKI}/{one}/verified"})
+
+
+def train(year: Year, ago: float, one: str, members: list[str]) -> None:
+    """Hold the four kinds of training."""
+    for number, kind in enumerate(TRAININGS):
+        year.post(
+            ago - 3 * number,
+            "portia",
+            f"/api/engagements/{one}/trainings",
+            {
+                "kind": kind,
+                "lead": "portia",
+                "attendees": members,
+                "held_at": year.on(ago - 3 * number),
+                "material_url": f"{WIKI}/{one}/{kind}",
+            },
+        )
+
+
+def take_over(year: Year, ago: float, one: str) -> None:
+    """Pass every responsibility on, carry the pager for a spin, then shadow it; both sides agree."""
+    of = f"/api/engagements/{one}"
+    for number, aspect in enumerate(ASPECTS):
+        for holder in ("shared", "sre"):
+            year.put(ago - 2 * number, "portia", f"{of}/transfers/{aspect}", {"holder": holder})
+    year.put(ago - 10, "portia", f"{of}/backup", {"until": year.on(ago - 190), "developers_in_rotation": 2})
+    for phase, begins in (("spin", ago - 12), ("shadow", ago - 22)):
+        year.put(
+            begins - 8,
+            "portia",
+            f"{of}/pager-shadow/{phase}",
+            {"began_at": year.on(begins), "ended_at": year.on(begins - 8), "pages": 9, "critical": 7, "actionable": 8},
+        )
+    for who in ("hal", "portia"):
+        year.post(ago - 36, who, f"{of}/takeover-signatures")
+
+
+def service_review(year: Year, ago: float, name: str) -> None:
+    """Hold the quarterly review of a service."""
+    body = {
+        "held_at": year.on(ago),
+        "attendees": ["portia", "hal"],
+        "notes": "Pages low, budget spent well.",
+        "score": 4,
+    }
+    year.post(ago, "portia", f"/api/services/component/default/{name}/reviews", body)
+
+
+def answer_launch(year: Year, ago: float, launch: str) -> None:
+    """Answer the launch checklist and sign it."""
+    found = year.do(ago, "puck", "GET", f"/api/engagements/launches/{launch}")
+    answers = [
+        {"item": item["key"], "answer": "pass", "reason": "Done.", "evidence_url": f"{WIKI}/launch/{item['key']}"}
+        for item in found["checklist"]["items"]
+    ]
+    year.post(ago, "puck", f"/api/engagements/launches/{launch}/answers", {"answers": answers})
+    year.post(ago - 1, "puck", f"/api/engagements/launches/{launch}/signature")
+
+
+STORIES: tuple[Callable[[Year], None], ...] = (
+    the_teams,
+    a_review_and_a_takeover,
+    a_graduation,
+    a_platform,
+    a_hand_back,
+    a_review_under_way,
+)
+
+
+def main() -> None:
+    """Play the year in the installation that the environment names (PORTAL_CONFIG)."""
+    config = load_config(option_schemas=option_schemas())
+    with TemporaryDirectory() as folder:
+        played = play(config, Path(folder) / "clock", clock.now())
+    click.echo("The year of the company was played (simulated)." if played else "The year was played before.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Writes many rows at once: by COPY on PostgreSQL, by one prepared statement on SQLite."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import JSON, Column, Table, bindparam, insert, text, update
+from sqlalchemy.orm import Session
+
+from portal_backend.core.db import Model
+from portal_backend.core.db import upsert as upsert_one_by_one
+
+WORTH_COPYING = 50
+"""Below so many rows a plain statement is faster than a temporary table."""
+
+Row = Mapping[str, Any]
+
+
+def add(session: Session, table: type[Model], rows: Sequence[Row]) -> None:
+    """Insert rows; every one has the same columns."""
+    if not rows:
+        return
+    if _copies(session, rows):
+        _copy(session, _table(table).name, _columns(table, rows), rows)
+    else:
+        session.execute(insert(table), list(rows))
+
+
+def upsert(session: Session, table: type[Model], rows: Sequence[Row], key: Sequence[str]) -> None:
+    """Insert rows, or update those whose key columns exist already; every row has the same columns."""
+    if not _copies(session, rows):
+        upsert_one_by_one(session, table, rows, key)
+        return
+    columns = _columns(table, rows)
+    names = [column.name for column in columns]
+    with _Staged(session, table, columns, rows) as staged:
+        changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key)
+        # The names are those of our own tables.
+        listed = ", ".join(names)
+        statement = f"INSERT INTO {_table(table).name} ({listed}) SELECT {listed} FROM {staged}"  # noqa: S608
+        session.execute(text(f"{statement} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"))
+
+
+def change(session: Session, table: type[Model], rows: Sequence[Row], key: str) -> None:
+    """Set the other columns of rows that exist, each found by its key column; every row has the same columns."""
+    if not rows:
+        return
+    if not _copies(session, rows):
+        places: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != key}
+        statement = update(_table(table)).where(_table(table).c[key] == bindparam("of_key")).values(places)
+        given = [
+            {"of_key": row[key], **{f"new_{name}": value for name, value in row.items() if name != key}} for row in rows
+        ]
+        session.connection().execute(statement, given)
+        return
+    columns = _columns(table, rows)
+    with _Staged(session, table, columns, rows) as staged:
+        changed = ", ".join(f"{column.name} = {staged}.{column.name}" for column in columns if column.name != key)
+        name = _table(table).name
+        session.execute(
+            text(f"UPDATE {name} SET {changed} FROM {staged} WHERE {name}.{key} = {staged}.{key}")  # noqa: S608
+        )
+
+
+class _Staged:
+    """Rows in a temporary table, for as long as the block lasts."""
+
+    def __init__(
+        self, session: Session, table: type[Model], columns: Sequence[Column[Any]], rows: Sequence[Row]
+    ) -> None:
+        self.session, self.table, self.columns, self.rows = session, table, columns, rows
+        self.name = f"staged_{_table(table).name}"
+
+    def __enter__(self) -> str:
+        source = _table(self.table).name
+        names = ", ".join(column.name for column in self.columns)
+        statement = f"CREATE TEMPORARY TABLE {self.name} ON COMMIT DROP AS SELECT {names} FROM {source} WITH NO DATA"  # noqa: S608
+        self.session.execute(text(statement))
+        _copy(self.session, self.name, self.columns, self.rows)
+        return self.name
+
+    def __exit__(self, failure: type[BaseException] | None, *_rest: object) -> None:
+        if failure is None:
+            self.session.execute(text(f"DROP TABLE {self.name}"))
+
+
+def _copies(session: Session, rows: Sequence[Row]) -> bool:
+    return len(rows) >= WORTH_COPYING and session.get_bind().dialect.name == "postgresql"
+
+
+def _table(table: type[Model]) -> Table:
+    found = table.__table__
+    assert isinstance(found, Table)  # noqa: S101 - every model of ours is one table
+    return found
+
+
+def _columns(table: type[Model], rows: Sequence[Row]) -> list[Column[Any]]:
+    return [_table(table).c[name] for name in rows[0]]
+
+
+def _copy(session: Session, into: str, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> None:
+    written = [(column.name, _writer(column)) for column in columns]
+    cursor = session.connection().connection.cursor()
+    statement = f"COPY {into} ({', '.join(name for name, _ in written)}) FROM STDIN"
+    with cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([write(row[name]) if write else row[name] for name, write in written])
+
+
+def _writer(column: Column[Any]) -> Callable[[Any], Any] | None:
+    """Return how a value is written where the driver does not know; None: it does."""
+    return _json if isinstance(column.type, JSON) else None
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

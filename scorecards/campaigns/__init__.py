@@ -1,0 +1,1 @@
+"""Campaigns: a few checks that a part of the fleet is to pass by a day."""

@@ -1,0 +1,158 @@
+"""What `applies_to` may look at: the plain fields of a service, and any path into its entity. Pure.
+
+A path begins with `metadata.` or `spec.`, as in the catalog: `metadata.annotations.backstage.io/techdocs-ref`.
+`labels.` and `annotations.` are short for what lies below `metadata.`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from plugins.contract import FactSpec, FactType
+from scorecards.checks.definitions import Subject
+from scorecards.evidence.causes import ENTITY, Spec
+from scorecards.evidence.values import Typed
+from scorecards.rules.operators import ANY
+
+ROOTS = ("metadata.", "spec.", "labels.", "annotations.")
+SHORT = ("labels.", "annotations.")
+MAX_PATH = 300
+
+
+def _plain(key: str, kind: FactType, description: str) -> FactSpec:
+    return FactSpec(key, kind, "", description, timedelta.max)
+
+
+SERVICE_FIELDS: Mapping[str, FactSpec] = {
+    spec.key: spec
+    for spec in (
+        _plain("kind", FactType.STRING, "The entity's kind, lower case"),
+        _plain("type", FactType.STRING, "The component's spec.type, lower case"),
+        _plain("name", FactType.STRING, "Its name"),
+        _plain("ref", FactType.STRING, "Its entity reference"),
+        _plain("namespace", FactType.STRING, "Its namespace"),
+        _plain("lifecycle", FactType.STRING, "The SRE lifecycle, such as ga or limited"),
+        _plain("criticality", FactType.STRING, "T0 to T3"),
+        _plain("tier", FactType.STRING, "The support tier, such as full_sre"),
+        _plain("owner", FactType.STRING, "The owner's entity reference"),
+        _plain("system", FactType.STRING, "The system's entity reference"),
+        _plain("tags", FactType.SET, "Its tags"),
+        _plain("has_service_dependencies", FactType.BOOLEAN, "It depends on another service"),
+        _plain("observed_facts", FactType.SET, "The facts that were ever observed of it"),
+    )
+}
+
+
+class FieldSpecs(Mapping[str, Spec]):
+    """The declarations behind `applies_to`: the plain fields by name, and a field of any type for every path."""
+
+    def __getitem__(self, key: str) -> Spec:
+        """Return the declaration of a field; raises KeyError for what is neither a plain field nor a path."""
+        if is_path(key):
+            return _EntitySpec(key)
+        return SERVICE_FIELDS[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Name the plain fields; paths are without number."""
+        return iter(SERVICE_FIELDS)
+
+    def __len__(self) -> int:
+        """Count the plain fields."""
+        return len(SERVICE_FIELDS)
+
+
+class RuleSpecs(Mapping[str, Spec]):
+    """The declarations behind `rule`: every declared fact, and `entity.` before any path into the entity."""
+
+    def __init__(self, facts: Mapping[str, Spec]) -> None:
+        self.facts = facts
+
+    def __getitem__(self, key: str) -> Spec:
+        """Return the declaration of a fact or an entity field; raises KeyError when nothing declares it."""
+        found = self.facts.get(key)
+        if found is not None:
+            return found
+        if key.startswith(ENTITY) and is_path(key.removeprefix(ENTITY)):
+            return _EntitySpec(key)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        """Name the declared facts."""
+        return iter(self.facts)
+
+    def __len__(self) -> int:
+        """Count the declared facts."""
+        return len(self.facts)
+
+
+def is_path(key: str) -> bool:
+    """Say whether a key leads into an entity."""
+    return key.startswith(ROOTS) and not key.endswith(".") and len(key) <= MAX_PATH
+
+
+class _EntitySpec:
+    """Declares a path into the entity."""
+
+    type = ANY
+    unit = ""
+    description = "A field of the catalog's entity"
+    max_age = timedelta.max
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def annotation_of(path: str) -> str | None:
+    """Return the annotation that a path leads to; None when it leads elsewhere."""
+    short = path.removeprefix("metadata.")
+    return short.removeprefix("annotations.") if short.startswith("annotations.") else None
+
+
+def entity_values(entity: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
+    """Return what stands in an entity at each path, None where nothing does; keys may hold dots themselves."""
+    return {path: value_at(entity, path) for path in paths}
+
+
+def value_at(entity: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a path such as `metadata.annotations.backstage.io/view-url`, or None."""
+    if path.startswith(SHORT):
+        path = f"metadata.{path}"
+    return _descend(entity, path.split("."))
+
+
+def _descend(node: Any, parts: list[str]) -> Any:
+    """Try the longest key first: annotations have dots in their names."""
+    if not parts:
+        return node
+    if not isinstance(node, Mapping):
+        return None
+    for count in range(len(parts), 0, -1):
+        key = ".".join(parts[:count])
+        if key in node:
+            found = _descend(node[key], parts[count:])
+            if found is not None:
+                return found
+    return None
+
+
+def service_fields(subject: Subject, observed: Collection[str]) -> Mapping[str, Typed | None]:
+    """Return what `applies_to` may look at; None where the service leaves it open.
+
+    `observed` are the facts that were ever observed of it. Values at entity paths are as their file has them.
+    """
+    return {
+        "kind": subject.kind,
+        "type": subject.type,
+        "name": subject.name,
+        "ref": subject.ref,
+        "namespace": subject.namespace,
+        "lifecycle": subject.lifecycle,
+        "criticality": subject.criticality,
+        "tier": subject.tier,
+        "owner": subject.owner,
+        "system": subject.system,
+        "tags": tuple(subject.tags),
+        "has_service_dependencies": bool(subject.service_dependencies),
+        "observed_facts": tuple(observed),
+        **subject.fields,
+    }

@@ -1,0 +1,81 @@
+"""What sources have observed of one entity, kept as the documents that the store holds until somebody looks. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+Entry = Mapping[str, Any]
+"""One fact as it is stored: `{value, observed_at, collected_at}`, or `fault` instead of `value`."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The latest observation of one fact by one source."""
+
+    source: str
+    value: Any
+    """As stored (JSON); None when it was rejected, see `fault`."""
+    observed_at: datetime
+    collected_at: datetime
+    fault: str | None = None
+
+
+class Observations(Mapping[str, Sequence[Reading]]):
+    """The latest observations of one entity: by key, one of each source that made any.
+
+    A judgement of ten thousand services looks at the documents themselves; readings are made of what is asked for.
+    """
+
+    def __init__(self, documents: Sequence[tuple[str, Mapping[str, Entry]]] = ()) -> None:
+        self.documents = [(source, document) for source, document in documents if document]
+        """By source, those that hold anything."""
+        self._read: dict[str, list[Reading]] = {}
+
+    @cached_property
+    def sources(self) -> set[str]:
+        """The sources that have ever observed anything of the entity."""
+        return {source for source, _ in self.documents}
+
+    @cached_property
+    def _keys(self) -> dict[str, None]:
+        return dict.fromkeys(key for _, document in self.documents for key in document)
+
+    def __getitem__(self, key: str) -> Sequence[Reading]:
+        found = self._read.get(key)
+        if found is None:
+            found = [reading_of(source, document[key]) for source, document in self.documents if key in document]
+            if not found:
+                raise KeyError(key)
+            self._read[key] = found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def reading_of(source: str, entry: Entry) -> Reading:
+    """Return an entry of a source's document as a reading."""
+    return Reading(
+        source,
+        entry.get("value"),
+        datetime.fromisoformat(entry["observed_at"]),
+        datetime.fromisoformat(entry["collected_at"]),
+        entry.get("fault"),
+    )
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970: exact, and compared faster than datetimes."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment_of(count: int) -> datetime:
+    """Return the moment that is so many microseconds after 1970."""
+    return EPOCH + count * MICROSECOND

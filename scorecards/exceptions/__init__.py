@@ -1,0 +1,1 @@
+"""Evidence that no source measures, and exceptions: attestations, waivers, and what framework modules pass on."""

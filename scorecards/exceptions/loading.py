@@ -1,0 +1,116 @@
+"""Reads what counts of attestations, waivers and framework modules: four queries for every 500 services."""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from portal_backend.core.db import chunks
+from portal_backend.core.memory import uncollected
+from scorecards.exceptions.in_force import Attestation, InForce, Inheritance, Waiver
+from scorecards.exceptions.models import AttestationRow, ModuleAdoption, ModuleRelease, WaiverRow
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+def load_in_force(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, InForce]:
+    """Return what counts at `now` for these services (None: for all); services for which nothing does are absent."""
+    with uncollected():
+        attested = _attestations(session, refs, now)
+        waived = _waivers(session, refs, now)
+        inherited = inheritances(session, refs, now)
+    return {
+        ref: InForce(attested.get(ref, {}), waived.get(ref, {}), inherited.get(ref, {}))
+        for ref in attested.keys() | waived.keys() | inherited.keys()
+    }
+
+
+def inheritances(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, dict[str, Inheritance]]:
+    """Return, by service and check, what supported module versions pass on and no local override cancels.
+
+    Of several modules that answer the same check the one supported longest is named.
+    """
+    passed_on = _passed_on(session, now)
+    columns = (ModuleAdoption.entity_ref, ModuleAdoption.module, ModuleAdoption.version, ModuleAdoption.local_overrides)
+    found: dict[str, dict[str, Inheritance]] = {}
+    for ref, module, version, overrides in _rows(session, select(*columns), ModuleAdoption.entity_ref, refs):
+        of_service = found.setdefault(ref, {})
+        for one in passed_on.get((module, version), ()):
+            rival = of_service.get(one.check_id)
+            if one.check_id not in overrides and (rival is None or _rank(one) > _rank(rival)):
+                of_service[one.check_id] = one
+    return {ref: of_service for ref, of_service in found.items() if of_service}
+
+
+def _passed_on(session: Session, now: datetime) -> dict[tuple[str, str], list[Inheritance]]:
+    """Return what each supported version of each module answers."""
+    release = ModuleRelease
+    query = select(release.module, release.version, release.supported_until, release.satisfies_checks).where(
+        or_(release.supported_until.is_(None), release.supported_until > now)
+    )
+    return {
+        (module, version): [Inheritance(check, module, version, until) for check in checks]
+        for module, version, until, checks in session.execute(query)
+    }
+
+
+def _rank(one: Inheritance) -> tuple[datetime, str]:
+    """The longer supported goes first; of two alike, always the same one."""
+    return one.supported_until or FOREVER, one.module
+
+
+def _attestations(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, dict[str, Attestation]]:
+    row = AttestationRow
+    query = select(
+        row.entity_ref,
+        row.id,
+        row.check_id,
+        row.check_version,
+        row.holds,
+        row.statement,
+        row.evidence_url,
+        row.attested_by,
+        row.attested_at,
+        row.expires_at,
+    ).where(row.ended_at.is_(None), row.expires_at > now)
+    found: dict[str, dict[str, Attestation]] = {}
+    for ref, *values in _rows(session, query, row.entity_ref, refs):
+        given = Attestation(*values)
+        found.setdefault(ref, {})[given.check_id] = given
+    return found
+
+
+def _waivers(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, dict[str, Waiver]]:
+    row = WaiverRow
+    query = (
+        select(
+            row.entity_ref,
+            row.id,
+            row.check_id,
+            row.reason,
+            row.compensating_control,
+            row.requested_by,
+            row.decided_by,
+            row.decided_at,
+            row.until,
+        )
+        .where(row.state == "approved", row.until > now)
+        .order_by(row.decided_at)
+    )
+    found: dict[str, dict[str, Waiver]] = {}
+    for ref, *values in _rows(session, query, row.entity_ref, refs):
+        waiver = Waiver(*values)
+        found.setdefault(ref, {})[waiver.check_id] = waiver
+    return found
+
+
+def _rows(
+    session: Session, query: Select[*tuple[Any, ...]], column: Any, refs: Collection[str] | None
+) -> Iterator[Any]:
+    if refs is None:
+        yield from session.execute(query)
+        return
+    for few in chunks(sorted(refs)):
+        yield from session.execute(query.where(column.in_(few)))

@@ -1,0 +1,34 @@
+"""How long exceptions may last, and what counts as evidence in words: an organisation's choice."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from marshmallow import RAISE, Schema, fields, validate
+
+
+@dataclass(frozen=True)
+class ExceptionSettings:
+    """The limits of attestations and waivers, and the sizes of answers."""
+
+    longest_waiver: timedelta = timedelta(days=180)
+    """From the approval on: half a year, so that an exception is looked at again."""
+    words_of_substance: int = 12
+    """So many different words a statement needs that comes without a link to evidence."""
+    gained_listed: int = 200
+    """Of the adopters that gain by a release, so many are named; all are counted."""
+
+
+class ExceptionSettingsSchema(Schema):
+    """The settings as `portal.yaml` writes them."""
+
+    class Meta:
+        unknown = RAISE
+
+    longest_waiver_days = fields.Integer(
+        load_default=180, validate=validate.Range(1, 365), metadata={"description": "From the approval on."}
+    )
+    words_of_substance = fields.Integer(
+        load_default=12,
+        validate=validate.Range(1, 100),
+        metadata={"description": "Different words that a statement without a link to evidence needs."},
+    )

@@ -1,0 +1,1 @@
+"""Scorecards as CSV, for spreadsheets and for what reads tables."""

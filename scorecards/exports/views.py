@@ -1,0 +1,66 @@
+"""HTTP: scorecards as CSV."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, stream_with_context
+
+from catalog.format.refs import make_ref
+from portal_backend.core import clock
+from portal_backend.core.db import reading
+from portal_backend.core.errors import NotFound
+from scorecards import judging, scorecard
+from scorecards.blueprints import blueprint
+from scorecards.exports.tables import RESULT_COLUMNS, SERVICE_COLUMNS, csv_text, result_rows, service_pages
+from scorecards.schemas import NoQuery
+
+SERVICE = "/services/<string:kind>/<string:namespace>/<string:name>"
+
+
+def _answers_csv(description: str) -> Any:
+    content = {"text/csv": {"schema": {"type": "string"}}}
+    return blueprint.doc(responses={"200": {"description": description, "content": content}})
+
+
+@blueprint.get("/scorecards.csv")
+@blueprint.arguments(NoQuery, location="query")
+@_answers_csv(f"A row for each service, below the columns {', '.join(SERVICE_COLUMNS[:7])}, those of each axis, …")
+def export_scorecards(_query: dict[str, Any]) -> Response:
+    """Export where every service stands, sent as it is read."""
+    parts = _all_services()
+    first = next(parts)  # what fails at once is answered as an error, not as a torn file
+    return _csv(stream_with_context(_joined(first, parts)), "scorecards.csv")
+
+
+def _all_services() -> Iterator[bytes]:
+    with reading() as session:
+        pages = service_pages(session)
+        yield csv_text([SERVICE_COLUMNS, *next(pages, [])]).encode()
+        for page in pages:
+            yield csv_text(page).encode()
+
+
+def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+@blueprint.get(f"{SERVICE}/scorecard.csv")
+@blueprint.arguments(NoQuery, location="query")
+@_answers_csv("A row for each verdict.")
+def export_scorecard(_query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    """Export every verdict on one service; 404 when the catalog has no such service."""
+    ref = make_ref(kind, namespace, name)
+    if "\0" in ref:  # no database takes that as a text
+        raise NotFound(f"The catalog has no service {ref!r}.")
+    with reading() as session:
+        card = scorecard.read(session, judging.current(), ref, clock.now())
+    return _csv(iter([csv_text([RESULT_COLUMNS, *result_rows(card)]).encode()]), "scorecard.csv")
+
+
+def _csv(body: Iterator[bytes], filename: str) -> Response:
+    response = Response(body, mimetype="text/csv", direct_passthrough=True)  # not gathered to be tagged
+    response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response

@@ -1,0 +1,124 @@
+"""Our checks in the form that Tech Insights gives checks. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plugins.contract import FactType
+from portal_backend.core.errors import NotFound
+from scorecards.checks.definitions import AXIS_TITLES, Check, CheckCatalogue, Status, level_name
+from scorecards.checks.fields import RuleSpecs
+from scorecards.evidence.causes import Spec
+from scorecards.judging import Judging
+from scorecards.tech_insights.conditions import rooted
+
+TYPE = "json-rules-engine"
+Document = dict[str, Any]
+
+FACT_TYPES: Mapping[str, str] = {
+    FactType.BOOLEAN: "boolean",
+    FactType.INTEGER: "integer",
+    FactType.NUMBER: "float",
+    FactType.STRING: "string",
+    FactType.DATETIME: "datetime",
+    FactType.SET: "set",
+}
+SCHEMA_VERSION = "1.0.0"
+"""A declared fact never changes its meaning: another meaning is another key. So no schema has a second version."""
+
+PASSING = frozenset({Status.PASS, Status.INHERITED})
+"""The verdicts that the client is told as true; an unknown or a waived check is never one of them."""
+
+
+def chosen(catalogue: CheckCatalogue, ids: Sequence[str] | None) -> list[Check]:
+    """Return the checks of these ids, each once (None: all); raises NotFound for an id that there is not."""
+    if ids is None:
+        return list(catalogue.checks.values())
+    for check_id in ids:
+        if check_id not in catalogue.checks:
+            raise NotFound(f"Tech insight check with id '{check_id}' is not registered.")
+    return [catalogue.checks[check_id] for check_id in dict.fromkeys(ids)]
+
+
+def check_form(check: Check) -> Document:
+    """Return a check as configured."""
+    return {
+        **heading(check),
+        "rule": {"conditions": rooted(check.rule.tree if check.rule else None)},
+        "metadata": metadata(check),
+        "failureMetadata": {"solution": solution(check)},
+        **_links(check),
+    }
+
+
+def heading(check: Check) -> Document:
+    """Return what a check and its results begin with. A fact is its own retriever: each is observed by itself."""
+    return {
+        "id": check.id,
+        "type": TYPE,
+        "name": check.title,
+        "description": check.question,
+        "factIds": list(check.facts),
+    }
+
+
+def result_heading(check: Check, status: Status) -> Document:
+    """Return the check as a result shows it, but for its rule: `metadata.status` has the verdict in our words."""
+    told = metadata(check) | {"status": status.value}
+    if status not in PASSING:
+        told["solution"] = solution(check)
+    return {**heading(check), "metadata": told, **_links(check)}
+
+
+def metadata(check: Check) -> Document:
+    """Return what else is known of a check; `category` and `rank` are what maturity pages sort by."""
+    told: Document = {
+        "axis": check.axis.value,
+        "category": AXIS_TITLES[check.axis],
+        "level": level_name(check.level),
+        "rank": check.level,
+        "weight": check.weight,
+        "criticality": check.criticality.value,
+        "owner": check.owner,
+        "version": check.version,
+        "hint": check.why,
+        "guide": check.guide,
+    }
+    if check.enforce_from is not None:
+        told["enforce_from"] = check.enforce_from.isoformat()  # until then it counts for nothing
+    return told
+
+
+def solution(check: Check) -> str:
+    """Return how to fix it, a step a line."""
+    return "\n".join(check.how_to_fix)
+
+
+def _links(check: Check) -> Document:
+    addresses = [text for text in (check.guide, *check.sources) if text.startswith(("https://", "http://"))]
+    return {"links": [{"title": address, "url": address} for address in dict.fromkeys(addresses)]} if addresses else {}
+
+
+def told_facts(judging: Judging) -> Mapping[str, Spec]:
+    """Return every fact that is spoken of: the declared ones, and the fields of entities that checks look at."""
+    specs = RuleSpecs(judging.specs)
+    used = {key: specs[key] for check in judging.catalogue.checks.values() for key in check.facts}
+    return {**judging.specs, **used}
+
+
+def type_of(spec: Spec) -> str:
+    """Return Tech Insights' word for the type of a fact; a field of an entity may be anything."""
+    return FACT_TYPES.get(spec.type, "object")
+
+
+def schema_form(spec: Spec) -> Document:
+    """Return the schema of a fact: its name stands beside the schema's own fields, as Tech Insights has it."""
+    return {
+        "id": spec.key,
+        "version": SCHEMA_VERSION,
+        "entityFilter": [{"kind": "component"}],
+        spec.key: {
+            "type": type_of(spec),
+            "description": spec.description,
+            "metadata": {"unit": spec.unit, "max_age_seconds": int(spec.max_age.total_seconds())},
+        },
+    }

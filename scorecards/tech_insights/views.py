@@ -1,0 +1,125 @@
+"""HTTP: checks, their results and facts in the shapes of Backstage's Tech Insights API."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from flask import Response, stream_with_context
+
+from catalog.format.refs import make_ref
+from portal_backend.core import clock
+from portal_backend.core.db import reading
+from portal_backend.core.http import make_blueprint, plain_json
+from scorecards import judging
+from scorecards.schemas import NoQuery
+from scorecards.tech_insights import fact_rows, runs
+from scorecards.tech_insights.checks import check_form
+from scorecards.tech_insights.schemas import BulkBody, IdsQuery, LatestQuery, RangeQuery, RunBody
+
+blueprint = make_blueprint(
+    "tech-insights", __name__, "/api/tech-insights", "The same verdicts and facts as Backstage's Tech Insights API."
+)
+
+
+def _answers(description: str) -> Any:
+    return blueprint.doc(responses={"200": {"description": description, "content": {"application/json": {}}}})
+
+
+@blueprint.get("/checks")
+@blueprint.arguments(NoQuery, location="query")
+@_answers("An array of checks.")
+def list_checks(_query: dict[str, Any]) -> Response:
+    """List every check as configured."""
+    return plain_json([check_form(check) for check in judging.current().catalogue.checks.values()])
+
+
+@blueprint.post("/checks/run/<string:namespace>/<string:kind>/<string:name>")
+@blueprint.arguments(RunBody)
+@_answers("An array of results; empty for what is no service.")
+def run_checks(body: dict[str, Any], namespace: str, kind: str, name: str) -> Response:
+    """Run checks on one entity (namespace comes first here); 404 for a check that there is not."""
+    with reading() as session:
+        ref = make_ref(kind, namespace, name)
+        return plain_json(runs.run_on(session, judging.current(), ref, body["checks"], clock.now()))
+
+
+@blueprint.post("/checks/run")
+@blueprint.arguments(BulkBody)
+@_answers("An array of `{entity, results, error?}` in the order asked.")
+def run_bulk_checks(body: dict[str, Any]) -> Response:
+    """Run checks on many entities: the stored verdicts, sent as they are read."""
+    parts = _array(body["entities"], body["checks"])
+    first = next(parts)  # what fails at once is answered as an error, not as a torn body
+    return Response(stream_with_context(_joined(first, parts)), mimetype="application/json")
+
+
+def _array(asked: list[runs.Asked], ids: list[str] | None) -> Iterator[bytes]:
+    with reading() as session:
+        opening = b"["
+        for page in runs.run_on_many(session, judging.current(), asked, ids, clock.now()):
+            yield opening + orjson.dumps(page)[1:-1]
+            opening = b","
+        yield b"[]" if opening == b"[" else b"]"
+
+
+def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+@blueprint.get("/fact-schemas")
+@blueprint.arguments(IdsQuery, location="query")
+@_answers("An array of schemas; ids that nothing declares are left out.")
+def list_fact_schemas(query: dict[str, Any]) -> Response:
+    """List what each fact means."""
+    return plain_json(fact_rows.schemas(judging.current(), query["ids"]))
+
+
+@blueprint.get("/facts/latest")
+@blueprint.arguments(LatestQuery, location="query")
+@_answers("An object by id; facts without an observation are absent.")
+def get_latest_facts(query: dict[str, Any]) -> Response:
+    """Read the latest observations of facts."""
+    if not query["ids"]:
+        return _no_ids()
+    with reading() as session:
+        return plain_json(fact_rows.latest(session, judging.current(), query["entity"], query["ids"], clock.now()))
+
+
+@blueprint.get("/facts/range")
+@blueprint.arguments(RangeQuery, location="query")
+@_answers("An object of arrays by id, in order of time.")
+def get_facts_of_range(query: dict[str, Any]) -> Response:
+    """Read what was observed from one moment to another, both inclusive."""
+    if not query["ids"]:
+        return _no_ids()
+    span = []
+    for parameter, field in (("startDatetime", "startDateTime"), ("endDatetime", "endDateTime")):
+        moment = _moment(query[parameter])
+        if moment is None:
+            return _unprocessable({"message": "Failed to parse datetime from request", "field": field, "value": None})
+        span.append(moment)
+    with reading() as session:
+        entity, ids = query["entity"], query["ids"]
+        found = fact_rows.between(session, judging.current(), entity, ids, (span[0], span[1]), clock.now())
+        return plain_json(found)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read an ISO 8601 time; one without an offset is UTC. None when it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _no_ids() -> Response:
+    return _unprocessable({"error": "Failed to parse ids from request"})
+
+
+def _unprocessable(document: dict[str, Any]) -> Response:
+    response = plain_json(document)
+    response.status_code = 422
+    return response

@@ -1,0 +1,1 @@
+"""Tells other systems when a service's level changes: subscriptions, a queue of deliveries, signed requests."""

@@ -1,0 +1,86 @@
+"""`portal scorecards validate` and `portal scorecards simulate`."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from portal_backend.cli import main
+from portal_backend.commands import common
+from portal_backend.core import clock
+from tests.scorecards.conftest import REF
+from tests.scorecards.samples import NOW
+
+STRICTER = {"overrides": [{"check": "cap.saturation", "change": {"thresholds": {"most": "1%"}, "level": 1}}]}
+
+
+@pytest.fixture
+def portal(app, company, session, monkeypatch):
+    """Let the commands act on the test's database instead of a configured one."""
+    monkeypatch.setenv(clock.VARIABLE, clock.format_time(NOW))
+    monkeypatch.setattr(common, "configured", lambda: None)
+    monkeypatch.setattr(common, "create_app", lambda _: app)
+    monkeypatch.setattr(common, "require_schema", lambda: None)
+    session.commit()
+    return lambda *arguments: CliRunner().invoke(main, ["scorecards", *map(str, arguments)])
+
+
+@pytest.fixture
+def stricter(tmp_path):
+    file = tmp_path / "org.yaml"
+    file.write_text(yaml.safe_dump(STRICTER))
+    return file
+
+
+def validate(*arguments):
+    return CliRunner().invoke(main, ["scorecards", "validate", *map(str, arguments)])
+
+
+def test_good_files_are_valid_without_any_database(stricter, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = validate(stricter, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["valid"], found["checks"], found["faults"]) == (True, 57, [])
+    assert not list(tmp_path.glob("data*"))
+
+
+def test_every_fault_is_told_with_file_check_and_field(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org.yaml").write_text("- {id: org.x, rule: 'repo.covrage > 3'}\n- {id: org.y}\n")
+    result = validate("org.yaml", "--json")
+    assert result.exit_code == 1
+    faults = json.loads(result.stdout)["faults"]
+    assert {
+        "file": "org.yaml",
+        "check": "org.x",
+        "path": "title",
+        "message": "Missing data for required field.",
+    } in faults
+    assert {fault["check"] for fault in faults} == {"org.x", "org.y"}
+    for_people = validate("org.yaml")
+    assert for_people.exit_code == 1
+    assert "org.yaml: org.x: title" in for_people.output
+    assert validate("gone.yaml").exit_code == 2
+
+
+def test_a_change_is_told_to_a_person(portal, stricter):
+    result = portal("simulate", stricter, "--service", "shakespeare")
+    assert "Checks: 1 changed. Of 1 service, 1 would change" in result.output
+    assert "cap.saturation pass → fail" in result.output
+    assert f"{REF} " in result.output
+
+
+def test_a_change_is_told_to_a_program_and_ends_with_one_when_a_service_would_fall(portal, stricter):
+    result = portal("simulate", stricter, "--json")
+    found = json.loads(result.stdout)
+    assert found["judged"] == 2
+    assert result.exit_code == (1 if found["levels"]["lowered"] else 0)
+
+
+def test_what_cannot_be_simulated_ends_with_two(portal, stricter, tmp_path):
+    (tmp_path / "bad.yaml").write_text("- {id: org.x}")
+    assert portal("simulate", tmp_path / "bad.yaml").exit_code == 2
+    assert portal("simulate", stricter, "--service", "a:b/").exit_code == 2
+    assert portal("simulate", stricter, "--without", "nothing.yaml").exit_code == 2
