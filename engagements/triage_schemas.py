@@ -167,6 +167,9 @@ class HandBackRowSchema(TriageRowSchema):
     """A service that SRE runs."""
 
     rules = fields.List(fields.Nested(RuleSchema))
+    urgency = fields.Integer(
+        metadata=said("0: a rule is met. 1: all that is known of one speaks for it. 2: one is open. 3: none applies.")
+    )
     ladder_step = fields.String(
         allow_none=True, metadata=said("The next step for a neglected service: `escalate` or `disengage`.")
     )

@@ -12,12 +12,17 @@ def _text(description: str, **given: Any) -> fields.String:
     return fields.String(metadata={"description": description}, **given)
 
 
-class ShortStandingSchema(Schema):
+class MeanStandingSchema(Schema):
+    """Percent and coverage of several together."""
+
+    percent = fields.Float(allow_none=True)
+    coverage = fields.Float(allow_none=True)
+
+
+class ShortStandingSchema(MeanStandingSchema):
     """Level, percent and coverage."""
 
     level = _text(f"{LEVEL}; null while no check applied.", allow_none=True)
-    percent = fields.Float(allow_none=True)
-    coverage = fields.Float(allow_none=True)
 
 
 class AxisThenSchema(ShortStandingSchema):
@@ -203,7 +208,7 @@ class RollUpSchema(Schema):
     )
     percent = fields.Float(allow_none=True, metadata={"description": "Mean over the services."})
     coverage = fields.Float(allow_none=True, metadata={"description": "Mean over the services."})
-    axes = fields.Dict(fields.String(), fields.Nested(ShortStandingSchema(exclude=("level",))))
+    axes = fields.Dict(fields.String(), fields.Nested(MeanStandingSchema))
     required = fields.Integer(metadata={"description": "Services of which a level is required."})
     meeting_required = fields.Integer(metadata={"description": "Those of them that have it."})
     meeting_required_percent = fields.Float(allow_none=True)

@@ -167,3 +167,17 @@ def test_the_year_is_played_once(company):
     with app.app_context():
         config = settings.current().config
     assert year.play(config, folder / "year-clock", NOW) is False
+
+
+def test_the_pages_show_the_company_and_its_year(client):
+    def page(path):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        return answer.get_data(as_text=True)
+
+    overview = page("/")
+    assert "Sonnet API" in overview
+    assert "first-folio-archive" in overview.partition("Hand back")[2]
+    assert "neglected" in page("/pages/component/default/prompter-notifications")
+    assert "graduated" in page("/pages/component/default/cordelia-profile")
+    assert "D2" in page("/pages/triage")

@@ -191,7 +191,8 @@ def _listed(context: PullContext, path: str) -> list[Mapping[str, Any]]:
     answer = context.client.get_json(path)
     if not isinstance(answer, list):
         raise ValueError("answered no list")
-    return [entry for entry in answer if isinstance(entry, dict) and isinstance(entry.get("labels", {}), dict)]
+    entries = [entry for entry in answer if isinstance(entry, dict) and isinstance(entry.get("labels", {}), dict)]
+    return list({str(entry.get("fingerprint") or entry.get("id") or id(entry)): entry for entry in entries}.values())
 
 
 def _silences(context: PullContext, faults: list[PullFault]) -> list[Silence]:

@@ -80,6 +80,7 @@ class Reading:
 def read_applications(answers: Iterable[Any]) -> Reading:
     """Read the items of the list calls. A broken application becomes a fault, the others are read."""
     reading = Reading()
+    read: dict[str, Application] = {}
     for number, item in enumerate(answers):
         metadata = _mapping(_mapping(item).get("metadata"))
         name = metadata.get("name")
@@ -87,9 +88,11 @@ def read_applications(answers: Iterable[Any]) -> Reading:
             reading.faults.append(PullFault(f"item {number}", "an application without metadata.name"))
             continue
         try:
-            reading.applications.append(_application(item, metadata, name, reading.faults))
+            application = _application(item, metadata, name, reading.faults)
+            read.setdefault(application.key, application)  # one that stands in two lists is one
         except (TypeError, ValueError, AttributeError) as error:
             reading.faults.append(PullFault(name, f"the application cannot be read: {error}"))
+    reading.applications += read.values()
     return reading
 
 

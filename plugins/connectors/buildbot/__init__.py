@@ -126,7 +126,10 @@ def _tested(runs: Sequence[Deployment]) -> dict[str, FactValue]:
 
 def _builders(context: PullContext) -> dict[int, str]:
     """Return the names of the builders by their id."""
-    return {int(one["builderid"]): str(one["name"]) for one in _listed(context, "builders", {})}
+    found = _listed(context, "builders", {})
+    return {
+        one["builderid"]: str(one["name"]) for one in found if isinstance(one.get("builderid"), int) and one.get("name")
+    }
 
 
 def _builds(context: PullContext, since: datetime) -> Iterator[Mapping[str, Any]]:
