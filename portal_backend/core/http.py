@@ -91,7 +91,6 @@ def init_app(app: Flask) -> None:
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_name_request)
-    app.before_request(_refuse_nul)
     app.before_request(_refuse_unread_parameters)
     app.after_request(_finish)
 
@@ -100,12 +99,6 @@ def _name_request() -> None:
     """Take the caller's request id if it is a plain word, else make one: it names this request in every log line."""
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _refuse_nul() -> None:
-    """No name holds a NUL, and PostgreSQL fails on one instead of finding nothing."""
-    if "\0" in request.path or any("\0" in value for values in request.args.listvalues() for value in values):
-        raise InvalidInput("The address holds a NUL character (%00); leave it out.", [Fault("address", "holds a NUL")])
 
 
 def _refuse_unread_parameters() -> None:

@@ -74,10 +74,3 @@ def test_the_api_describes_itself(client):
     assert page.status_code == 200
     assert b"http://" not in page.data.replace(b"http://localhost", b"")
     assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/api/services/component/default/a%00b", "/api/services?q=a%00b"])
-def test_a_nul_in_an_address_is_told_and_never_reaches_the_database(client, path):
-    answer = client.get(path)
-    assert answer.status_code == 400
-    assert "NUL" in answer.get_json()["detail"]
