@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.services import PREFIX, Service, directory, services
 from engagements import support
+from engagements.lifecycle.engagements import open_among
 from engagements.models import HistoryEvent
 from engagements.reviews import improvements
 from engagements.support import SupportState
@@ -96,6 +97,7 @@ def gather(
     readiness = _readiness(session, judging.catalogue, only)
     events = _last_events(session, only)
     criticality = directory(session, ()).criticalities
+    under_way = open_among(session, refs)
     return [
         _evidence(
             service,
@@ -105,6 +107,7 @@ def gather(
             records.get(service.ref, {}),
             readiness.get(service.ref),
             events.get(service.ref, {}),
+            under_way.get(service.ref),
         )
         for service in found
     ]
@@ -118,6 +121,7 @@ def _evidence(
     records: Mapping[str, Record],
     readiness: Readiness | None,
     events: Mapping[str, datetime],
+    under_way: Mapping[str, str] | None,
 ) -> Evidence:
     return Evidence(
         ref=service.ref,
@@ -134,6 +138,7 @@ def _evidence(
         tier=state.tier,
         engagement_model=state.engagement_model,
         phase=state.phase,
+        under_way=f"{under_way['engagement_model']}, in {under_way['phase']}" if under_way else None,
         supported_since=state.since,
         usage_forecast_rps=state.usage_forecast_rps,
         signals=signals,

@@ -223,6 +223,8 @@ def _onboard_act(
 ) -> str:
     if any(barrier.barrier == "no_owner" for barrier in barriers):
         return "Name its owning team in the catalog (spec.owner) first."
+    if evidence.under_way:
+        return f"Go on with its engagement ({evidence.under_way})."
     if verdict == "barred":
         return f"Leave it in {evidence.tier}: {barriers[0].sentence}"
     if verdict == "candidate":

@@ -91,6 +91,8 @@ class Evidence:
     tier: Tier = Tier.DOCUMENTATION
     engagement_model: str | None = None
     phase: str | None = None
+    under_way: str | None = None
+    """Model and state of an engagement that is not closed: `simple_prr, in analysis`."""
     supported_since: datetime | None = None
     usage_forecast_rps: float | None = None
     signals: Mapping[str, Signal] = field(default_factory=dict)
