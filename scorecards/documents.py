@@ -37,7 +37,7 @@ def scorecard_form(grade: Grade, health: Mapping[str, SourceState]) -> Document:
         "required_level": level_name(grade.required_level),
         "distance": grade.distance,
         "summary": summary(grade),
-        "axes": [{"axis": axis, "title": AXIS_TITLES[axis], **_standing(grade.axes[axis])} for axis in Axis],
+        "axes": [_axis(axis, grade) for axis in Axis],
         "next_steps": [_step(step) for step in grade.next_steps],
         "reach": _reach(grade.reach) if grade.reach else None,
         "results": [result for result in results if not result["shadow"]],
@@ -45,6 +45,15 @@ def scorecard_form(grade: Grade, health: Mapping[str, SourceState]) -> Document:
         "sources": [_source(state) for state in health.values()],
         "simulated_sources": _simulated(results, health),
     }
+
+
+def _axis(axis: Axis, grade: Grade) -> Document:
+    groups = [
+        {"group": group.id, "title": group.title, **_standing(standing)}
+        for group, standing in grade.groups
+        if group.axis is axis
+    ]
+    return {"axis": axis, "title": AXIS_TITLES[axis], **_standing(grade.axes[axis]), "groups": groups}
 
 
 def _frozen(grade: Grade) -> Document | None:

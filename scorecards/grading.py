@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from scorecards.assessment.plan import place
-from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, CheckCatalogue, Status, Subject, level_name
+from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, CheckCatalogue, Group, Status, Subject, level_name
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import CauseKind, Party
 from scorecards.holding import Held
@@ -91,6 +91,8 @@ class Grade:
     """What the criticality asks for; None while the service has none."""
     held: Held
     """The checks that count for the levels as before a source's outage."""
+    groups: tuple[tuple[Group, Standing], ...] = ()
+    """Parts of an axis that the catalogue tells apart, such as latency within performance."""
 
     @property
     def distance(self) -> int | None:
@@ -125,7 +127,14 @@ def grade(
         _reach(steps, results, catalogue) if steps else None,
         REQUIRED_LEVELS.get(subject.criticality or ""),
         held or {},
+        tuple((group, _of_group(group, by_axis[group.axis], held, top)) for group in catalogue.groups.values()),
     )
+
+
+def _of_group(group: Group, results: Sequence[CheckResult], held: Held | None, top: int) -> Standing:
+    own = [result for result in results if result.check.group == group.id]
+    present = _tally(own)
+    return _standing(present, _tally(own, held) if held else present, top)
 
 
 def level_of(results: Sequence[CheckResult], top: int) -> int | None:

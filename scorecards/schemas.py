@@ -42,11 +42,19 @@ class StandingSchema(Schema):
     counts = fields.Nested(CountsSchema)
 
 
+class GroupStandingSchema(StandingSchema):
+    """Where the service stands on a part of an axis."""
+
+    group = _text("Such as `availability`, `latency` and `efficiency` within performance.")
+    title = fields.String()
+
+
 class AxisStandingSchema(StandingSchema):
     """Where the service stands on one of the six axes."""
 
     axis = _text("`architecture`, `observability`, `emergency`, `capacity`, `change` or `performance`.")
     title = fields.String()
+    groups = fields.List(fields.Nested(GroupStandingSchema), metadata={"description": "Its parts, where it has any."})
 
 
 class StepSchema(Schema):

@@ -113,7 +113,27 @@ def test_what_nobody_measures_is_unknown_and_never_a_pass(client):
     assert statuses["perf.availability"] == statuses["arch.redundancy"] == "unknown"
 
 
-def test_shakespeares_level_rises_when_the_panel_is_added(company, client):
+def test_row_3_six_axes_and_availability_latency_and_efficiency_apart(client):
+    axes = _get(client, f"{SERVICE}/box-office/scorecard")["axes"]
+
+    assert [axis["axis"] for axis in axes] == [
+        *("architecture", "observability", "emergency", "capacity", "change", "performance")
+    ]
+    parts = {part["group"]: part for part in axes[-1]["groups"]}
+    assert parts["availability"]["percent"] == 100
+    assert parts["latency"]["percent"] == 0
+    assert parts["efficiency"]["coverage"] == 0
+
+
+def test_row_39_what_a_framework_makes_uniform_is_checked_one_by_one(client):
+    five = {"obs.dimensions", "obs.reqlog", "cap.loadshed", "cap.overload", "arch.components"}
+    statuses = _status(client, "playbill-catalog")
+
+    assert {check: statuses[check] for check in five} == dict.fromkeys(five, "pass")
+    assert _status(client, "shakespeare")["arch.components"] == "not_applicable"
+
+
+def test_row_18_shakespeares_level_rises_when_the_panel_is_added(company, client):
     folder, app, _ = company
     before = _status(client, "shakespeare")
     assert [check for check, status in before.items() if status == "fail"] == ["obs.slo.on_dashboard"]
