@@ -58,7 +58,7 @@ class FactSpec:
     key: str
     type: FactType
     unit: str
-    """`ratio` (0 to 1), `seconds`, `bytes`, `requests_per_second`, `days`, `count`, or empty."""
+    """`ratio` (0 to 1), `seconds`, `bytes`, `requests_per_second`, `hours`, `days`, `count`, or empty."""
     description: str
     max_age: timedelta
     """An observation older than this is stale: a check that needs it is unknown."""

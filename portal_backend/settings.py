@@ -21,6 +21,7 @@ from scorecards import judging
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
+from scorecards.retention import RetentionSettings, RetentionSettingsSchema
 from scorecards.webhooks import settings as webhook_settings
 
 
@@ -31,6 +32,7 @@ class Settings:
     config: Config
     specs: Mapping[str, FactSpec]
     """Every declared fact by key, whoever supplies it."""
+    retention: RetentionSettings = RetentionSettings()
 
 
 @cache
@@ -58,7 +60,8 @@ def init_app(app: Flask, config: Config) -> None:
     triage = _load(TriageSettingsSchema(), config.triage, "engagements.triage")
     capacity = _load(CapacitySettingsSchema(), config.capacity, "engagements.capacity")
     in_force.init_app(app, triage, capacity)
-    app.extensions["portal"] = Settings(config, specs)
+    retention = _load(RetentionSettingsSchema(), config.retention, "retention")
+    app.extensions["portal"] = Settings(config, specs, retention)
 
 
 def _load(schema: Schema, written: Mapping[str, Any], path: str) -> Any:

@@ -22,6 +22,7 @@ from scorecards.webhooks import settings as webhook_settings
 
 TICK_SECONDS = 2.0
 UPKEEP_SECONDS = 30.0
+PRUNE_SECONDS = 86_400.0
 CONCURRENCY = 8
 """Threads: pulling is waiting, and a few sources that hang must not keep the others from their turn."""
 QUIET = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
@@ -47,6 +48,7 @@ def make_celery(app: Flask, config: Config) -> Celery:
         beat_schedule={
             "dispatch": {"task": "portal.dispatch", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
             "upkeep": {"task": "portal.upkeep", "schedule": UPKEEP_SECONDS, "options": {"expires": UPKEEP_SECONDS}},
+            "prune": {"task": "portal.prune", "schedule": PRUNE_SECONDS},
         },
     )
     _register_tasks(celery, app)
@@ -75,6 +77,12 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
             judgement.rejudge_due()
             exception_events.upkeep()
             outbox.deliver_due(transaction, webhook_settings.current(), clock.now)
+
+    @celery.task(name="portal.prune")
+    def prune() -> None:
+        """Delete what the retention policy does not keep."""
+        with app.app_context():
+            pipeline.prune_history()
 
 
 def _transport_options(config: Config) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from portal_backend.core.config import Config, LocationConfig, SourceConfig
 from portal_backend.core.db import reading, transaction
 from portal_backend.pipeline import Outcome
 from scorecards import judging, scorecard
-from scorecards.models import Scorecard
+from scorecards.models import FactChange, Scorecard
 
 REF = "component:default/checkout"
 
@@ -300,3 +301,20 @@ def test_judging_everything_again_moves_nothing(portal):
         pipeline.refresh(name)
     assert judgement.judge_all() == []
     assert judgement.rejudge_due() == []
+
+
+def test_pruning_goes_through_every_service_and_keeps_what_the_policy_keeps(portal):
+    pipeline.refresh("catalog")
+    pipeline.refresh("slo")
+    assert pipeline.prune_history() == 0
+    with transaction() as session:
+        long_ago = clock.now() - timedelta(days=1000)
+        for days in range(5):
+            session.add(
+                FactChange(
+                    entity_ref=REF, key="slo.count", source="slo", value=days,
+                    observed_at=long_ago + timedelta(days=days), collected_at=long_ago + timedelta(days=days),
+                )
+            )  # fmt: skip
+    assert pipeline.prune_history() == 4  # the last before the horizon stays
+    assert pipeline.prune_history() == 0

@@ -118,6 +118,7 @@ class Config:
     webhooks: Mapping[str, Any] = field(default_factory=dict)
     triage: Mapping[str, Any] = field(default_factory=dict)
     capacity: Mapping[str, Any] = field(default_factory=dict)
+    retention: Mapping[str, Any] = field(default_factory=dict)
     """Settings of these parts as they are written; `portal_backend.settings` loads them by the parts' own schemas."""
     support_import: Path | None = None
     """A file of support tiers that held before this product came; imported at start, safe to repeat."""
@@ -282,6 +283,7 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
         webhooks=scorecards["webhooks"],
         triage=loaded["engagements"]["triage"],
         capacity=loaded["engagements"]["capacity"],
+        retention=loaded["retention"],
         support_import=base_dir / imported if imported else None,
     )
 

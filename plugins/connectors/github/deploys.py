@@ -33,7 +33,7 @@ def read(
         before = known.get(entry["id"])
         done = before is not None and before.outcome != PENDING
         found.append(before if before and done else _outcome(entry, created, repository.statuses(entry["id"])))
-    found.reverse()
+    found.sort(key=lambda one: (one.at, one.id))
     return with_lead_times(found, repository.commit_times)
 
 

@@ -19,6 +19,7 @@ from plugins.contract import (
     FailureKind,
     PullContext,
     PullFailed,
+    PullFault,
     Target,
 )
 
@@ -111,8 +112,9 @@ def _read(
     about = source.about()
     found = project.deployments(source, environments, memory.known.get(name, {}), context.now)
     memory.known[name] = {one.id: one for one in found}
+    faults: list[PullFault] = []
     values = {
-        **project.settings(source, about, str(about.get("default_branch") or "main"), context.now),
+        **project.settings(source, about, str(about.get("default_branch") or "main"), context.now, faults),
         **deployments.facts_of(found),
     }
     path = str(about.get("path_with_namespace") or name)
@@ -120,6 +122,7 @@ def _read(
     return Batch(
         facts=[Fact(ref, key, value, context.now) for ref in refs for key, value in values.items()],
         events=[event for ref in refs for event in deployments.events_of(ref, path, link, found)],
+        faults=[PullFault(f"{path}: {fault.scope}", fault.message) for fault in faults],
     )
 
 

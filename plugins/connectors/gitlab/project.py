@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from plugins.connectors.gitlab.api import Entry, Project, moment, rfc3339
-from plugins.contract import FactValue, FailureKind, PullFailed
+from plugins.contract import FactValue, FailureKind, PullFailed, PullFault
 from plugins.deployments import FAILED, MAX_REMEMBERED, PENDING, SUCCEEDED, WINDOW, Deployment, with_lead_times
 
 CODEOWNERS = ("CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
@@ -14,10 +14,12 @@ OUTCOMES = {"success": SUCCEEDED, "failed": FAILED}
 SKIPPED = frozenset({"canceled", "skipped"})
 
 
-def settings(project: Project, about: Entry, branch: str, now: datetime) -> dict[str, FactValue]:
-    """Ask for protection, owners, pipelines and releases; return the facts."""
+def settings(
+    project: Project, about: Entry, branch: str, now: datetime, faults: list[PullFault]
+) -> dict[str, FactValue]:
+    """Ask for protection, owners, pipelines and releases; return the facts; add to `faults` what is hidden."""
     found: dict[str, FactValue] = {
-        **_protection(project, branch),
+        **_protection(project, branch, faults),
         "repo.codeowners.present": any(project.has_file(path, branch) for path in CODEOWNERS),
         **_pipelines(project.pipelines(branch), now),
     }
@@ -30,11 +32,12 @@ def settings(project: Project, about: Entry, branch: str, now: datetime) -> dict
     return {**found, **({"releases.last_at": rfc3339(released)} if released else {})}
 
 
-def _protection(project: Project, branch: str) -> dict[str, FactValue]:
+def _protection(project: Project, branch: str, faults: list[PullFault]) -> dict[str, FactValue]:
     try:
         return {"repo.branch.protected": project.protection(branch) is not None}
     except PullFailed as failure:
         if failure.kind is FailureKind.PERMISSION:
+            faults.append(PullFault(f"protection of {branch}", failure.message))
             return {}
         raise
 

@@ -29,17 +29,23 @@ def listed(client: SourceClient, path: str) -> list[Resource]:
 
 
 def _all_pages(client: SourceClient, path: str) -> list[Resource]:
-    found: list[Resource] = []
+    found: dict[tuple[str, str], Resource] = {}
     token = ""
     while True:
         asked = {"limit": str(PAGE), **({"continue": token} if token else {})}
         answer = client.get_json(path, asked)
         if not isinstance(answer, dict) or not isinstance(answer.get("items") or [], list):
             raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answered no list of Kubernetes objects")
-        found += [item for item in answer.get("items") or [] if isinstance(item, dict)]
+        items = [item for item in answer.get("items") or [] if isinstance(item, dict)]
+        found |= {_place(item): item for item in items}  # one that moved to the next page is one
         following = str((answer.get("metadata") or {}).get("continue") or "")
         if not following:
-            return found
+            return list(found.values())
         if following == token:
             raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answers the same page again and again")
         token = following
+
+
+def _place(resource: Resource) -> tuple[str, str]:
+    metadata = resource.get("metadata") or {}
+    return str(metadata.get("namespace")), str(metadata.get("name"))

@@ -161,7 +161,7 @@ def _claiming(targets: Sequence[Target]) -> list[Target]:
 def _rotations(context: PullContext, joined: Joined) -> dict[str, oncall.Rotation]:
     """Read the escalation policies of our services, each once."""
     people = {
-        schedule["id"]: [user["id"] for user in schedule.get("users") or [] if isinstance(user, dict)]
+        schedule["id"]: [user["id"] for user in schedule.get("users") or [] if isinstance(user, dict) and "id" in user]
         for schedule in api.schedules(context.client)
         if schedule.get("id")
     }

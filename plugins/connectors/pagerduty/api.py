@@ -54,7 +54,7 @@ def incidents(client: SourceClient, since: datetime, until: datetime) -> Iterato
             if capped:
                 break
             last = moment(entry.get("created_at")) or last
-            if entry["id"] not in seen:
+            if entry.get("id") and entry["id"] not in seen:
                 seen.add(entry["id"])
                 yield entry
         if not capped:

@@ -24,6 +24,7 @@ from plugins.label_join import Join, join
 RULES = "rules"
 SERVICES_PER_BATCH = 500
 MAX_CLOCK_SKEW = timedelta(minutes=5)
+REFUSED = frozenset({FailureKind.CREDENTIALS, FailureKind.RATE_LIMITED})
 
 
 class PrometheusConnector(Connector):
@@ -62,7 +63,7 @@ class PrometheusConnector(Connector):
         """Ask every question once, join the answers to the services, and yield them by groups of services."""
         options = Options.of(context.options)
         joined = _join(context, options)
-        asked, faults = _ask_all(_questions(context, options))
+        asked, faults, ended_by = _ask_all(_questions(context, options))
         answers = Answers(
             samples={name: answer for name, answer in asked.items() if name not in {RULES, PAGES}},
             rules=asked.get(RULES),
@@ -89,6 +90,8 @@ class PrometheusConnector(Connector):
                 ],
                 events=[event for event in events if event.ref in chosen],
             )
+        if ended_by:  # what was answered stays; the run has failed all the same
+            raise ended_by
 
 
 def _join(context: PullContext, options: Options) -> Join:
@@ -113,9 +116,10 @@ def _questions(context: PullContext, options: Options) -> dict[str, Question]:
     return questions
 
 
-def _ask_all(questions: dict[str, Question]) -> tuple[dict[str, Any], list[PullFault]]:
+def _ask_all(questions: dict[str, Question]) -> tuple[dict[str, Any], list[PullFault], PullFailed | None]:
     """Ask each question; one that fails does not keep the others from being answered.
 
+    Beside answers and faults comes the refusal of our credentials or of more requests that ended the asking, if any.
     Raises PullFailed when none is answered, or when the first failure shows that asking on is of no use.
     """
     answers: dict[str, Any] = {}
@@ -134,12 +138,13 @@ def _ask_all(questions: dict[str, Question]) -> tuple[dict[str, Any], list[PullF
     left = [name for name in questions if name not in answers and name not in {fault.scope for fault in faults}]
     if left:
         faults.append(PullFault(", ".join(left), f"not asked any more: {failures[-1].message}"))
-    return answers, faults
+    refused = failures and failures[-1].kind in REFUSED
+    return answers, faults, failures[-1] if refused else None
 
 
 def _is_final(failure: PullFailed, *, answered: bool) -> bool:
     """Say whether the next question would fail in the same way."""
-    if failure.kind in {FailureKind.CREDENTIALS, FailureKind.RATE_LIMITED}:
+    if failure.kind in REFUSED:
         return True
     if failure.kind is FailureKind.UNREACHABLE:
         return failure.status is None or not answered

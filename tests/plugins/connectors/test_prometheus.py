@@ -520,8 +520,12 @@ def test_a_source_that_breaks_off_half_way_keeps_what_it_has_said() -> None:
         else:
             send(handler, 401)
 
-    with serving(half) as server:
-        batches, _ = pull(server.url, attempts=1)
+    batches: list[Batch] = []
+    with serving(half) as server, SourceClient(server.url, limits=Limits(attempts=1)) as client:
+        context = PullContext("prometheus", client, {}, TARGETS, now())
+        with pytest.raises(PullFailed) as caught:
+            batches.extend(CONNECTOR.pull(context))
+    assert caught.value.kind is FailureKind.CREDENTIALS
     assert by_service(batches)["quiet"]["runtime.replicas"] == 3
     assert len(server.seen) == 8
     left = [fault for batch in batches for fault in batch.faults if "not asked any more" in fault.message]

@@ -1,0 +1,209 @@
+"""What pulling, storing and keeping cost, measured on one machine in one run.
+
+    python -m benchmarks.plugins pull [SERVICES]             services of a real Prometheus, by source and by service
+    python -m benchmarks.plugins store [SERVICES] [URL]      40 facts each: all new, all changed, 1 % changed
+    python -m benchmarks.plugins keep [SERVICES] [URL]       a year of 60 facts each, its size, and pruning it
+
+URL is of an empty database that may be overwritten; SQLite in a temporary folder when it is not given. Machines differ
+and are noisy: compare within a run.
+"""
+
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, insert, select, text
+
+from plugins.connectors.prometheus import CONNECTOR
+from plugins.connectors.prometheus.options import Options
+from plugins.contract import Fact, FactSpec, FactType, PullContext, Target
+from plugins.http_client import Limits, SourceClient
+from portal_backend.app import create_app
+from portal_backend.core.clock import now
+from portal_backend.core.config import Config
+from portal_backend.core.db import Model, db, reading, transaction
+from scorecards import facts
+from scorecards.models import FactChange
+from scorecards.retention import RetentionSettings, prune, prune_step
+from tests.prometheus_server import DAY, HOUR, counter, prometheus, series
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BATCH = 500
+ASKED_ONE_BY_ONE = 200
+"""Services that are asked one by one; the rest is reckoned from them."""
+INTEGERS, NUMBERS, BOOLEANS = 10, 15, 35
+"""The 60 facts of a service: counts, measured numbers, yes or no."""
+CHANGES_A_YEAR = {FactType.INTEGER: 26, FactType.NUMBER: 365, FactType.BOOLEAN: 4}
+"""How often each comes anew: a count every other week, a number each day (more are not kept), a yes or no a quarter."""
+WIDE = Limits(read_seconds=300, total_seconds=1800)
+
+
+def main() -> None:
+    parts: dict[str, tuple[Callable[[int], None], int]] = {
+        "pull": (pull, 5000),
+        "store": (store, 10_000),
+        "keep": (keep, 100),
+    }
+    part, usual = parts[sys.argv[1]]
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else usual
+    if part is pull:
+        pull(count)
+        return
+    with database(sys.argv[3] if len(sys.argv) > 3 else ""):
+        part(count)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    began, cpu = time.perf_counter(), _cpu()
+    yield
+    print(f"{what:<58} {time.perf_counter() - began:8.2f} s  {_cpu() - cpu:8.2f} s CPU of ours")
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def database(url: str) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as name:
+        app = create_app(Config(database_url=url or f"sqlite:///{name}/benchmark.db", data_dir=Path(name)))
+        with app.app_context():
+            Model.metadata.drop_all(db.engine)
+            Model.metadata.create_all(db.engine)
+            print(f"database: {db.engine.dialect.name}")
+            try:
+                yield
+            finally:
+                Model.metadata.drop_all(db.engine)
+
+
+def pull(count: int) -> None:
+    end = int(time.time()) // 300 * 300
+    names = [f"service-{number}" for number in range(count)]
+
+    def history() -> Iterator[str]:
+        for name in names:
+            yield from series("up", {"service": name}, range(end - 300, end + HOUR, 300), lambda _: 1)
+            for code, rate in (("200", 9), ("500", 1)):
+                labels = {"service": name, "code": code}
+                yield from series("http_requests_total", labels, range(end - DAY, end + HOUR, HOUR), counter(rate, 0))
+
+    with prometheus(history()) as url:
+        targets = [Target(f"component:default/{name}", name) for name in names]
+        for some in (targets[:5], targets):
+            with SourceClient(url, limits=WIDE) as client, timed(f"{len(some)} services by source"):
+                context = PullContext("p", client, _options(), some, now())
+                found = sum(len(batch.facts) for batch in CONNECTOR.pull(context))
+            print(f"    {client.requests_made} requests, {found} facts")
+        by_service(url, names[:ASKED_ONE_BY_ONE], count)
+
+
+def _options() -> dict[str, object]:
+    return dict(CONNECTOR.options_schema().load({}))
+
+
+def by_service(url: str, names: list[str], count: int) -> None:
+    """One query for each service, of one fact: what asking by service would cost."""
+    query = Options().promql()["slo.availability.actual_28d"]
+    began, cpu = time.perf_counter(), _cpu()
+    with SourceClient(url, limits=WIDE) as client:
+        for name in names:
+            own = query.replace("http_requests_total{", f'http_requests_total{{service="{name}",')
+            own = own.replace("http_requests_total[", f'http_requests_total{{service="{name}"}}[')
+            assert own.count(f'"{name}"') == own.count("http_requests_total"), own
+            client.post_form_json("api/v1/query", {"query": own})
+        requests = client.requests_made
+    one, cpu = (time.perf_counter() - began) / len(names), (_cpu() - cpu) / len(names)
+    with SourceClient(url, limits=WIDE) as client, timed("one fact of all services, one grouped query"):
+        client.post_form_json("api/v1/query", {"query": query})
+    print(
+        f"one fact, one query per service: {requests} measured, {one * 1000:.1f} ms each; {count} services: "
+        f"{one * count:.1f} s, {cpu * count:.1f} s CPU of ours"
+    )
+
+
+def store(count: int) -> None:
+    specs = {f"bench.fact_{n}": FactSpec(f"bench.fact_{n}", FactType.INTEGER, "count", "", timedelta(days=1))
+             for n in range(40)}  # fmt: skip
+    refs = [f"component:default/service-{number}" for number in range(count)]
+
+    def collected(at: datetime, changed: Callable[[int], bool]) -> None:
+        for start in range(0, count, BATCH):
+            batch = [
+                Fact(ref, key, hash((at, key)) % 1000 if changed(start + offset) else 7, at)
+                for offset, ref in enumerate(refs[start : start + BATCH])
+                for key in specs
+            ]
+            with transaction() as session:
+                facts.store(session, "bench", batch, specs, at)
+
+    for what, minutes, changed in (
+        ("all new", 0, lambda _: False),
+        ("observed again, none changed", 5, lambda _: False),
+        ("1 % of the services changed", 10, lambda number: number % 100 == 0),
+        ("all changed", 15, lambda _: True),
+    ):
+        with timed(f"{count} services x {len(specs)} facts, {what}"):
+            collected(START + timedelta(minutes=minutes), changed)
+
+
+def keep(count: int) -> None:
+    """Write a year of changes as `store` would, and prune it as if 400 days and then more had gone by."""
+    chance = random.Random(7)
+    kinds = [FactType.INTEGER] * INTEGERS + [FactType.NUMBER] * NUMBERS + [FactType.BOOLEAN] * BOOLEANS
+    with timed(f"a year of {count} services x {len(kinds)} facts written"), transaction() as session:
+        for number in range(count):
+            rows = [
+                {
+                    "entity_ref": f"component:default/service-{number}", "source": "prometheus-production",
+                    "key": f"area.some_fact_name.{position}", "value": _value(kind, step, chance),
+                    "observed_at": at, "collected_at": at,
+                }
+                for position, kind in enumerate(kinds)
+                for step in range(CHANGES_A_YEAR[kind])
+                for at in [START + timedelta(days=365) * (step / CHANGES_A_YEAR[kind])]
+            ]  # fmt: skip
+            session.execute(insert(FactChange), rows)
+    size()
+    for days in (365, 500, 1000):
+        moment, gone = START + timedelta(days=days), 0
+        with timed(f"pruned as of day {days}"):
+            last: str | None = ""
+            while last is not None:
+                with transaction() as session:
+                    step = prune_step(session, RetentionSettings(), moment, last)
+                gone, last = gone + step.gone, step.last
+        with timed(f"pruned again: {gone} had gone, nothing is left"), transaction() as session:
+            assert prune(session, RetentionSettings(), moment) == 0
+        size()
+
+
+def _value(kind: FactType, step: int, chance: random.Random) -> int | float | bool:
+    if kind is FactType.BOOLEAN:
+        return step % 2 == 0
+    return chance.randrange(50) if kind is FactType.INTEGER else round(chance.random(), 6)
+
+
+def size() -> None:
+    with reading() as session:
+        rows = session.scalar(select(func.count()).select_from(FactChange)) or 0
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("VACUUM FULL fact_change"))
+            taken = connection.scalar(text("SELECT pg_total_relation_size('fact_change')"))
+        else:
+            connection.execute(text("VACUUM"))
+            taken = connection.scalar(text("SELECT SUM(pgsize) FROM dbstat WHERE name LIKE '%fact_change%'"))
+    print(f"    {rows} values, {taken / 1e6:.1f} MB with indexes, {taken / max(rows, 1):.0f} bytes each")
+
+
+if __name__ == "__main__":
+    main()
