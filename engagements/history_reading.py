@@ -79,7 +79,7 @@ def corrections(session: Session, ref: str, events: Iterable[HistoryEvent]) -> d
     if not numbers:
         return {}
     found: dict[int, list[int]] = {}
-    for sequence, details in sorted(session.execute(corrections_of(ref)).tuples(), key=lambda row: row[0]):
+    for sequence, details in sorted(session.execute(corrections_of(ref)), key=lambda row: row[0]):
         if details.get("corrects") in numbers:
             found.setdefault(details["corrects"], []).append(sequence)
     return found

@@ -51,7 +51,7 @@ def _services_at(session: Session, moments: Iterable[datetime]) -> dict[datetime
         .where(HistoryEvent.kind.in_(kinds))
         .order_by(HistoryEvent.occurred_at, HistoryEvent.id)
     )
-    events = list(session.execute(query).tuples())
+    events = list(session.execute(query))
     found, present, index = {}, set[str](), 0
     for moment in sorted(moments):
         while index < len(events) and events[index][2] <= moment:
@@ -68,7 +68,7 @@ def _supported_at(session: Session, moments: Iterable[datetime]) -> dict[datetim
         .where(HistoryEvent.kind == "tier.changed")
         .order_by(HistoryEvent.occurred_at, HistoryEvent.id)
     )
-    events = list(session.execute(query).tuples())
+    events = list(session.execute(query))
     found: dict[datetime, dict[str, int]] = {}
     held: dict[str, str] = {}
     index = 0

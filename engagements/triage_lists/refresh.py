@@ -81,7 +81,7 @@ def upkeep(
 def due(session: Session, judging: Judging, now: datetime, settings: TriageSettings) -> list[str]:
     """Return the services to triage again, and what has a row but is no service any more; the oldest first."""
     _note_run(session, settings, now)
-    known = dict(session.execute(select(TriageResult.entity_ref, TriageResult.refresh_by)).tuples().all())
+    known = dict(session.execute(select(TriageResult.entity_ref, TriageResult.refresh_by)).all())
     existing, moved = set(_services(session, judging)), _moved(session)
     old = sorted((at, ref) for ref, at in known.items() if at <= now or ref not in existing or ref in moved)
     return [*sorted(existing - known.keys()), *(ref for _, ref in old)]

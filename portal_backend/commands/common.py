@@ -1,10 +1,11 @@
 """What every subcommand shares: the application, exit codes, and output for people and for programs."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 import click
 import orjson
@@ -25,8 +26,18 @@ DONE, FOUND_FAULT, COULD_NOT_RUN = 0, 1, 2
 P = ParamSpec("P")
 R = TypeVar("R")
 
-console = Console()
-complaints = Console(stderr=True)
+UNCUT = 1000
+
+
+def _console(stream: TextIO, stderr: bool = False) -> Console:
+    """Return a console that cuts lines to a terminal's width, and to none for a pipe or file unless COLUMNS asks."""
+    if stream.isatty() or "COLUMNS" in os.environ:
+        return Console(stderr=stderr)
+    return Console(stderr=stderr, width=UNCUT, height=UNCUT)
+
+
+console = _console(sys.stdout)
+complaints = _console(sys.stderr, stderr=True)
 
 
 def configured() -> Config:

@@ -126,7 +126,7 @@ def _owners(session: Session, refs: set[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for some in chunks(sorted(refs)):
         query = select(Scorecard.entity_ref, Scorecard.owner).where(Scorecard.entity_ref.in_(some))
-        found |= dict(session.execute(query).tuples().all())
+        found |= dict(session.execute(query).all())
     return found
 
 
@@ -137,7 +137,7 @@ def _waiting(session: Session) -> dict[str, int]:
         .where(WebhookDelivery.state == DeliveryState.DUE)
         .group_by(WebhookDelivery.subscription_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _fits(one: WebhookSubscription, move: LevelChange, owner: str | None, judging: Judging) -> bool:

@@ -29,7 +29,7 @@ def portal(app, catalog_of, session, judging, monkeypatch):
     monkeypatch.setattr(common, "configured", lambda: None)
     monkeypatch.setattr(common, "create_app", lambda _: app)
     monkeypatch.setattr(common, "require_schema", lambda: None)
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setattr(common.console, "size", (250, 100))
     return lambda *arguments: CliRunner().invoke(engagements, [str(argument) for argument in arguments])
 
 

@@ -175,7 +175,7 @@ def test_the_plan_on_the_command_line(company, app, monkeypatch):
     monkeypatch.setattr(common, "configured", lambda: None)
     monkeypatch.setattr(common, "create_app", lambda _: app)
     monkeypatch.setattr(common, "require_schema", lambda: None)
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setattr(common.console, "size", (250, 100))
     shown = CliRunner().invoke(commands, ["plan"])
     assert shown.exit_code == 0, shown.output
     assert "component:default/quiet" in shown.stdout
