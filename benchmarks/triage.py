@@ -14,9 +14,10 @@ from statistics import median
 
 from benchmarks.line import VALUES, entity
 from catalog.ingestion.refresh import refresh_location, register_location
+from engagements.triage.candidates import Frameworks
 from engagements.triage.settings import TriageSettings
-from engagements.triage_list import list_triage
-from engagements.triage_lists.refresh import refresh
+from engagements.triage_inputs import gather
+from engagements.triage_lists.refresh import refresh, row_of
 from plugins.contract import Fact
 from portal_backend import settings
 from portal_backend.app import create_app
@@ -70,9 +71,11 @@ def keep() -> None:
 
 
 def judge() -> None:
-    """Triage every service for one page."""
+    """Triage every service, as one page of the list did."""
     with reading() as session:
-        list_triage(session, judging.current(), TriageSettings(), clock.now(), limit=20)
+        evidences = gather(session, judging.current(), TriageSettings(), clock.now())
+        for evidence in evidences:
+            row_of(evidence, Frameworks.of(()), TriageSettings(), clock.now())
 
 
 def requested(client: object, path: str) -> float:

@@ -10,8 +10,8 @@ from catalog.services import CRITICALITIES
 from engagements.services import links_of
 from engagements.text_fields import PlainText, in_range
 from engagements.tiers import Tier
+from engagements.triage.directions import Direction
 from engagements.triage.settings import TriageSettings
-from engagements.triage_list import Direction
 from portal_backend.core.config_schema import Duration
 from portal_backend.core.http import Moment, PageQuery
 

@@ -17,7 +17,7 @@ from engagements import services as service_list
 from engagements.lifecycle import reading as lifecycle
 from engagements.schemas import HistoryEventSchema
 from engagements.service_query import ServiceFilter, parse_sort
-from engagements.triage_list import Direction
+from engagements.triage.directions import Direction
 from engagements.triage_lists import reading as stored_triage
 from engagements.triage_lists.reading import StoredPage
 from plugins.health import SourceHealth, SourceState, health

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engagements.tiers import ENDING_LIFECYCLES, Tier
+from engagements.tiers import Tier
 from engagements.triage.hand_back import either
 from engagements.triage.hand_back_terms import State
 from engagements.triage.onboarding import (
@@ -18,7 +18,6 @@ from engagements.triage.onboarding import (
     growth,
     new_dependents,
     onboarding_terms,
-    onboarding_value,
     value_of,
 )
 from engagements.triage.settings import TriageSettings
@@ -75,31 +74,6 @@ class OnboardRow:
     """`barred` by something that must change first, `candidate` when a reason is met, `undecided` when too little is
     known to say, else `stay`."""
     next_act: str
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A candidate's place in the list, without the reasons for it."""
-
-    place: tuple[float, str]
-    """The highest value first, then by reference."""
-    evidence: Evidence
-
-
-def rank_onboard(evidences: Sequence[Evidence], settings: TriageSettings, now: datetime) -> list[Ranked]:
-    """Return the services that SRE does not support yet and that are not being ended, the most valuable first."""
-    ranked = [
-        Ranked((-onboarding_value(evidence, settings, now), evidence.ref), evidence)
-        for evidence in evidences
-        if evidence.tier not in SUPPORTED and evidence.lifecycle not in ENDING_LIFECYCLES
-    ]
-    return sorted(ranked, key=lambda entry: entry.place)
-
-
-def triage_onboard(evidences: Sequence[Evidence], settings: TriageSettings, now: datetime) -> list[OnboardRow]:
-    """Return all candidates with their reasons, the most valuable first."""
-    frameworks = Frameworks.of(evidences)
-    return [onboard_row(entry.evidence, frameworks, settings, now) for entry in rank_onboard(evidences, settings, now)]
 
 
 @dataclass(frozen=True)

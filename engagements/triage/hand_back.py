@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engagements.tiers import Tier
 from engagements.triage import hand_back_terms as terms_of
 from engagements.triage.hand_back_terms import RuleTerm, State, compared, only_people_know
 from engagements.triage.settings import TriageSettings
@@ -42,17 +41,6 @@ class HandBackRow:
     ladder_step: str | None
     """The next step of the ladder for a neglected service."""
     next_act: str
-
-    @property
-    def place(self) -> tuple[int, str]:
-        """Return where the row stands: the most urgent first, then by reference."""
-        return (self.urgency, self.evidence.ref)
-
-
-def triage_hand_back(evidences: Sequence[Evidence], settings: TriageSettings, now: datetime) -> list[HandBackRow]:
-    """Return the services that SRE runs, those that a rule speaks for handing back first."""
-    rows = [hand_back_row(evidence, settings, now) for evidence in evidences if evidence.tier is Tier.FULL_SRE]
-    return sorted(rows, key=lambda row: row.place)
 
 
 def judge_rules(evidence: Evidence, settings: TriageSettings, now: datetime) -> tuple[Rule, ...]:

@@ -65,12 +65,6 @@ def value_of(terms: Sequence[Term]) -> float:
     return round(sum(term.points for term in terms), 2)
 
 
-def onboarding_value(evidence: Evidence, settings: TriageSettings, now: datetime) -> float:
-    """Return the value without its terms: the same as `value_of(onboarding_terms(…))`, for ranking."""
-    judged = ((_TERMS[name](evidence, settings, now)[1], weight) for name, weight in settings.weights.items())
-    return round(sum(_points(scored.share, weight) for scored, weight in judged if scored), 2)
-
-
 def confidence_of(terms: Sequence[Term]) -> float:
     """Return the share of the whole weight that rests on something known, 0 to 1."""
     total = sum(term.weight for term in terms)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from engagements.tiers import Tier
-from engagements.triage_list import Direction
+from engagements.triage.directions import Direction
 from engagements.triage_lists import dismissals
 from engagements.triage_models import TriageDismissal, TriageResult
 from portal_backend.core.errors import Fault, InvalidInput

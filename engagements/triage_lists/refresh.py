@@ -18,8 +18,9 @@ from catalog.models import Entity
 from engagements import history
 from engagements.capacity.teams import team_ref
 from engagements.models import Support
-from engagements.tiers import ENDING_LIFECYCLES, Tier
+from engagements.tiers import Tier
 from engagements.triage.candidates import SUPPORTED, Frameworks, OnboardRow, onboard_row
+from engagements.triage.directions import Direction, direction_of
 from engagements.triage.hand_back import HandBackRow, hand_back_row
 from engagements.triage.hand_back_terms import State
 from engagements.triage.settings import TriageSettings
@@ -168,18 +169,19 @@ def row_of(evidence: Evidence, frameworks: Frameworks, settings: TriageSettings,
     """Return what the table keeps of a service."""
     onboard = onboard_row(evidence, frameworks, settings, now)
     found: OnboardRow | HandBackRow = onboard
-    direction, place, verdict = "none", 0.0, "stay"
+    place, verdict = 0.0, "stay"
     rules = [reason.rule for reason in onboard.reasons if reason.state is State.MET]
-    if evidence.tier is Tier.FULL_SRE:
+    direction = direction_of(evidence)
+    if direction is Direction.HAND_BACK:
         found = hand_back_row(evidence, settings, now)
         rules = [rule.id for rule in found.rules if rule.state is State.MET]
-        direction, place, verdict = "hand_back", float(found.urgency), "hand_back" if rules else "keep"
-    elif evidence.tier not in SUPPORTED and evidence.lifecycle not in ENDING_LIFECYCLES:
-        direction, place, verdict = "onboard", -onboard.value, onboard.verdict
+        place, verdict = float(found.urgency), "hand_back" if rules else "keep"
+    elif direction is Direction.ONBOARD:
+        place, verdict = -onboard.value, onboard.verdict
     document = _document(found)
     return {
         "entity_ref": evidence.ref,
-        "direction": direction,
+        "direction": direction.value if direction else "none",
         "place": place,
         "value": onboard.value,
         "confidence": onboard.confidence,

@@ -22,7 +22,7 @@ from engagements.in_force import capacity_settings
 from engagements.lifecycle import adoption
 from engagements.schemas import HistoryPageSchema, SupportSchema
 from engagements.tiers import Tier
-from engagements.triage_list import Direction
+from engagements.triage.directions import Direction
 from engagements.triage_lists.reading import StoredPage
 from engagements.triage_lists.reading import read as read_triage
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engagements.tiers import Tier
-from engagements.triage.hand_back import judge_rules, triage_hand_back
+from engagements.triage.hand_back import hand_back_row, judge_rules
 from engagements.triage.hand_back_terms import State
 from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import AxisReadiness, Evidence, Known, Readiness, Record, Unknown
@@ -74,7 +74,7 @@ def states(evidence, wanted):
 
 
 def row(evidence):
-    return triage_hand_back([evidence], SETTINGS, NOW)[0]
+    return hand_back_row(evidence, SETTINGS, NOW)
 
 
 def test_the_rules_stay_apart_and_name_their_outcomes():
@@ -283,12 +283,7 @@ def test_a_simulated_source_is_told_with_the_term():
     assert rule(replace(simulated, signals=signals), "D2").terms[0].simulated
 
 
-def test_only_services_that_sre_runs_are_listed_the_most_urgent_first():
+def test_what_a_rule_speaks_for_is_more_urgent_than_what_settled():
     settled = service({"traffic.peak_rps_30d": 90.0}, readiness=readiness("L1"), last_events={"plan.agreed": NOW})
-    settled = replace(
-        settled, ref="component:default/a", signals={**settled.signals, "catalog.criticality": known("T2")}
-    )
-    met, also = service(ref="component:default/c"), service(ref="component:default/b")
-    others = [service(ref=f"component:default/{tier}", tier=tier) for tier in Tier if tier is not Tier.FULL_SRE]
-    rows = triage_hand_back([settled, met, also, *others], SETTINGS, NOW)
-    assert [each.evidence.name and each.evidence.ref[-1] for each in rows] == ["b", "c", "a"]
+    settled = replace(settled, signals={**settled.signals, "catalog.criticality": known("T2")})
+    assert row(service()).urgency < row(settled).urgency

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagements.tiers import Tier
-from engagements.triage.candidates import Frameworks, triage_onboard
-from engagements.triage.onboarding import LABELS, confidence_of, onboarding_terms, onboarding_value, value_of
+from engagements.triage.candidates import Frameworks, onboard_row
+from engagements.triage.onboarding import LABELS, confidence_of, onboarding_terms, value_of
 from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import AxisReadiness, Evidence, Known, Readiness, Record, Unknown
 
@@ -213,7 +213,7 @@ RAISING = sorted(set(FACTS) - {"slo.availability.target", "slo.availability.budg
 def test_the_value_lies_between_0_and_100_and_is_the_sum_of_its_terms(evidence):
     terms = onboarding_terms(evidence, SETTINGS, NOW)
     assert 0 <= value_of(terms) <= 100
-    assert onboarding_value(evidence, SETTINGS, NOW) == value_of(terms)
+    assert value_of(terms) == pytest.approx(sum(term.points for term in terms), abs=0.01)
     assert all(0 <= term.points <= term.weight and 0 <= term.normalised <= 1 for term in terms)
     assert 0 <= confidence_of(terms) <= 1
 
@@ -254,12 +254,12 @@ def test_forgetting_criticality_readiness_or_records_never_raises_the_value(evid
 
 @given(services, st.sampled_from(["spring", None]))
 def test_cost_is_never_part_of_the_value(evidence, framework):
-    rows = triage_onboard([replace(evidence, framework=framework)], SETTINGS, NOW)
-    others = [replace(evidence, ref="component:default/other", tier=Tier.PLATFORM, framework="spring")]
-    with_known_stack = triage_onboard([replace(evidence, framework=framework), *others], SETTINGS, NOW)
-    assert rows[0].value == with_known_stack[0].value
+    framed = replace(evidence, framework=framework)
+    other = replace(evidence, ref="component:default/other", tier=Tier.PLATFORM, framework="spring")
+    alone, beside = (onboard_row(framed, Frameworks.of(some), SETTINGS, NOW) for some in ([framed], [framed, other]))
+    assert alone.value == beside.value
     if framework:
-        assert (rows[0].cost.stack, with_known_stack[0].cost.stack) == ("new", "known")
+        assert (alone.cost.stack, beside.cost.stack) == ("new", "known")
 
 
 def test_the_frameworks_of_supported_services_are_known():

@@ -10,12 +10,14 @@ from engagements import history, support
 from engagements.history import NewEvent
 from engagements.support import SupportRecord
 from engagements.tiers import Tier
-from engagements.triage.candidates import triage_onboard
+from engagements.triage.candidates import Frameworks, onboard_row
+from engagements.triage.directions import Direction, direction_of
 from engagements.triage.hand_back_terms import State
 from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import Known, Record, Unknown
 from engagements.triage_inputs import gather
-from engagements.triage_list import Direction, list_triage
+from engagements.triage_lists.reading import read
+from engagements.triage_lists.refresh import refresh
 from portal_backend.core.errors import InvalidInput
 from tests.engagements.conftest import MANAGER, component, ref
 from tests.engagements.conftest import NOW as TODAY
@@ -26,7 +28,7 @@ SETTINGS = TriageSettings()
 
 
 def row(evidence, *others):
-    return next(row for row in triage_onboard([evidence, *others], SETTINGS, NOW) if row.evidence is evidence)
+    return onboard_row(evidence, Frameworks.of([evidence, *others]), SETTINGS, NOW)
 
 
 def reason(evidence, rule):
@@ -106,15 +108,19 @@ def test_a_verdict_comes_with_the_next_act(facts, change, verdict, act):
 def test_supported_and_ending_services_are_no_candidates():
     tiers = [service(tier=tier, ref=tier.value) for tier in Tier]
     ending = [service(lifecycle=word, ref=word) for word in ("deprecation", "abandoned", "unsupported", "limited")]
-    rows = triage_onboard([*tiers, *ending], SETTINGS, NOW)
-    assert sorted(each.evidence.ref for each in rows) == ["consultation", "documentation", "limited"]
+    found = [each.ref for each in (*tiers, *ending) if direction_of(each) is Direction.ONBOARD]
+    assert sorted(found) == ["consultation", "documentation", "limited"]
 
 
-def test_equal_values_are_ordered_by_reference_whatever_the_input():
-    services = [service(ref=f"component:default/{name}") for name in "dbca"]
-    high = service(ref="component:default/z", criticality="T0")
-    for given in ([*services, high], [high, *reversed(services)]):
-        assert [each.evidence.ref[-1] for each in triage_onboard(given, SETTINGS, NOW)] == ["z", "a", "b", "c", "d"]
+def test_only_what_sre_runs_may_be_handed_back():
+    assert [tier for tier in Tier if direction_of(service(tier=tier)) is Direction.HAND_BACK] == [Tier.FULL_SRE]
+
+
+def test_equal_values_are_ordered_by_reference_below_higher_ones(session, judging, catalog_of):
+    catalog_of(*(component(name) for name in "dbca"), component("z", annotations={"criticality": "T0"}))
+    refresh(session, judging, None, NOW)
+    found = read(session, NOW, direction=Direction.ONBOARD)[Direction.ONBOARD].items
+    assert [each["ref"][-1] for each in found] == ["z", "a", "b", "c", "d"]
 
 
 def test_the_cost_follows_the_book():
@@ -264,35 +270,19 @@ def test_the_number_of_queries_does_not_grow_with_the_services(session, judging,
 
 
 def test_both_lists_or_one_are_read(company, session, judging):
-    both = list_triage(session, judging, SETTINGS, NOW)
-    assert [each.evidence.name for each in both[Direction.ONBOARD].items] == ["globe", "rose"]
-    assert [each.evidence.name for each in both[Direction.HAND_BACK].items] == ["folio"]
-    one = list_triage(session, judging, SETTINGS, NOW, Direction.HAND_BACK)
-    assert list(one) == [Direction.HAND_BACK]
-
-
-@pytest.mark.parametrize("direction", Direction)
-def test_pages_of_triage_lose_and_repeat_nothing(session, judging, catalog_of, direction):
-    catalog_of(*(component(f"s{n}", annotations={"criticality": f"T{n % 3}"}) for n in range(23)))
-    if direction is Direction.HAND_BACK:
-        records = [SupportRecord(ref(f"s{n}"), Tier.FULL_SRE, NOW, "mia", "simple_prr", "active") for n in range(23)]
-        support.adopt(session, records, MANAGER, NOW)
-    cursor, found = None, []
-    while True:
-        page = list_triage(session, judging, SETTINGS, NOW, direction, cursor, limit=4)[direction]
-        assert page.total == 23
-        found += [each.evidence.ref for each in page.items]
-        if page.next_cursor is None:
-            break
-        cursor = page.next_cursor
-    assert len(found) == len(set(found)) == 23
+    refresh(session, judging, None, NOW)
+    both = read(session, NOW)
+    names = {direction: [each["ref"].rpartition("/")[2] for each in page.items] for direction, page in both.items()}
+    assert names == {Direction.ONBOARD: ["globe", "rose"], Direction.HAND_BACK: ["folio"]}
+    assert list(read(session, NOW, direction=Direction.HAND_BACK)) == [Direction.HAND_BACK]
 
 
 def test_a_cursor_without_or_of_another_direction_is_refused(company, session, judging):
-    cursor = list_triage(session, judging, SETTINGS, NOW, Direction.ONBOARD, limit=1)[Direction.ONBOARD].next_cursor
+    refresh(session, judging, None, NOW)
+    cursor = read(session, NOW, direction=Direction.ONBOARD, limit=1)[Direction.ONBOARD].next_cursor
     for direction in (None, Direction.HAND_BACK):
         with pytest.raises(InvalidInput):
-            list_triage(session, judging, SETTINGS, NOW, direction, cursor)
+            read(session, NOW, direction=direction, cursor=cursor)
 
 
 def test_a_row_never_rests_on_what_another_service_has():

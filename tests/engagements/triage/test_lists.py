@@ -12,8 +12,11 @@ from engagements import history, support
 from engagements.lifecycle.models import Engagement
 from engagements.support import SupportRecord
 from engagements.tiers import Tier
+from engagements.triage.candidates import Frameworks, onboard_row
+from engagements.triage.directions import Direction, direction_of
+from engagements.triage.hand_back import hand_back_row
 from engagements.triage.settings import TriageSettings
-from engagements.triage_list import Direction, list_triage
+from engagements.triage_inputs import gather
 from engagements.triage_lists import dismissals, snapshots
 from engagements.triage_lists.dismissals import NewDismissal
 from engagements.triage_lists.reading import TriageFilter, read, whereabouts
@@ -76,15 +79,17 @@ def dismiss(session, name="globe", reason="not now", days=30, by=SRE, now=NOW):
 
 
 def test_what_is_kept_is_what_is_judged(company, session, judging):
-    judged = list_triage(session, judging, SETTINGS, NOW)
+    evidences = gather(session, judging, SETTINGS, NOW)
+    frameworks = Frameworks.of(evidences)
+    onboard = {each.ref: onboard_row(each, frameworks, SETTINGS, NOW) for each in evidences}
+    hand_back = {each.ref: hand_back_row(each, SETTINGS, NOW) for each in evidences}
     kept = read(session, NOW)
-    for direction in Direction:
-        rows = judged[direction].items
-        assert names(kept[direction]) == [row.evidence.name for row in rows]
-        assert [row["next_act"] for row in kept[direction].items] == [row.next_act for row in rows]
-    assert [row["value"] for row in kept[Direction.ONBOARD].items] == [
-        row.value for row in judged[Direction.ONBOARD].items
-    ]
+    for direction, judged in ((Direction.ONBOARD, onboard), (Direction.HAND_BACK, hand_back)):
+        rows = kept[direction].items
+        assert {row["ref"] for row in rows} == {each.ref for each in evidences if direction_of(each) is direction}
+        assert [row["next_act"] for row in rows] == [judged[row["ref"]].next_act for row in rows]
+    values = [row["value"] for row in kept[Direction.ONBOARD].items]
+    assert values == sorted((onboard[row["ref"]].value for row in kept[Direction.ONBOARD].items), reverse=True)
     assert kept[Direction.ONBOARD].computed_at == NOW
 
 
@@ -118,12 +123,16 @@ def test_rows_are_filtered(company, session, wanted, found):
     assert names(onboard(session, **wanted)) == found
 
 
-def test_pages_lose_and_repeat_nothing(session, judging, catalog_of):
+@pytest.mark.parametrize("direction", Direction)
+def test_pages_lose_and_repeat_nothing(session, judging, catalog_of, direction):
     catalog_of(*(component(f"s{n}", annotations={"criticality": f"T{n % 3}"}) for n in range(23)))
+    if direction is Direction.HAND_BACK:
+        records = [SupportRecord(ref(f"s{n}"), Tier.FULL_SRE, NOW, "mia", "simple_prr", "active") for n in range(23)]
+        support.adopt(session, records, MANAGER, NOW)
     refresh(session, judging, None, NOW)
     cursor, found = None, []
     while True:
-        page = read(session, NOW, TriageFilter(), Direction.ONBOARD, cursor, 4)[Direction.ONBOARD]
+        page = read(session, NOW, TriageFilter(), direction, cursor, 4)[direction]
         assert page.total == 23
         found += names(page)
         cursor = page.next_cursor
