@@ -140,7 +140,7 @@ def observe(numbers: Sequence[int], turned: bool, now: datetime) -> None:
             if (number + fact) % 10 == 0:
                 continue  # some facts are never observed
             *_, good, bad = KINDS[fact % len(KINDS)]
-            value = good if ((number * 7 + fact * 13) % 3 != 0) is not turned else bad
+            value = good if is_good(number, fact) is not turned else bad
             if isinstance(value, float):
                 value += (number % 997) / 50_000  # no two services measure the same
             entry = {"value": value, "observed_at": at, "collected_at": at, "recorded": value, "recorded_at": at}
@@ -151,6 +151,11 @@ def observe(numbers: Sequence[int], turned: bool, now: datetime) -> None:
     with transaction() as session:
         for start in range(0, len(rows), 5_000):
             bulk.upsert(session, EntityFacts, rows[start : start + 5_000], ["entity_ref", "source"])
+
+
+def is_good(number: int, fact: int) -> bool:
+    """Say whether a fact of a service passes at first: two of three do, and no two services are alike in all."""
+    return ((number * 2_654_435_761 + fact * 2_246_822_519) % 2**32 >> 13) % 3 != 0
 
 
 def ref(number: int) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from portal_backend.core.clock import format_time
-from scorecards.checks.definitions import Axis, Status, level_name
+from scorecards.checks.definitions import Axis, Status
 from scorecards.settling import EvidenceKind
 from scorecards.standing import OPEN
 
@@ -158,20 +158,18 @@ def level_move(
 
 def _relevant(changes: Collection[StatusChange], fell: bool, higher: str) -> list[StatusChange]:
     """Return the changes that moved the level: into not passing when it fell, out of it when it rose."""
+    top, sign = int(higher[1:]), 1 if fell else -1
     return [
         change
         for change in changes
         if change.bars is not None
-        and level_name(change.bars) <= higher  # type: ignore[operator]
-        and (_harm(change.to_status) - _harm(change.from_status)) * (1 if fell else -1) > 0
+        and change.bars <= top
+        and (HARM.get(change.to_status, 0) - HARM.get(change.from_status, 0)) * sign > 0
     ]
 
 
-def _harm(status: str | None) -> int:
-    """Rank verdicts by what they do to a level."""
-    if status in OPEN:
-        return 2
-    return 1 if status == Status.WAIVED else 0
+HARM: Mapping[str | None, int] = {**dict.fromkeys(map(str, OPEN), 2), str(Status.WAIVED): 1}
+"""Verdicts by what they do to a level; all others do nothing."""
 
 
 def level_change(ref: str, move: LevelMove, at: datetime) -> LevelChange:

@@ -18,7 +18,7 @@ from scorecards.evaluation import CheckResult, FactUsed
 from scorecards.evidence.causes import Cause, SourceState
 from scorecards.evidence.values import moment
 from scorecards.exceptions.in_force import Attestation, Inheritance, Waiver
-from scorecards.grading import Gain, Grade, Reach, Standing, Step
+from scorecards.grading import Gain, Grade, Reach, Standing, Step, promise
 
 Document = dict[str, Any]
 
@@ -184,7 +184,7 @@ def _result(result: CheckResult, gain: Gain | None) -> Document:
         "sentence": result.sentence,
         "facts": [_fact(fact) for fact in result.facts],
         "causes": [_cause(cause) for cause in result.causes],
-        "gain": _gain(gain) if gain else None,
+        "gain": _gain(gain, result.check) if gain else None,
         "remedy": list(result.remedy),
         "waiver": _waiver(settled.waiver) if settled and settled.waiver else None,
         "attestation": _attestation(settled.attestation) if settled and settled.attestation else None,
@@ -254,8 +254,9 @@ def _cause(cause: Cause) -> Document:
     }
 
 
-def _gain(gain: Gain) -> Document:
+def _gain(gain: Gain, check: Check) -> Document:
     return {
+        "sentence": promise(gain, check.axis),
         "axis_points": gain.axis_points,
         "overall_points": gain.overall_points,
         "bars_level": level_name(gain.blocks_level),

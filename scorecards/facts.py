@@ -5,15 +5,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.orm import Session
 
 from plugins.contract import Fact, FactSpec, FactType
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks, upsert
+from scorecards.bulk import among
 from scorecards.evidence.derivations import NEIGHBOUR_FACTS
 from scorecards.evidence.observations import Observations
 from scorecards.evidence.values import normalise
@@ -206,18 +206,16 @@ def _worth_recording(entry: dict[str, Any], spec: FactSpec) -> bool:
     return spec.type is not FactType.NUMBER or since >= NUMBERS_RECORDED_EVERY
 
 
-@cache
-def _documents_of() -> Select[str, str, Document]:
+def _documents_of(session: Session, refs: Sequence[str]) -> Select[str, str, Document]:
     return select(EntityFacts.entity_ref, EntityFacts.source, EntityFacts.document).where(
-        EntityFacts.entity_ref.in_(bindparam("refs", expanding=True))
+        among(session, EntityFacts.entity_ref, refs)
     )
 
 
 def _documents(session: Session, source: str, refs: Collection[str]) -> dict[str, Document]:
-    statement = _documents_of().where(EntityFacts.source == source)
     found: dict[str, Document] = {}
     for chunk in chunks(sorted(refs)):
-        for ref, _, document in session.execute(statement, {"refs": chunk}):
+        for ref, _, document in session.execute(_documents_of(session, chunk).where(EntityFacts.source == source)):
             found[ref] = document
     return found
 
@@ -226,7 +224,7 @@ def readings(session: Session, refs: Collection[str]) -> dict[str, Observations]
     """Return the latest observations of entities: by reference, by key, one of each source that made any."""
     found: dict[str, list[tuple[str, Document]]] = {ref: [] for ref in refs}
     for chunk in chunks(sorted(set(refs))):
-        for ref, source, document in session.execute(_documents_of(), {"refs": chunk}):
+        for ref, source, document in session.execute(_documents_of(session, chunk)):
             found[ref].append((source, document))
     return {ref: Observations(documents) for ref, documents in found.items()}
 

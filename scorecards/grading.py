@@ -245,7 +245,7 @@ def make_step(first: CheckResult, checks: tuple[str, ...], gain: Gain, overall_p
     by_operators = first.status is Status.UNKNOWN and parties == {Party.OPERATORS}
     if len(checks) == 1:
         title = first.check.title
-        sentence = f"{title}: {_advice(first)} {_promise(gain, first)}"
+        sentence = f"{title}: {_advice(first)} {promise(gain, first.check.axis)}"
     else:
         title = f"Evidence for {len(checks)} checks"
         sentence = f"{title} ({', '.join(checks)}): {_common_advice(first)} Until then none of them can pass."
@@ -265,9 +265,8 @@ def _common_advice(result: CheckResult) -> str:
     return " ".join([*(f"{reason}." for reason in reasons), *result.remedy[:1]])
 
 
-def _promise(gain: Gain, result: CheckResult) -> str:
-    """Say what a pass would gain."""
-    axis = result.check.axis
+def promise(gain: Gain, axis: Axis) -> str:
+    """Say what a pass would gain a service on the axis of the check."""
     points = f"A pass gains {gain.axis_points:g} points on {axis}"
     if gain.blocks_level is None:
         return f"{points}."

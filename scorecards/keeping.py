@@ -31,17 +31,21 @@ from scorecards.changes import (
 from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, Status, Subject, level_name
 from scorecards.holding import Held, HeldVerdict, Hold
 from scorecards.models import Scorecard, ScorecardChange
-from scorecards.standing import STATUSES
+from scorecards.standing import STATUSES, UNKNOWN
 
 WORDS = [status.value for status in STATUSES]
 LETTERS = "pfunwi"
 """A letter for each verdict, in the order of STATUSES: how verdicts are kept beside the long form."""
+LETTER_OF = bytes.maketrans(bytes(range(len(LETTERS))), LETTERS.encode())
+CODE_OF = bytes.maketrans(LETTERS.encode(), bytes(range(len(LETTERS))))
 PASSING = ("p", "i")
 AXES = list(Axis)
 PARTS = ("level", "percent", "coverage")
 STANDINGS = [Scorecard.level, Scorecard.percent, Scorecard.coverage] + [
     getattr(Scorecard, f"{axis}_{part}") for axis in AXES for part in PARTS
 ]
+Difference = tuple[StatusChange, bytes]
+"""A changed verdict, and how it is stored."""
 TIMES = ("entity_ref", "evaluated_at", "valid_until", "catalogue_version", "sources_version")
 
 
@@ -91,7 +95,7 @@ def last_of(session: Session, refs: Sequence[str], plan: Plan) -> dict[str, Last
     in_full: list[str] = []
     for few in chunks(refs):
         for ref, fingerprint, judged_by, document, *standings in session.execute(
-            select(*columns).where(Scorecard.entity_ref.in_(few))
+            select(*columns).where(bulk.among(session, Scorecard.entity_ref, few))
         ):
             kept = orjson.loads(document)
             verdicts = kept.get("verdicts") if judged_by == version else None
@@ -100,7 +104,7 @@ def last_of(session: Session, refs: Sequence[str], plan: Plan) -> dict[str, Last
                 in_full.append(ref)
             found[ref] = Last(fingerprint, verdicts, {}, standings, _held_in(kept))
     for few in chunks(in_full):
-        query = select(Scorecard.entity_ref, Scorecard.statuses).where(Scorecard.entity_ref.in_(few))
+        query = select(Scorecard.entity_ref, Scorecard.statuses).where(bulk.among(session, Scorecard.entity_ref, few))
         for ref, statuses in session.execute(query):
             found[ref] = replace(found[ref], statuses=statuses)
     return found
@@ -162,8 +166,9 @@ class _Writer:
             [orjson.dumps({one.check.id: [word, one.check.version, one.check.digest]})[1:-1] for word in WORDS]
             for one in plan.checks
         ]
-        self._seen_before: dict[tuple[Any, ...], StatusChange] = {}
-        self._told_before: dict[StatusChange, bytes] = {}
+        self._slots = [prepared.slots for prepared in plan.checks]
+        self._keys = [slot.key for slot in plan.slots]
+        self._seen_before: dict[tuple[int, int, int, bool], Difference] = {}
 
     def add(self, one: Judged, last: Last | None) -> None:
         """Take a service in."""
@@ -200,7 +205,7 @@ class _Writer:
         marks = self._marks(assessment) if assessment.kinds or self._shadow else {}
         kept: dict[str, Any] = {}
         if not marks:
-            kept["verdicts"] = "".join([LETTERS[code] for code in assessment.codes])
+            kept["verdicts"] = assessment.codes.translate(LETTER_OF).decode()
         if assessment.held:
             kept["held"] = {check: [held.source, held.since, held.until] for check, held in assessment.held.items()}
         document = orjson.dumps(kept)
@@ -238,13 +243,13 @@ class _Writer:
 
     def _compare(self, one: Judged, row: Mapping[str, Any], standings: list[list[Any]], last: Last | None) -> None:
         differences = self._differences(one.assessment, last)
-        moves = self._moves(one.assessment, standings, last, differences)
+        moves = self._moves(one.assessment, standings, last, [change for change, _ in differences])
         flat = [part for standing in standings for part in standing]
         if last and not differences and not moves and list(last.standings) == flat:
             return
         document = {
-            "verdicts": [orjson.Fragment(self._told(difference)) for difference in differences],
-            "values": self._values(differences, one.seen),
+            "verdicts": [orjson.Fragment(told) for _, told in differences],
+            "values": self._values([change for change, _ in differences], one.seen),
             "levels": [[move.axis, move.from_level, move.to_level, move.cause, move.checks] for move in moves],
             "frozen_until": row["frozen_until"],
         }
@@ -259,27 +264,28 @@ class _Writer:
         )
         self.moved += [level_change(one.subject.ref, move, self.basis.now) for move in moves if move.axis is None]
 
-    def _differences(self, assessment: Assessment, last: Last | None) -> list[StatusChange]:
+    def _differences(self, assessment: Assessment, last: Last | None) -> list[Difference]:
         if last and last.verdicts is not None and not assessment.kinds and not self._shadow:
-            return self._plain_differences(assessment, last.verdicts)
-        return self._all_differences(assessment, last)
+            return self._plain_differences(assessment, last.verdicts.encode())
+        return [(change, self._told(change)) for change in self._all_differences(assessment, last)]
 
-    def _plain_differences(self, assessment: Assessment, verdicts: str) -> list[StatusChange]:
+    def _plain_differences(self, assessment: Assessment, verdicts: bytes) -> list[Difference]:
         """Compare with a judgement by the same checks, where no verdict is marked in any way."""
-        changes = []
-        seen_before, unknowns = self._seen_before, assessment.unknowns
-        for number, (was, code) in enumerate(zip(verdicts, assessment.codes, strict=True)):
-            if was == LETTERS[code]:
+        found = []
+        seen_before, unknowns, codes = self._seen_before, assessment.unknowns, assessment.codes
+        before = verdicts.translate(CODE_OF)
+        for number, (was, code) in enumerate(zip(before, codes, strict=True)):
+            if was == code:
                 continue
-            dark = number in unknowns and unknowns[number].is_dark
+            dark = code == UNKNOWN and unknowns[number].is_dark
             key = (number, was, code, dark)
-            change = seen_before.get(key)
-            if change is None:
+            difference = seen_before.get(key)
+            if difference is None:
                 entry = self._entry(number, code, {})
-                before = [WORDS[LETTERS.index(was)], *entry[1:]]
-                change = seen_before[key] = self._change(number, before, entry, False, dark)
-            changes.append(change)
-        return changes
+                change = self._change(number, [WORDS[was], *entry[1:]], entry, False, dark)
+                difference = seen_before[key] = change, self._told(change)
+            found.append(difference)
+        return found
 
     def _all_differences(self, assessment: Assessment, last: Last | None) -> list[StatusChange]:
         before = self._statuses_of(last) if last else {}
@@ -287,10 +293,11 @@ class _Writer:
         changes = []
         for prepared in self.plan.checks:
             number = prepared.number
-            entry, was = self._entry(number, assessment.codes[number], marks), before.get(prepared.check.id)
+            code = assessment.codes[number]
+            entry, was = self._entry(number, code, marks), before.get(prepared.check.id)
             if was is not None and was[0] == entry[0] and list(was[3:]) == list(entry[3:]):
                 continue
-            dark = number in assessment.unknowns and assessment.unknowns[number].is_dark
+            dark = code == UNKNOWN and assessment.unknowns[number].is_dark
             changes.append(self._change(number, was, entry, last is None, dark))
         for gone in before.keys() - self.plan.number_of.keys():
             was = before[gone]
@@ -335,7 +342,7 @@ class _Writer:
         released = []
         for check_id in last.held.keys() - assessment.held.keys():
             check = self.plan.catalogue.checks.get(check_id)
-            if check and assessment.codes[self.plan.number_of[check_id]] == STATUSES.index(Status.UNKNOWN):
+            if check and assessment.codes[self.plan.number_of[check_id]] == UNKNOWN:
                 lost = ChangeCause.EVIDENCE_LOST
                 change = StatusChange(
                     check_id, Status.PASS, Status.UNKNOWN, lost, check.version, check.axis, check.bars
@@ -345,22 +352,15 @@ class _Writer:
 
     def _told(self, change: StatusChange) -> bytes:
         """Return a changed verdict as it is stored; `retelling.Told` reads it."""
-        told = self._told_before.get(change)
-        if told is None:
-            number = self.plan.number_of.get(change.check)
-            digest = self.plan.checks[number].check.digest if number is not None else None
-            told = orjson.dumps([*change[:5], digest])
-            self._told_before[change] = told
-        return told
+        number = self.plan.number_of.get(change.check)
+        digest = self.plan.checks[number].check.digest if number is not None else None
+        return orjson.dumps([*change[:5], digest])
 
     def _values(self, changes: Sequence[StatusChange], seen: Seen) -> dict[str, Any]:
         """Return the values that changed verdicts rest on: their sentences are made from them when they are read."""
-        checks, number_of, slots = self.plan.checks, self.plan.number_of, self.plan.slots
-        rested_on: set[int] = set()
-        for change in changes:
-            if change.check in number_of:
-                rested_on.update(checks[number_of[change.check]].slots)
-        return {slots[slot].key: value for slot in rested_on if (value := seen.values[slot]) is not None}
+        number_of, slots, keys, values = self.plan.number_of, self._slots, self._keys, seen.values
+        rested_on = set[int]().union(*[slots[number_of[one.check]] for one in changes if one.check in number_of])
+        return {keys[slot]: values[slot] for slot in rested_on if values[slot] is not None}
 
 
 COLUMNS = [tuple(f"{axis}_{part}" for part in PARTS) for axis in AXES]
@@ -374,7 +374,9 @@ def standings_of(assessment: Assessment) -> list[list[Any]]:
 
 def frozen_until(assessment: Assessment, top: int) -> datetime | None:
     """Return when the first level that an outage holds falls; None when none is held."""
+    if not assessment.held:
+        return None
     present = [assessment.overall.level(top), *[axis.level(top) for axis in assessment.axes]]
-    if not assessment.held or list(assessment.levels) == present:
+    if list(assessment.levels) == present:
         return None
     return min(kept.until for kept in assessment.held.values())

@@ -1,7 +1,7 @@
 """Gathers what a judgement needs, in a constant number of queries for any number of services."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,11 @@ from catalog.models import Entity, EntityBody
 from catalog.services import Service, services
 from plugins.health import SourceHealth, health
 from portal_backend.core.db import chunks
+from scorecards.assessment.assess import Given
+from scorecards.assessment.evidence import Reader
+from scorecards.bulk import among
 from scorecards.checks.definitions import Subject
-from scorecards.checks.fields import annotation_of, entity_values
+from scorecards.checks.fields import annotation_of, entity_values, service_fields
 from scorecards.evidence.causes import Supply
 from scorecards.evidence.derivations import derivations, entity_facts
 from scorecards.evidence.observations import Observations
@@ -22,14 +25,41 @@ from scorecards.evidence.view import View
 from scorecards.exceptions.in_force import InForce
 from scorecards.exceptions.loading import load_in_force
 from scorecards.facts import readings
+from scorecards.holding import Hold
 from scorecards.judging import Judging
+
+
+class Subjects(Mapping[str, tuple[Subject, View]]):
+    """Services, each with a view of the evidence on it, which is made when somebody looks."""
+
+    def __init__(self, subjects: Mapping[str, Subject], view_of: Callable[[Subject], View]) -> None:
+        self._subjects = subjects
+        self._view_of = view_of
+        self._views: dict[str, View] = {}
+
+    def of(self, ref: str) -> Subject:
+        """Return a service without the evidence on it."""
+        return self._subjects[ref]
+
+    def __getitem__(self, ref: str) -> tuple[Subject, View]:
+        subject = self._subjects[ref]
+        view = self._views.get(ref)
+        if view is None:
+            view = self._views[ref] = self._view_of(subject)
+        return subject, view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._subjects)
+
+    def __len__(self) -> int:
+        return len(self._subjects)
 
 
 @dataclass(frozen=True)
 class Loaded:
     """Services with all evidence on them."""
 
-    subjects: Mapping[str, tuple[Subject, View]]
+    subjects: Subjects
     health: Mapping[str, SourceHealth]
     supply: Supply
     observations: Mapping[str, Observations]
@@ -53,16 +83,71 @@ def load(session: Session, judging: Judging, refs: Collection[str] | None, now: 
     states = health(session, now)
     supply = judging.supply(states)
     found = readings(session, wanted.keys() | (named & neighbours.keys()))
-    bare = {ref: View(of_ref, supply, now) for ref, of_ref in found.items()}
     fields = _entity_fields(session, judging, wanted)
     tiers = _tiers(session, judging, wanted)
-    subjects = {}
-    for ref, service in wanted.items():
-        subject = replace(_subject(service, known_services, dangling, fields[ref]), tier=tiers.get(ref))
-        derived = {**derivations(subject, bare), **entity_facts(subject, judging.catalogue.entity_fields, supply)}
-        subjects[ref] = (subject, View(found[ref], supply, now, derived))
+    subjects = {
+        ref: _subject(service, known_services, dangling, fields[ref], tiers.get(ref)) for ref, service in wanted.items()
+    }
     in_force = load_in_force(session, None if refs is None else wanted.keys(), now)
-    return Loaded(subjects, states, supply, found, in_force)
+    known = Subjects(subjects, _views(judging, supply, found, now))
+    return Loaded(known, states, supply, found, in_force)
+
+
+def as_of(
+    loaded: Loaded,
+    judging: Judging,
+    observations: Mapping[str, Observations],
+    in_force: Mapping[str, InForce],
+    moment: datetime,
+) -> Loaded:
+    """Return the same services with what was observed of them, and what was in force, at another moment."""
+    subjects = {ref: loaded.subjects.of(ref) for ref in loaded.subjects}
+    known = Subjects(subjects, _views(judging, loaded.supply, observations, moment))
+    return Loaded(known, loaded.health, loaded.supply, observations, in_force)
+
+
+def _views(
+    judging: Judging, supply: Supply, observations: Mapping[str, Observations], now: datetime
+) -> Callable[[Subject], View]:
+    bare = _Bare(observations, supply, now)
+
+    def view_of(subject: Subject) -> View:
+        derived = {**derivations(subject, bare), **entity_facts(subject, judging.catalogue.entity_fields, supply)}
+        return View(observations[subject.ref], supply, now, derived)
+
+    return view_of
+
+
+class _Bare(Mapping[str, View]):
+    """What sources report of services, without what is derived from others: a dependency is looked at when asked."""
+
+    def __init__(self, observations: Mapping[str, Observations], supply: Supply, now: datetime) -> None:
+        self._observations = observations
+        self._supply = supply
+        self._now = now
+        self._views: dict[str, View] = {}
+
+    def __getitem__(self, ref: str) -> View:
+        view = self._views.get(ref)
+        if view is None:
+            view = self._views[ref] = View(self._observations[ref], self._supply, self._now)
+        return view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._observations)
+
+    def __len__(self) -> int:
+        return len(self._observations)
+
+
+def given_of(loaded: Loaded, reader: Reader, ref: str, in_force: InForce, hold: Hold | None = None) -> Given:
+    """Return a loaded service as the assessor takes it."""
+    plan, observations, view = reader.plan, loaded.observations[ref], None
+    if plan.derived:
+        view = loaded.subjects[ref][1]
+    observed = observations.keys() if "observed_facts" in plan.fields else ()
+    fields = service_fields(loaded.subjects.of(ref), observed) if plan.fields else {}
+    return Given(fields, reader.read(observations, view, plan.derived), in_force, hold)
 
 
 def _entity_fields(session: Session, judging: Judging, wanted: Mapping[str, Service]) -> dict[str, dict[str, Any]]:
@@ -76,7 +161,7 @@ def _entity_fields(session: Session, judging: Judging, wanted: Mapping[str, Serv
     rest = paths - named.keys()
     query = select(Entity.ref, EntityBody.body).join(EntityBody, EntityBody.id == Entity.id)
     for few in chunks(sorted(wanted)) if rest else ():
-        for ref, body in session.execute(query.where(Entity.ref.in_(few))):
+        for ref, body in session.execute(query.where(among(session, Entity.ref, few))):
             values = entity_values(orjson.loads(body), rest)
             found[ref] |= {path: value for path, value in values.items() if value is not None}
     return found
@@ -99,12 +184,16 @@ def _absent(session: Session, refs: Collection[str]) -> set[str]:
     """Return those of the references that the catalog has no entity of."""
     present: set[str] = set()
     for chunk in chunks(sorted(refs)):
-        present |= set(session.scalars(select(Entity.ref).where(Entity.ref.in_(chunk))))
+        present |= set(session.scalars(select(Entity.ref).where(among(session, Entity.ref, chunk))))
     return set(refs) - present
 
 
 def _subject(
-    service: Service, known_services: Collection[str], dangling: Collection[str], fields: Mapping[str, Any]
+    service: Service,
+    known_services: Collection[str],
+    dangling: Collection[str],
+    fields: Mapping[str, Any],
+    tier: str | None,
 ) -> Subject:
     return Subject(
         ref=service.ref,
@@ -122,5 +211,6 @@ def _subject(
             ref for ref in service.dependencies if ref != service.ref and (ref in known_services or ref in dangling)
         ),
         unknown_dependencies=tuple(ref for ref in service.dependencies if ref in dangling),
+        tier=tier,
         fields=fields,
     )

@@ -126,6 +126,7 @@ class CauseSchema(Schema):
 class GainSchema(Schema):
     """What a pass would gain, all else equal."""
 
+    sentence = _text("In words.")
     axis_points = fields.Float(metadata={"description": "Percent points on its axis."})
     overall_points = fields.Float(metadata={"description": "Percent points over all axes."})
     bars_level = _text("The level that the check bars; null when it bars none.", allow_none=True)

@@ -17,12 +17,11 @@ from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
 from portal_backend.core.memory import uncollected
 from scorecards import facts
-from scorecards.assessment.assess import Assessment, Assessor
+from scorecards.assessment.assess import Assessment, Assessor, Given
 from scorecards.assessment.evidence import FRESH, MISSING, Reader, Seen
 from scorecards.assessment.plan import Plan
 from scorecards.changes import LevelChange
 from scorecards.checks.definitions import CheckCatalogue, Subject
-from scorecards.checks.fields import service_fields
 from scorecards.documents import Document, scorecard_form
 from scorecards.evaluation import CheckResult, judge, judge_applicable
 from scorecards.evidence.causes import Supply
@@ -32,7 +31,7 @@ from scorecards.grading import Grade, gain_of, grade, make_step
 from scorecards.holding import Hold, darkness, held_verdicts
 from scorecards.judging import Judging, sources_version
 from scorecards.keeping import Basis, Judged, Last, hold_of, keep, last_of
-from scorecards.loading import Loaded, load
+from scorecards.loading import Loaded, given_of, load
 from scorecards.models import Scorecard
 
 BATCH = 500
@@ -65,15 +64,15 @@ def update(session: Session, judging: Judging, refs: Collection[str] | None, now
     An unchanged scorecard is not written again; what changed leaves a row. References that are no services, such as
     groups or libraries, lose a scorecard that they may have had as a service.
     """
-    loaded = load(session, judging, refs, now)
+    with uncollected():
+        loaded = load(session, judging, refs, now)
     basis = Basis(judging.catalogue.version, sources_version(loaded.health), now)
     judge_all = _Judge(judging, loaded, now)
     moved: list[LevelChange] = []
     for batch in chunks(sorted(loaded.subjects), BATCH):
         with uncollected():
             before = last_of(session, batch, judging.plan)
-            judged = [judge_all.one(ref, before.get(ref)) for ref in batch]
-            moved += keep(session, judging.plan, judged, before, basis)
+            moved += keep(session, judging.plan, judge_all.of(batch, before), before, basis)
     gone = _kept_refs(session) if refs is None else set(refs)
     _drop(session, gone - loaded.subjects.keys())
     return moved
@@ -93,19 +92,21 @@ class _Judge:
         self._sentences: dict[tuple[Any, ...], str] = {}
         self._any_outage = any(state.failure_kind or state.state == "interrupted" for state in loaded.health.values())
 
-    def one(self, ref: str, last: Last | None) -> Judged:
-        """Judge one service."""
-        subject, view = self.loaded.subjects[ref]
-        in_force = self.loaded.in_force.get(ref, NOTHING_IN_FORCE)
-        derived = [key for key in view.derive if key in self.plan.slots_of]
-        seen = self.reader.read(self.loaded.observations[ref], view, derived)
-        hold = hold_of(last, self.plan, self.judging.grace) if self._any_outage or (last and last.held) else None
-        observed = view.observed() if "observed_facts" in self.plan.fields else ()
-        fields = service_fields(subject, observed) if self.plan.fields else {}
-        assessment = self.assessor.assess(fields, seen, in_force, hold)
-        return Judged(subject, assessment, seen, self._next_step(view, seen, in_force, assessment))
+    def of(self, refs: Sequence[str], before: Mapping[str, Last]) -> list[Judged]:
+        """Judge services, given what their last judgements left."""
+        services = [self._given(ref, before.get(ref)) for ref in refs]
+        found = []
+        for ref, one, assessment in zip(refs, services, self.assessor.assess(services), strict=True):
+            step = self._next_step(ref, one.seen, one.in_force, assessment)
+            found.append(Judged(self.loaded.subjects.of(ref), assessment, one.seen, step))
+        return found
 
-    def _next_step(self, view: View, seen: Seen, in_force: InForce, assessment: Assessment) -> str | None:
+    def _given(self, ref: str, last: Last | None) -> Given:
+        hold = hold_of(last, self.plan, self.judging.grace) if self._any_outage or (last and last.held) else None
+        in_force = self.loaded.in_force.get(ref, NOTHING_IN_FORCE)
+        return given_of(self.loaded, self.reader, ref, in_force, hold)
+
+    def _next_step(self, ref: str, seen: Seen, in_force: InForce, assessment: Assessment) -> str | None:
         """Return the first thing to do in words; services that lack the same in the same way share the sentence."""
         if assessment.first is None:
             return None
@@ -122,6 +123,7 @@ class _Judge:
         if shareable and alike in self._sentences:
             return self._sentences[alike]
         ids = tuple(self.plan.checks[number].check.id for number in assessment.first_group)
+        view = self.loaded.subjects[ref][1]
         sentence = make_step(judge_applicable(check, view, self.now, in_force), ids, gain, 0.0).sentence
         if shareable:
             self._sentences[alike] = sentence

@@ -5,11 +5,12 @@ its own at some level is not held back there, but nothing is awarded for want of
 passes stays at L0. None stands above the highest level that the catalogue has checks for. Percent is the weight of
 passing checks over the weight of applicable ones, and coverage the weight of known verdicts over the same: an unknown
 lowers both and is never taken for a pass. A waived check leaves both sides of the ratio, and one that is a blocker
-lets nothing stand above its own level. A check in shadow counts for nothing.
+lets nothing stand above L3. A check in shadow counts for nothing.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scorecards.checks.definitions import Check, Criticality, Status
 
@@ -21,8 +22,13 @@ PASS, FAIL, UNKNOWN, NOT_APPLICABLE, WAIVED, INHERITED = (
     for status in (Status.PASS, Status.FAIL, Status.UNKNOWN, Status.NOT_APPLICABLE, Status.WAIVED, Status.INHERITED)
 )
 OPEN = frozenset({Status.FAIL, Status.UNKNOWN})
+OPEN_CODES = frozenset({FAIL, UNKNOWN})
 NO_BAR = 99
 """Above every level."""
+
+
+WAIVED_BLOCKER_CAP = 3
+"""The highest level that a service reaches while a blocker of it is waived: doing without is no exemplary service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,10 @@ class Counted:
 def counted(check: Check) -> Counted:
     """Return what counting needs of a check."""
     is_blocker = check.criticality is Criticality.BLOCKER
-    return Counted(check.weight, check.bars or NO_BAR, check.level if is_blocker else NO_BAR)
+    return Counted(check.weight, check.bars or NO_BAR, WAIVED_BLOCKER_CAP if is_blocker else NO_BAR)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tally:
     """Verdicts on an axis, or on several together, counted."""
 
@@ -58,12 +64,12 @@ class Tally:
     cap: int = NO_BAR
     """The highest level that waived blockers allow."""
 
-    @property
+    @cached_property
     def percent(self) -> float | None:
         """0 to 100."""
         return round(100 * self.passed / self.applicable, 1) if self.applicable else None
 
-    @property
+    @cached_property
     def coverage(self) -> float | None:
         """0 to 100."""
         return round(100 * self.known / self.applicable, 1) if self.applicable else None
@@ -106,11 +112,14 @@ def tally(codes: Iterable[int], checks: Iterable[Counted]) -> Tally:
 
 def together(tallies: Sequence[Tally]) -> Tally:
     """Put the tallies of the axes together."""
-    return Tally(
-        sum([one.passed for one in tallies]),
-        sum([one.applicable for one in tallies]),
-        sum([one.known for one in tallies]),
-        tuple(map(sum, zip(*[one.counts for one in tallies], strict=True))),
-        tuple([level for one in tallies for level in one.barred]),
-        min([one.cap for one in tallies], default=NO_BAR),
-    )
+    passed = applicable = known = 0
+    cap = NO_BAR
+    barred: list[int] = []
+    for one in tallies:
+        passed += one.passed
+        applicable += one.applicable
+        known += one.known
+        barred += one.barred
+        cap = min(cap, one.cap)
+    counts = tuple(map(sum, zip(*[one.counts for one in tallies], strict=True)))
+    return Tally(passed, applicable, known, counts, tuple(barred), cap)

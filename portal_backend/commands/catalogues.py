@@ -28,7 +28,8 @@ from scorecards import judging
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.checks.files import read_paths
-from scorecards.simulation.documents import Document, effect_form
+from scorecards.simulation.documents import Document, effect_form, past_form
+from scorecards.simulation.history import MAX_WEEKS, Side, every_service, simulate_past
 from scorecards.simulation.judgement import simulate as simulate_change
 from scorecards.simulation.proposals import Proposal, all_enforced, changed_catalogue
 
@@ -82,10 +83,11 @@ def _placed(fault: Fault) -> dict[str, str | None]:
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--without", multiple=True, metavar="NAME", help="Leave out this file of today's catalogue.")
 @click.option("--as-of-today", is_flag=True, help="Leave in shadow what is in shadow today.")
 @click.option("--service", "services", multiple=True, metavar="REF", help="Judge this service only (repeatable).")
+@click.option("--weeks", type=click.IntRange(1, MAX_WEEKS), help="Tell of each of the last WEEKS instead of today.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(0, MAX_ITEMS), help="Services to list.")
 @as_json
 @with_app
@@ -94,14 +96,17 @@ def simulate(
     without: Sequence[str],
     as_of_today: bool,
     services: Sequence[str],
+    weeks: int | None,
     limit: int,
     json_output: bool,
 ) -> None:
     """Tell what changed check FILEs would do to today's services; nothing is written. Exit code 1 when one falls.
 
     A file takes the place of today's file of the same name, any other is added. Checks in shadow are judged as
-    enforced.
+    enforced. With --weeks, without any FILE too, the fleet is judged by what was known of it in each of those weeks.
     """
+    if not (files or without or weeks):
+        raise click.UsageError("Missing argument '[FILE]...'.")
     basis = judging.current()
     faults: list[Fault] = []
     proposal = Proposal(read_paths(files, faults), without)
@@ -109,6 +114,9 @@ def simulate(
     if not as_of_today:
         changed = all_enforced(changed)
     refs = [_ref(ref) for ref in services] or None
+    if weeks:
+        _tell_past(basis, changed, refs, weeks, json_output)
+        return
     with reading() as session:
         effect = simulate_change(session, basis, (basis.catalogue, changed), refs, clock.now())
     form = effect_form(effect, None, limit or MAX_ITEMS)
@@ -117,6 +125,31 @@ def simulate(
     else:
         _show(form if limit else {**form, "items": []})
     sys.exit(FOUND_FAULT if effect.lowered else 0)
+
+
+def _tell_past(
+    basis: judging.Judging, changed: CheckCatalogue, refs: Sequence[str] | None, weeks: int, json_output: bool
+) -> None:
+    with reading() as session:
+        wanted = refs or every_service(session, basis)
+        effect = simulate_past(session, basis, (basis.catalogue, changed), wanted, weeks, clock.now())
+    if json_output:
+        print_json(past_form(effect))
+    else:
+        rows = [
+            (f"{point.at:%Y-%m-%d}", *(_standing(side) for side in (point.before, point.after)), point.lower)
+            for point in effect.points
+        ]
+        print_table(("week", "by today's checks", "by the changed ones", "lower"), rows)
+        console.print(escape(effect.summary), soft_wrap=True)
+        for text in effect.not_known:
+            console.print(f"[dim]{escape(text)}[/]", soft_wrap=True)
+    sys.exit(FOUND_FAULT if any(point.lower for point in effect.points) else 0)
+
+
+def _standing(side: Side) -> str:
+    levels = ", ".join(f"{number} at {level}" for level, number in sorted(side.levels.items()))
+    return f"{levels}; {side.percent:g} %" if side.percent is not None else levels
 
 
 def _ref(text: str) -> str:

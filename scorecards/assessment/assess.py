@@ -1,23 +1,30 @@
-"""Verdicts on one service as small numbers, its standing, and what to do first. Pure."""
+"""Verdicts on services as small numbers, their standing, and what to do first. Pure.
 
-from collections.abc import Mapping, Sequence
+Many are judged together, one check of all of them after the other; a service's own verdicts are then read across.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scorecards.assessment.evidence import FOREVER, FRESH, STALE, Lack, Reader, Seen
+from scorecards.assessment.evidence import FOREVER, STALE, Reader, Seen
 from scorecards.assessment.plan import Plan, Prepared, durations_of
+from scorecards.assessment.rules import Column
+from scorecards.assessment.unknowns import Departure, Departures, Explainer, Unknown, Unknowns
 from scorecards.evaluation import evaluate_fields
-from scorecards.evidence.causes import CauseKind, Party
+from scorecards.evidence.causes import CauseKind
 from scorecards.evidence.observations import microseconds, moment_of
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
 from scorecards.holding import Dark, Held, Hold, darkness, held_verdicts
+from scorecards.rules.operators import MOST_AHEAD
 from scorecards.settling import EvidenceKind, settle
 from scorecards.standing import (
     CODE,
     FAIL,
     NO_BAR,
     NOT_APPLICABLE,
+    OPEN_CODES,
     PASS,
     STATUSES,
     UNKNOWN,
@@ -27,36 +34,37 @@ from scorecards.standing import (
 )
 
 MAX_REMEMBERED = 50_000
-ONE_DAY = timedelta(days=1)
+CODE_OF: Mapping[bool | None, int] = {True: PASS, False: FAIL, None: UNKNOWN}
 
 
-@dataclass(slots=True)
-class Unknown:
-    """Why a verdict is unknown: as much as ranks, causes of changes and attestations depend on."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A service to be judged."""
 
-    lacks: Sequence[Lack]
-    out_of_range: bool = False
-    too_few: bool = False
-    """It is known that there is too little to judge by."""
-    waits: bool = False
-    """Nobody can hasten it."""
+    fields: Mapping[str, Any]
+    seen: Seen
+    in_force: InForce = NOTHING_IN_FORCE
+    hold: Hold | None = None
+    """What a source's outage may hold."""
 
-    @property
-    def is_dark(self) -> bool:
-        """Owed to the sources, not to what the service's team states."""
-        return any(lack.kind is CauseKind.STALE or lack.party is Party.OPERATORS for lack in self.lacks)
 
-    @property
-    def unsupplied(self) -> bool:
-        """No source supplies what is lacking."""
-        return not self.out_of_range and all(lack.kind is CauseKind.NO_SOURCE for lack in self.lacks)
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What verdicts rest on, given the checks that are not judged by their rules."""
 
-    @property
-    def for_operators(self) -> tuple[str, ...]:
-        """What the portal's operators have to do, where it is theirs alone; empty otherwise."""
-        if self.out_of_range or any(lack.party is not Party.OPERATORS for lack in self.lacks):
-            return ()
-        return tuple(dict.fromkeys(lack.action for lack in self.lacks if lack.action))
+    slots: tuple[int, ...]
+    awaited: tuple[int, ...]
+    """Those of them of which a fresh observation would matter."""
+    durations: tuple[tuple[int, timedelta], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Verdicts, counted."""
+
+    axes: Sequence[Tally]
+    overall: Tally
+    levels: Sequence[int | None]
 
 
 @dataclass(slots=True)
@@ -94,55 +102,113 @@ class Assessor:
             (microseconds(end) for number in self.shadow if (end := plan.checks[number].check.shadow_ends_at)),
             default=FOREVER,
         )
+        self.explainer = Explainer(plan, reader, now)
         self._tallies: dict[tuple[int, bytes], Tally] = {}
+        self._counts: dict[bytes, _Count] = {}
         self._applies: dict[tuple[Any, ...], bool | None] = {}
+        self._uses: dict[Departures, _Use] = {}
+        self._orders: dict[int, Sequence[int]] = {}
         self._counted = [
             ([number for number in range(start, end) if number not in self.shadow], start, end)
             for _, start, end in plan.axes
         ]
 
-    def assess(  # noqa: C901 - one loop, run for every check of every service
+    def assess(self, services: Sequence[Given]) -> list[Assessment]:
+        """Judge services by their fields and the evidence on them; the answers come in the same order."""
+        columns = list(zip(*[one.seen.values for one in services], strict=True))
+        departures: list[list[tuple[int, Departure]]] = [[] for _ in services]
+        measured = [self._column(prepared, columns, services, departures) for prepared in self.plan.checks]
+        rows = zip(*measured, strict=True) if measured else [()] * len(services)
+        return [
+            self._assessment(one, bytes(row), tuple(departed))
+            for one, row, departed in zip(services, rows, departures, strict=True)
+        ]
+
+    def _column(
         self,
-        fields: Mapping[str, Any],
-        seen: Seen,
-        in_force: InForce = NOTHING_IN_FORCE,
-        hold: Hold | None = None,
-    ) -> Assessment:
-        """Judge a service by its fields and the evidence on it; `hold` says what a source's outage may hold."""
-        codes = bytearray(len(self.plan.checks))
-        unknowns: dict[int, Unknown] = {}
-        end, awaits = self.shadow_end, False
-        values, ends, now = seen.values, seen.ends, self.now
+        prepared: Prepared,
+        columns: Sequence[Column],
+        services: Sequence[Given],
+        departures: Sequence[list[tuple[int, Departure]]],
+    ) -> list[int]:
+        """Judge one check on all services; adds those that are not judged by its rule to their departures."""
+        number = prepared.number
+        truths = prepared.rule.test(columns, self.now) if prepared.rule else [None] * len(services)
+        codes = [CODE_OF[truth] for truth in truths]
+        if prepared.applies_to is not None:
+            for place, one in enumerate(services):
+                if self._does_apply(prepared, one.fields) is False:
+                    codes[place] = NOT_APPLICABLE
+                    departures[place].append((number, Departure.NOT_APPLICABLE))
+        if prepared.needs is not None:
+            for place, enough in enumerate(prepared.needs.test(columns, self.now)):
+                if enough is not True and codes[place] != NOT_APPLICABLE:
+                    codes[place] = UNKNOWN
+                    departures[place].append((number, Departure.UNSURE if enough is None else Departure.TOO_FEW))
+        return codes
+
+    def _assessment(self, one: Given, measured: bytes, departures: Departures) -> Assessment:
+        unknowns = Unknowns(self.explainer, one.seen, measured, departures)
+        end, awaits = self._time(one.seen, departures)
+        codes = measured
+        kinds: Mapping[int, EvidenceKind] = {}
+        if one.in_force is not NOTHING_IN_FORCE:
+            codes, kinds = self._settle(measured, unknowns, one.in_force)
+            end = min(end, self._exceptions_end(kinds, one.in_force))
+        count = self._count(codes)
+        levels = count.levels
+        held = held_verdicts(one.hold, self._in_the_dark(codes, unknowns), self.now) if one.hold else {}
+        if held:
+            levels = self._held_levels(codes, held, levels)
+            end = min(end, *(microseconds(kept.until) for kept in held.values()))
+        first = self._first(codes, departures, count.overall)
+        return Assessment(
+            codes,
+            kinds,
+            unknowns,
+            count.axes,
+            count.overall,
+            levels,
+            held,
+            None if end == FOREVER else moment_of(end),
+            awaits,
+            first,
+            () if first is None else self._waiting_alike(first, codes, unknowns),
+        )
+
+    def _time(self, seen: Seen, departures: Departures) -> tuple[int, bool]:
+        """Return when time alone may change a verdict, and whether some evidence is stale."""
+        use = self._use(departures)
+        ends, values = seen.ends, seen.values
+        end = min([ends[slot] for slot in use.slots], default=FOREVER)
+        end = min(end, self.shadow_end)
+        for slot, duration in use.durations:
+            end = min(end, _turn(values[slot], duration, self.now))
+        return end, seen.is_partly_stale and any(self._is_stale(seen, slot) for slot in use.awaited)
+
+    def _use(self, departures: Departures) -> _Use:
+        use = self._uses.get(departures)
+        if use is None:
+            if len(self._uses) > MAX_REMEMBERED:
+                self._uses.clear()
+            use = self._uses[departures] = self._find_use(dict(departures))
+        return use
+
+    def _find_use(self, departures: Mapping[int, Departure]) -> _Use:
+        slots: dict[int, None] = {}
+        awaited: dict[int, None] = {}
+        durations: dict[tuple[int, timedelta], None] = {}
         for prepared in self.plan.checks:
-            number = prepared.number
-            if prepared.applies_to is not None and self._does_apply(prepared, fields) is False:
-                codes[number] = NOT_APPLICABLE
+            departure = departures.get(prepared.number)
+            if departure is Departure.NOT_APPLICABLE:
                 continue
-            slots, durations = prepared.slots, prepared.durations
-            truth: bool | None = None
-            enough: bool | None = True
-            if prepared.needs is not None:
-                enough = prepared.needs.test(values, now)
-                if enough is not True:
-                    slots, durations = prepared.needs.slots, _durations(prepared)
-            if enough is True and prepared.rule is not None:
-                truth = prepared.rule.test(values, now)
-            for slot in slots:
-                if ends[slot] < end:
-                    end = ends[slot]
-            for slot, duration in durations:
-                end = min(end, _turn(values[slot], duration, now))
-            if seen.is_partly_stale and enough is not False and not awaits:
-                awaits = any(self._is_stale(seen, slot) for slot in slots)
-            if truth is None:
-                codes[number] = UNKNOWN
-                unknowns[number] = self._unknown(prepared, slots, seen, enough)
-            else:
-                codes[number] = PASS if truth else FAIL
-        kinds = self._settle(codes, unknowns, in_force) if in_force is not NOTHING_IN_FORCE else {}
-        if in_force is not NOTHING_IN_FORCE:
-            end = min(end, self._exceptions_end(kinds, in_force))
-        return self._put_together(bytes(codes), kinds, unknowns, hold, end, awaits)
+            needs = prepared.needs if departure else None
+            own = needs.slots if needs else prepared.slots
+            slots |= dict.fromkeys(own)
+            durations |= dict.fromkeys(durations_of([needs]) if needs else prepared.durations)
+            if departure is not Departure.TOO_FEW:
+                awaited |= dict.fromkeys(own)
+        return _Use(tuple(slots), tuple(awaited), tuple(durations))
 
     def _does_apply(self, prepared: Prepared, fields: Mapping[str, Any]) -> bool | None:
         """Ask a condition on the service itself; services alike in what it looks at get the same answer."""
@@ -167,21 +233,11 @@ class Assessor:
         cause = seen.derived.get(slot)
         return cause is not None and cause.kind is CauseKind.STALE
 
-    def _unknown(self, prepared: Prepared, slots: Sequence[int], seen: Seen, enough: bool | None) -> Unknown:
-        if enough is False:
-            needs = prepared.check.needs
-            return Unknown((), too_few=True, waits=not (needs and needs.action))
-        lacks = [self.reader.lack(seen, slot) for slot in slots if seen.states[slot] != FRESH]
-        parts = [prepared.needs] if enough is None else [prepared.rule, prepared.needs]
-        leaves = [leaf for part in parts if part for leaf in part.leaves]
-        out_of_range = any(
-            all(seen.values[slot] is not None for slot in leaf.slots) and leaf.test(seen.values, self.now) is None
-            for leaf in leaves
-        )
-        return Unknown(lacks, out_of_range)
-
-    def _settle(self, codes: bytearray, unknowns: Mapping[int, Unknown], in_force: InForce) -> dict[int, EvidenceKind]:
-        """Let modules, attestations and waivers speak; return what verdicts then rest on besides measurements."""
+    def _settle(
+        self, measured: bytes, unknowns: Mapping[int, Unknown], in_force: InForce
+    ) -> tuple[bytes, dict[int, EvidenceKind]]:
+        """Let modules, attestations and waivers speak; return verdicts and what they rest on besides measurements."""
+        codes = bytearray(measured)
         kinds: dict[int, EvidenceKind] = {}
         touched = in_force.waivers.keys() | in_force.attestations.keys() | in_force.inherited.keys()
         for number in [self.plan.number_of[check] for check in touched if check in self.plan.number_of]:
@@ -194,7 +250,7 @@ class Assessor:
             codes[number] = CODE[settled.status]
             if settled.evidence in {EvidenceKind.ATTESTED, EvidenceKind.INHERITED}:
                 kinds[number] = settled.evidence
-        return kinds
+        return bytes(codes), kinds
 
     def _exceptions_end(self, kinds: Mapping[int, EvidenceKind], in_force: InForce) -> int:
         """Return when the first waiver, attestation or module that counts ends."""
@@ -205,25 +261,16 @@ class Assessor:
                 ends.append(in_force.attestations[check.id].attested_at + check.attested_for)
         return min([microseconds(moment) for moment in ends if moment], default=FOREVER)
 
-    def _put_together(
-        self,
-        codes: bytes,
-        kinds: Mapping[int, EvidenceKind],
-        unknowns: Mapping[int, Unknown],
-        hold: Hold | None,
-        end: int,
-        awaits: bool,
-    ) -> Assessment:
-        axes = self.tallies(codes)
-        overall = together(axes)
-        levels = [overall.level(self.plan.top), *[axis.level(self.plan.top) for axis in axes]]
-        held = held_verdicts(hold, self._in_the_dark(codes, unknowns), self.now) if hold else {}
-        if held:
-            levels = self._held_levels(codes, held, levels)
-            end = min(end, *(microseconds(one.until) for one in held.values()))
-        first, group = self._first(codes, unknowns, overall)
-        valid_until = None if end == FOREVER else moment_of(end)
-        return Assessment(codes, kinds, unknowns, axes, overall, levels, held, valid_until, awaits, first, group)
+    def _count(self, codes: bytes) -> _Count:
+        found = self._counts.get(codes)
+        if found is None:
+            if len(self._counts) > MAX_REMEMBERED:
+                self._counts.clear()
+            axes, top = self.tallies(codes), self.plan.top
+            overall = together(axes)
+            levels = [overall.level(top), *[axis.level(top) for axis in axes]]
+            found = self._counts[codes] = _Count(axes, overall, levels)
+        return found
 
     def _in_the_dark(self, codes: bytes, unknowns: Mapping[int, Unknown]) -> dict[str, Dark]:
         """Return the checks that are unknown because a source is silent, each with the source."""
@@ -235,7 +282,7 @@ class Assessor:
                     found[self.plan.checks[number].check.id] = dark
         return found
 
-    def _held_levels(self, codes: bytes, held: Held, levels: list[int | None]) -> list[int | None]:
+    def _held_levels(self, codes: bytes, held: Held, levels: Sequence[int | None]) -> list[int | None]:
         """Return the levels as they were before the outage, as far as nothing else has changed."""
         before = bytearray(codes)
         for check in held:
@@ -259,25 +306,29 @@ class Assessor:
             found.append(counted)
         return found
 
-    def _first(
-        self, codes: bytes, unknowns: Mapping[int, Unknown], overall: Tally
-    ) -> tuple[int | None, tuple[int, ...]]:
-        """Return the check to see to first, with all that wait for the same thing."""
-        barred = min(overall.barred, default=NO_BAR)
-        best: tuple[bool, bool, int] | None = None
-        first = -1
-        for prepared in self.plan.checks:
-            number = prepared.number
-            if codes[number] not in (FAIL, UNKNOWN) or number in self.shadow:
-                continue
-            unknown = unknowns.get(number)
-            waits = unknown is not None and unknown.waits
-            rank = (waits, prepared.counted.bars != barred or barred == NO_BAR, prepared.place)
-            if best is None or rank < best:
-                best, first = rank, number
-        if best is None:
-            return None, ()
-        return first, self._waiting_alike(first, codes, unknowns)
+    def _first(self, codes: bytes, departures: Departures, overall: Tally) -> int | None:
+        """Return the check to see to first; what nobody can hasten comes last."""
+        waiting: Collection[int] = [
+            number
+            for number, departure in departures
+            if departure is Departure.TOO_FEW and self.explainer.waits(number)
+        ]
+        last = None
+        for number in self._order(min(overall.barred, default=NO_BAR)):
+            if codes[number] in OPEN_CODES:
+                if number not in waiting:
+                    return number
+                last = number if last is None else last
+        return last
+
+    def _order(self, barred: int) -> Sequence[int]:
+        """Return the checks that count, those first that bar the next level, then by their place."""
+        order = self._orders.get(barred)
+        if order is None:
+            checks = [prepared for prepared in self.plan.checks if prepared.number not in self.shadow]
+            checks.sort(key=lambda one: (one.counted.bars != barred or barred == NO_BAR, one.place))
+            order = self._orders[barred] = [prepared.number for prepared in checks]
+        return order
 
     def _waiting_alike(self, first: int, codes: bytes, unknowns: Mapping[int, Unknown]) -> tuple[int, ...]:
         alike = self._waits_for(first, codes, unknowns)
@@ -296,13 +347,9 @@ class Assessor:
         return unknown.for_operators
 
 
-def _durations(prepared: Prepared) -> tuple[tuple[int, timedelta], ...]:
-    return durations_of([prepared.needs]) if prepared.needs else ()
-
-
 def _turn(value: Any, duration: timedelta, now: datetime) -> int:
     """Return when the age of a time turns the verdict; a time a day ahead is out of range and turns nothing."""
-    if not isinstance(value, datetime) or value > now + ONE_DAY:
+    if not isinstance(value, datetime) or value > now + MOST_AHEAD:
         return FOREVER
     end = value + duration
     return microseconds(end) if end > now else FOREVER

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from scorecards.assessment.rules import Compiled, compile_rule
 from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Criticality, Effort
-from scorecards.evidence.causes import Spec
+from scorecards.evidence.causes import ENTITY, Spec
+from scorecards.evidence.derivations import DERIVED
 from scorecards.rules.tree import Rule
 from scorecards.standing import Counted, counted
 
@@ -74,6 +75,11 @@ class Plan:
         for number, slot in enumerate(self.slots):
             found[slot.key] = (*found.get(slot.key, ()), number)
         return found
+
+    @cached_property
+    def derived(self) -> tuple[str, ...]:
+        """The facts among them that are made of others, or read in the catalog's entity."""
+        return tuple(key for key in self.slots_of if key in DERIVED or key.startswith(ENTITY))
 
     @cached_property
     def axes(self) -> Sequence[tuple[Axis, int, int]]:

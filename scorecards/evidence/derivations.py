@@ -37,6 +37,7 @@ ROLLBACK_AUTOMATED = FactSpec(
     timedelta(days=3),
 )
 FACTS = (MIN_SLO_TARGET, PAGES_PER_SHIFT, ROLLBACK_AUTOMATED)
+DERIVED = frozenset(spec.key for spec in FACTS)
 
 SLO_TARGET = "slo.availability.target"
 NEIGHBOUR_FACTS = frozenset({SLO_TARGET})
@@ -44,6 +45,8 @@ NEIGHBOUR_FACTS = frozenset({SLO_TARGET})
 PAGES = "alerts.paging.count_30d"
 SHIFTS = "oncall.shifts_30d"
 AUTO_SYNC = "deploys.auto_sync"
+INPUTS = frozenset({SLO_TARGET, PAGES, SHIFTS, AUTO_SYNC})
+"""What derived facts are made of."""
 
 Neighbours = Mapping[str, View]
 """The evidence on other services, by reference."""

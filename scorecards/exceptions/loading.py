@@ -9,14 +9,20 @@ from sqlalchemy.orm import Session
 
 from portal_backend.core.db import chunks
 from portal_backend.core.memory import uncollected
+from scorecards.bulk import among
 from scorecards.exceptions.in_force import Attestation, InForce, Inheritance, Waiver
 from scorecards.exceptions.models import AttestationRow, ModuleAdoption, ModuleRelease, WaiverRow
 
+WERE_APPROVED = ("approved", "ended", "expired")
+"""The states of waivers that were in force at some time."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def load_in_force(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, InForce]:
-    """Return what counts at `now` for these services (None: for all); services for which nothing does are absent."""
+    """Return what counts at `now` for these services (None: for all); services for which nothing does are absent.
+
+    `now` may lie in the past: then what counted at that moment, but for modules, whose adoptions are today's.
+    """
     with uncollected():
         attested = _attestations(session, refs, now)
         waived = _waivers(session, refs, now)
@@ -74,7 +80,7 @@ def _attestations(session: Session, refs: Collection[str] | None, now: datetime)
         row.attested_by,
         row.attested_at,
         row.expires_at,
-    ).where(row.ended_at.is_(None), row.expires_at > now)
+    ).where(row.attested_at <= now, row.expires_at > now, or_(row.ended_at.is_(None), row.ended_at > now))
     found: dict[str, dict[str, Attestation]] = {}
     for ref, *values in _rows(session, query, row.entity_ref, refs):
         given = Attestation(*values)
@@ -96,7 +102,8 @@ def _waivers(session: Session, refs: Collection[str] | None, now: datetime) -> d
             row.decided_at,
             row.until,
         )
-        .where(row.state == "approved", row.until > now)
+        .where(row.state.in_(WERE_APPROVED), row.decided_at <= now, row.until > now)
+        .where(or_(row.ended_at.is_(None), row.ended_at > now))
         .order_by(row.decided_at)
     )
     found: dict[str, dict[str, Waiver]] = {}
@@ -113,4 +120,4 @@ def _rows(
         yield from session.execute(query)
         return
     for few in chunks(sorted(refs)):
-        yield from session.execute(query.where(column.in_(few)))
+        yield from session.execute(query.where(among(session, column, few)))

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from flask import Flask, current_app
+from marshmallow import RAISE, Schema, fields, post_load, validate
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,22 @@ class ExceptionSettingsSchema(Schema):
         validate=validate.Range(1, 100),
         metadata={"description": "Different words that a statement without a link to evidence needs."},
     )
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> ExceptionSettings:
+        """Return the settings."""
+        return ExceptionSettings(timedelta(days=data["longest_waiver_days"]), data["words_of_substance"])
+
+
+EXTENSION = "exceptions"
+
+
+def init_app(app: Flask, settings: ExceptionSettings) -> None:
+    """Let the views of an application use these settings."""
+    app.extensions[EXTENSION] = settings
+
+
+def current() -> ExceptionSettings:
+    """Return the settings of the application whose context is active."""
+    settings: ExceptionSettings = current_app.extensions.get(EXTENSION) or ExceptionSettings()
+    return settings

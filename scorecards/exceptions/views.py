@@ -33,7 +33,7 @@ from scorecards.exceptions.schemas import (
     WaiverRequestSchema,
     WaiverSchema,
 )
-from scorecards.exceptions.settings import ExceptionSettings
+from scorecards.exceptions.settings import current as exception_settings
 from scorecards.schemas import NoQuery
 
 SERVICE = "/services/<string:kind>/<string:namespace>/<string:name>"
@@ -54,7 +54,7 @@ def give_attestation(body: dict[str, Any], kind: str, namespace: str, name: str)
         begin(session)
         service = find_service(session, judging.current(), kind, namespace, name)
         done = attestations.give(
-            session, judging.current(), ExceptionSettings(), service, answer, current_principal(), now
+            session, judging.current(), exception_settings(), service, answer, current_principal(), now
         )
         settle(session, done.happenings, now)
         return attestation_form(done.value, now)
@@ -146,7 +146,7 @@ def request_waiver(body: dict[str, Any], kind: str, namespace: str, name: str) -
         begin(session)
         service = find_service(session, judging.current(), kind, namespace, name)
         catalogue = judging.current().catalogue
-        done = waivers.request(session, catalogue, ExceptionSettings(), service, wanted, current_principal(), now)
+        done = waivers.request(session, catalogue, exception_settings(), service, wanted, current_principal(), now)
         # A request exempts from nothing yet: nothing is judged again.
         settle(session, done.happenings, now, rejudged=())
         return waiver_form(done.value, now)
@@ -193,7 +193,7 @@ def approve_waiver(body: dict[str, Any], waiver_id: object) -> dict[str, Any]:
         begin(session)
         done = waivers.approve(
             session,
-            ExceptionSettings(),
+            exception_settings(),
             str(waiver_id),
             body["reason"],
             body["until"],

@@ -28,6 +28,8 @@ CRITICALITIES = ("T0", "T1", "T2", "T3")
 MAX_LIST = 100
 MAX_PATTERN = 200
 MAX_STARS = 5
+MOST_AHEAD = timedelta(days=1)
+"""A time further ahead is a slip of the pen, and shows nothing."""
 DURATION = re.compile(r"([1-9][0-9]{0,3})([mhdw])")
 VERSION = re.compile(r"[vV]?([0-9]{1,9}(?:\.[0-9]{1,9}){0,5})")
 DURATION_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -61,8 +63,7 @@ def _plain(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any, datetime]
 
 
 def _younger(value: datetime, allowed: timedelta, now: datetime) -> bool | None:
-    """A time more than a day ahead is a slip of the pen, and shows nothing."""
-    if value > now + timedelta(days=1):
+    if value > now + MOST_AHEAD:
         return None
     return now - value <= allowed
 

@@ -5,6 +5,7 @@ from typing import Any
 from portal_backend.core.pagination import bad_cursor, decode_cursor, encode_cursor
 from scorecards.checks.definitions import level_name
 from scorecards.simulation.effect import CheckEffect, Effect, ServiceEffect
+from scorecards.simulation.history import PastEffect, Side
 
 Document = dict[str, Any]
 
@@ -34,6 +35,35 @@ def effect_form(effect: Effect, cursor: str | None, limit: int) -> Document:
         "checks": [_check(check) for check in effect.checks],
         "items": [_service(service) for service in page],
         "next_cursor": encode_cursor(page[-1].position) if more and page else None,
+    }
+
+
+def past_form(effect: PastEffect) -> Document:
+    """Return what a catalogue would have said over some weeks."""
+    return {
+        "summary": effect.summary,
+        "judged": effect.judged,
+        "version_before": effect.versions[0],
+        "version_after": effect.versions[1],
+        "points": [
+            {
+                "at": point.at,
+                "before": _side(point.before),
+                "after": _side(point.after),
+                "lower": point.lower,
+                "higher": point.higher,
+            }
+            for point in effect.points
+        ],
+        "not_known": list(effect.not_known),
+    }
+
+
+def _side(side: Side) -> Document:
+    return {
+        "levels": dict(sorted(side.levels.items())),
+        "axes": {axis.value: dict(sorted(levels.items())) for axis, levels in side.axes.items()},
+        "percent": side.percent,
     }
 
 

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from portal_backend.core.db import chunks
 from portal_backend.core.memory import uncollected
 from scorecards.assessment.assess import Assessor
 from scorecards.assessment.evidence import Reader
 from scorecards.checks.definitions import Axis, CheckCatalogue
-from scorecards.checks.fields import service_fields
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE
 from scorecards.judging import Judging
-from scorecards.loading import Loaded, load
+from scorecards.loading import Loaded, given_of, load
 from scorecards.simulation.effect import Effect, Verdicts, compare
 from scorecards.standing import STATUSES
 
@@ -29,37 +29,37 @@ def simulate(
 
     Exceptions in force count in both. Levels are as the facts have them: an outage's grace period holds none of them.
     """
-    old, new = (_with(judging, catalogue) for catalogue in catalogues)
-    loaded = load(session, _with(judging, _together(*catalogues)), refs, now)
+    old, new = (judged_by(judging, catalogue) for catalogue in catalogues)
+    loaded = load(session, judged_by(judging, together(*catalogues)), refs, now)
     with uncollected():
-        return compare(_verdicts(old, loaded, now), _verdicts(new, loaded, now), *catalogues)
+        return compare(verdicts_of(old, loaded, now), verdicts_of(new, loaded, now), *catalogues)
 
 
-def _with(judging: Judging, catalogue: CheckCatalogue) -> Judging:
+def judged_by(judging: Judging, catalogue: CheckCatalogue) -> Judging:
+    """Return what judging by another catalogue rests on."""
     return replace(judging, catalogue=catalogue, specs={**catalogue.declared, **judging.specs})
 
 
-def _together(old: CheckCatalogue, new: CheckCatalogue) -> CheckCatalogue:
+def together(old: CheckCatalogue, new: CheckCatalogue) -> CheckCatalogue:
     """Return a catalogue that looks at whatever either looks at."""
     checks = {**{f"old {name}": one for name, one in old.checks.items()}, **new.checks}
     return CheckCatalogue(checks, "", declared={**old.declared, **new.declared})
 
 
-def _verdicts(judging: Judging, loaded: Loaded, now: datetime) -> Mapping[str, Verdicts]:
+def verdicts_of(judging: Judging, loaded: Loaded, now: datetime) -> Mapping[str, Verdicts]:
+    """Judge loaded services, without what an outage would hold."""
     plan = judging.plan
     reader = Reader(plan, loaded.supply, now)
     assessor = Assessor(plan, reader, now)
     names = [prepared.check.id for prepared in plan.checks]
     found = {}
-    for ref, (subject, view) in loaded.subjects.items():
-        derived = [key for key in view.derive if key in plan.slots_of]
-        seen = reader.read(loaded.observations[ref], view, derived)
-        fields = service_fields(subject, view.observed()) if plan.fields else {}
-        assessment = assessor.assess(fields, seen, loaded.in_force.get(ref, NOTHING_IN_FORCE))
-        found[ref] = Verdicts(
-            assessment.levels[0],
-            assessment.overall.percent,
-            dict(zip(Axis, assessment.levels[1:], strict=True)),
-            {name: STATUSES[code] for name, code in zip(names, assessment.codes, strict=True)},
-        )
+    for refs in chunks(loaded.subjects):
+        services = [given_of(loaded, reader, ref, loaded.in_force.get(ref, NOTHING_IN_FORCE)) for ref in refs]
+        for ref, assessment in zip(refs, assessor.assess(services), strict=True):
+            found[ref] = Verdicts(
+                assessment.levels[0],
+                assessment.overall.percent,
+                dict(zip(Axis, assessment.levels[1:], strict=True)),
+                {name: STATUSES[code] for name, code in zip(names, assessment.codes, strict=True)},
+            )
     return found

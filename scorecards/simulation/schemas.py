@@ -5,6 +5,7 @@ from marshmallow import Schema, fields, validate
 from portal_backend.core.http import Moment, PageQuery
 from scorecards.checks.definitions import Axis, Status
 from scorecards.simulation.effect import Change
+from scorecards.simulation.history import MAX_WEEKS
 
 MAX_FILES = 50
 MAX_REFS = 500
@@ -47,6 +48,49 @@ class SimulationSchema(Schema):
         validate=validate.Length(1, MAX_REFS),
         metadata=_about("Judge these services only; all of them by default."),
     )
+
+
+class PastSimulationSchema(SimulationSchema):
+    """What would have been changed, and how far to look back; nothing changed: the fleet under today's checks."""
+
+    weeks = fields.Integer(
+        load_default=12,
+        validate=validate.Range(1, MAX_WEEKS),
+        metadata=_about("How many weeks to look back, one point each; the last point is now."),
+    )
+
+
+class PastSideSchema(Schema):
+    """The fleet under one catalogue at one moment."""
+
+    levels = fields.Dict(fields.String(), fields.Integer(), metadata=_about("Services by overall level."))
+    axes = fields.Dict(
+        fields.String(),
+        fields.Dict(fields.String(), fields.Integer()),
+        metadata=_about("Of each axis: services by its level."),
+    )
+    percent = fields.Float(allow_none=True, metadata=_about("The mean."))
+
+
+class PastPointSchema(Schema):
+    """One moment of the past."""
+
+    at = Moment()
+    before = fields.Nested(PastSideSchema, metadata=_about("By today's catalogue."))
+    after = fields.Nested(PastSideSchema, metadata=_about("By the changed one."))
+    lower = fields.Integer(metadata=_about("Services that the changed one would have put lower."))
+    higher = fields.Integer(metadata=_about("Services that it would have put higher."))
+
+
+class PastEffectSchema(Schema):
+    """What a changed catalogue would have said of services over some weeks. Nothing is written."""
+
+    summary = fields.String()
+    judged = fields.Integer()
+    version_before = fields.String()
+    version_after = fields.String()
+    points = fields.List(fields.Nested(PastPointSchema), metadata=_about("The earliest first."))
+    not_known = fields.List(fields.String(), metadata=_about("What of those weeks is not kept."))
 
 
 class EffectQuery(PageQuery):

@@ -11,8 +11,10 @@ from portal_backend.core.http import PageQuery
 from portal_backend.core.pagination import Page
 from scorecards import judging
 from scorecards.blueprints import blueprint
+from scorecards.checks.definitions import CheckCatalogue
 from scorecards.simulation import versions
-from scorecards.simulation.documents import Document, effect_form
+from scorecards.simulation.documents import Document, effect_form, past_form
+from scorecards.simulation.history import every_service, simulate_past
 from scorecards.simulation.judgement import simulate
 from scorecards.simulation.proposals import (
     all_enforced,
@@ -25,10 +27,15 @@ from scorecards.simulation.schemas import (
     CataloguePageSchema,
     EffectQuery,
     EffectSchema,
+    PastEffectSchema,
+    PastSimulationSchema,
     SimulationSchema,
     VersionQuery,
     WholeCatalogueSchema,
 )
+
+MAX_PAST_JUDGEMENTS = 20_000
+"""Services times weeks of one request: some ten seconds of work."""
 
 
 @blueprint.post("/scorecards/simulate")
@@ -41,17 +48,42 @@ def simulate_change(query: dict[str, Any], wanted: dict[str, Any]) -> Document:
     400 names every fault of the changed catalogue with file, check and field.
     """
     basis = judging.current()
+    changed = _changed(basis, wanted)
+    refs = None if wanted["refs"] is None else _refs(wanted["refs"])
+    with reading() as session:
+        effect = simulate(session, basis, (basis.catalogue, changed), refs, clock.now())
+    return effect_form(effect, query["cursor"], query["limit"])
+
+
+@blueprint.post("/scorecards/simulate/past")
+@blueprint.arguments(PastSimulationSchema)
+@blueprint.response(200, PastEffectSchema)
+def simulate_past_change(wanted: dict[str, Any]) -> Document:
+    """Tell how the fleet would have stood over the past weeks by a changed catalogue; nothing is written.
+
+    400 names every fault of the changed catalogue, and asks for less where it would take too long.
+    """
+    basis, weeks = judging.current(), wanted["weeks"]
+    changed = _changed(basis, wanted)
+    with reading() as session:
+        named = wanted["refs"]
+        refs = every_service(session, basis) if named is None else _refs(named)
+        if len(refs) * weeks > MAX_PAST_JUDGEMENTS:
+            few = MAX_PAST_JUDGEMENTS // len(refs)
+            message = (
+                f"{len(refs)} services over {weeks} weeks are too many at once; ask for {few} weeks or name `refs`"
+            )
+            raise InvalidInput(f"{message}.", [Fault("weeks", message)])
+        return past_form(simulate_past(session, basis, (basis.catalogue, changed), refs, weeks, clock.now()))
+
+
+def _changed(basis: judging.Judging, wanted: dict[str, Any]) -> CheckCatalogue:
     faults: list[Fault] = []
     changes: dict[str, object] = {name: wanted[name] for name in ("checks", "overrides", "disabled") if name in wanted}
     files = [(file["name"], file["content"]) for file in wanted["files"]]
     proposal = read_proposal(files, changes, wanted["without"], faults)
     changed = changed_catalogue(basis.catalogue, proposal, basis.specs, faults)
-    if wanted["as_enforced"]:
-        changed = all_enforced(changed)
-    refs = None if wanted["refs"] is None else _refs(wanted["refs"])
-    with reading() as session:
-        effect = simulate(session, basis, (basis.catalogue, changed), refs, clock.now())
-    return effect_form(effect, query["cursor"], query["limit"])
+    return all_enforced(changed) if wanted["as_enforced"] else changed
 
 
 def _refs(texts: Sequence[str]) -> list[str]:

@@ -7,14 +7,17 @@ whose stored verdicts no longer hold (evidence went stale, or the checks are oth
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from plugins.health import health
+from plugins.models import Source
 from portal_backend.core.clock import format_time
 from scorecards import scorecard
+from scorecards.bulk import among
 from scorecards.changes import Statuses
 from scorecards.checks.definitions import Check, Status, Subject
 from scorecards.evaluation import CheckResult, judge
@@ -26,9 +29,10 @@ from scorecards.exceptions.in_force import NOTHING_IN_FORCE
 from scorecards.facts import readings
 from scorecards.judging import Judging
 from scorecards.loading import Loaded, load
-from scorecards.models import Scorecard
+from scorecards.models import EntityFacts, Scorecard
 
 PAGE = 500
+TOKEN_BYTES = 16
 STATUSES = {status.value: status for status in Status}
 
 
@@ -77,7 +81,8 @@ def verdicts_on_many(
 
     References are at most PAGE at a time.
     """
-    rows = {row.entity_ref: row for row in session.execute(_stored().where(Scorecard.entity_ref.in_(refs)))}
+    here = among(session, Scorecard.entity_ref, sorted(refs))
+    rows = {row.entity_ref: row for row in session.execute(_stored().where(here))}
     outdated = {ref for ref, row in rows.items() if not _holds(row, judging, now)}
     statuses = {ref: row.statuses for ref, row in rows.items() if ref not in outdated}
     around = _needing_more(statuses, checks)
@@ -90,6 +95,30 @@ def verdicts_on_many(
     views |= _plain_views(session, supply, statuses.keys() - views.keys(), now)
     looking = _Looking(supply, now)
     return {ref: list(looking.verdicts(of_ref, checks, views[ref])) for ref, of_ref in statuses.items()}
+
+
+def tokens_of(session: Session, judging: Judging, refs: Collection[str], now: datetime) -> dict[str, bytes | None]:
+    """Return of each judged service a token of its verdicts and of all that was observed of it.
+
+    None for one whose stored verdicts no longer hold. A token does not cover what `is_from_afar`.
+    """
+    listed = sorted(refs)
+    columns = (Scorecard.entity_ref, Scorecard.fingerprint, Scorecard.valid_until, Scorecard.catalogue_version)
+    rows = session.execute(select(*columns).where(among(session, Scorecard.entity_ref, listed)))
+    found = {row.entity_ref: row.fingerprint.encode() if _holds(row, judging, now) else None for row in rows}
+    names = select(Source.name, Source.plugin).where(Source.configured).order_by(Source.position, Source.name)
+    start = blake2b(repr(session.execute(names).all()).encode(), digest_size=TOKEN_BYTES)
+    tokens = {ref: start.copy() for ref in found}
+    content: Any = cast(EntityFacts.document, Text)
+    if session.get_bind().dialect.name == "postgresql":
+        content = func.md5(content)  # a digest is all that is made of it here
+    facts = select(EntityFacts.entity_ref, EntityFacts.source, content).where(
+        among(session, EntityFacts.entity_ref, listed)
+    )
+    for ref, source, told in session.execute(facts.order_by(EntityFacts.entity_ref, EntityFacts.source)):
+        if ref in tokens:
+            tokens[ref].update(f"\0{source}\0{told}".encode())
+    return {ref: tokens[ref].digest() + fingerprint if fingerprint else None for ref, fingerprint in found.items()}
 
 
 def judged_after(session: Session, ref: str) -> list[str]:
@@ -116,7 +145,7 @@ def _stored() -> Any:
     return select(Scorecard.entity_ref, Scorecard.statuses, Scorecard.valid_until, Scorecard.catalogue_version)
 
 
-def _holds(row: Row[Any], judging: Judging, now: datetime) -> bool:
+def _holds(row: Any, judging: Judging, now: datetime) -> bool:
     """Say whether stored verdicts are what a fresh judgement would say; the sources bear on its sentences only."""
     in_time = row.valid_until is None or now <= row.valid_until
     return bool(in_time and row.catalogue_version == judging.catalogue.version)
@@ -134,7 +163,7 @@ def _judged_afresh(loaded: Loaded, refs: Set[str], judging: Judging, now: dateti
 
 def _needing_more(statuses: Mapping[str, Statuses], checks: Sequence[Check]) -> set[str]:
     """Return the services with a verdict that rests on other entities' facts, or on fields of their own entity."""
-    resting = [check.id for check in checks if any(_is_from_afar(key) for key in check.facts)]
+    resting = [check.id for check in checks if is_from_afar(check)]
     return {
         ref
         for ref, of_ref in statuses.items()
@@ -142,8 +171,9 @@ def _needing_more(statuses: Mapping[str, Statuses], checks: Sequence[Check]) -> 
     }
 
 
-def _is_from_afar(key: str) -> bool:
-    return key == MIN_SLO_TARGET.key or key.startswith(ENTITY)
+def is_from_afar(check: Check) -> bool:
+    """Say whether a check looks at what is kept with other entities, or in the catalog."""
+    return any(key == MIN_SLO_TARGET.key or key.startswith(ENTITY) for key in check.facts)
 
 
 def _plain_views(session: Session, supply: Supply, refs: Collection[str], now: datetime) -> dict[str, View]:

@@ -1,6 +1,6 @@
 """Runs checks: on one service with its sentences, on many a page of answers at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,17 @@ from scorecards.evidence.causes import Spec
 from scorecards.judging import Judging
 from scorecards.tech_insights.checks import PASSING, Document, chosen, result_heading, told_facts, type_of
 from scorecards.tech_insights.conditions import Annotate, Seen, annotator, rooted
-from scorecards.tech_insights.results import PAGE, FactSeen, Verdict, judged_after, verdicts_on, verdicts_on_many
+from scorecards.tech_insights.results import (
+    PAGE,
+    FactSeen,
+    Verdict,
+    is_from_afar,
+    judged_after,
+    tokens_of,
+    verdicts_on,
+    verdicts_on_many,
+)
+from scorecards.tech_insights.shelf import Ready, Results, Shelf
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,12 @@ def run_on(session: Session, judging: Judging, ref: str, ids: Sequence[str] | No
 
 
 def run_on_many(
-    session: Session, judging: Judging, asked: Sequence[Asked], ids: Sequence[str] | None, now: datetime
+    session: Session,
+    judging: Judging,
+    shelf: Shelf,
+    asked: Sequence[Asked],
+    ids: Sequence[str] | None,
+    now: datetime,
 ) -> Iterator[list[Document]]:
     """Run checks (None: all) on entities, a page of answers at a time; no entities stand for every judged service.
 
@@ -54,13 +69,55 @@ def run_on_many(
         for page in _pages(session, asked):
             yield [{"entity": one.echo, "error": failure, "results": []} for one in page]
         return
-    form = Form(told_facts(judging), now)
+    run = _Run(session, judging, shelf, checks, now)
     for page in _pages(session, asked):
-        refs = {one.ref for one in page}
         with uncollected():
-            found = verdicts_on_many(session, judging, refs, checks, now) if checks else {}
-            answers = [{"entity": one.echo, "results": form.results(found.get(one.ref, ()))} for one in page]
-        yield answers
+            found = run.results({one.ref for one in page})
+            yield [{"entity": one.echo, "results": found.get(one.ref, [])} for one in page]
+
+
+class _Run:
+    """One run of some checks on many services: what is on the shelf is taken from there, the rest is made and kept."""
+
+    def __init__(
+        self, session: Session, judging: Judging, shelf: Shelf, checks: Sequence[Check], now: datetime
+    ) -> None:
+        self.session, self.judging, self.shelf, self.checks, self.now = session, judging, shelf, checks, now
+        self.form = Form(told_facts(judging), now)
+        self._near = [check for check in checks if not is_from_afar(check)]
+        self._far = [check for check in checks if is_from_afar(check)]
+
+    def results(self, refs: Set[str]) -> dict[str, list[orjson.Fragment]]:
+        """Return the results on services by reference, the passing ones first; what is no service is absent."""
+        if not self.checks:
+            return {}
+        tokens = tokens_of(self.session, self.judging, refs, self.now)
+        found = {ref: self.shelf.get(ref, token) if token else {} for ref, token in tokens.items()}
+        lacking = {ref for ref, of_ref in found.items() if any(check.id not in of_ref for check in self._near)}
+        for ref, made in self._made(lacking, self.checks).items():
+            found[ref] = made
+            if token := tokens[ref]:
+                self.shelf.put(ref, token, {check.id: made[check.id] for check in self._near})
+        for ref, made in self._made(found.keys() - lacking, self._far).items():
+            found[ref] = found[ref] | made
+        return {ref: self._in_order(of_ref) for ref, of_ref in found.items()}
+
+    def _made(self, refs: Set[str], checks: Sequence[Check]) -> dict[str, Results]:
+        if not refs or not checks:
+            return {}
+        verdicts = verdicts_on_many(self.session, self.judging, refs, checks, self.now)
+        absent: Results = dict.fromkeys([check.id for check in checks])
+        return {ref: absent | {one.check.id: self._ready(one) for one in of_ref} for ref, of_ref in verdicts.items()}
+
+    def _ready(self, verdict: Verdict) -> Ready | None:
+        if verdict.status is Status.NOT_APPLICABLE:
+            return None
+        return Ready(verdict.status in PASSING, orjson.dumps(self.form.result(verdict)))
+
+    def _in_order(self, results: Results) -> list[orjson.Fragment]:
+        told = [one for check in self.checks if (one := results.get(check.id))]
+        told.sort(key=lambda one: not one.passing)
+        return [orjson.Fragment(one.body) for one in told]
 
 
 def _pages(session: Session, asked: Sequence[Asked]) -> Iterator[list[Asked]]:
@@ -86,9 +143,10 @@ class Form:
         """Return the results, the passing ones first."""
         told = [verdict for verdict in verdicts if verdict.status is not Status.NOT_APPLICABLE]
         told.sort(key=lambda verdict: verdict.status not in PASSING)
-        return [self._result(verdict) for verdict in told]
+        return [self.result(verdict) for verdict in told]
 
-    def _result(self, verdict: Verdict) -> Document:
+    def result(self, verdict: Verdict) -> Document:
+        """Return one result."""
         fresh = {key: fact.value for key, fact in verdict.facts.items() if fact.state == "fresh"}
         rule = {"conditions": self._rule(verdict.check)(Seen(fresh, self.now))}
         return {

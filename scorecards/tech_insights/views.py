@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from flask import Response, stream_with_context
+from flask import Response, current_app, stream_with_context
 
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
@@ -16,6 +16,9 @@ from scorecards.schemas import NoQuery
 from scorecards.tech_insights import fact_rows, runs
 from scorecards.tech_insights.checks import check_form
 from scorecards.tech_insights.schemas import BulkBody, IdsQuery, LatestQuery, RangeQuery, RunBody
+from scorecards.tech_insights.shelf import Shelf
+
+SHELF = "tech_insights_shelf"
 
 blueprint = make_blueprint(
     "tech-insights", __name__, "/api/tech-insights", "The same verdicts and facts as Backstage's Tech Insights API."
@@ -55,12 +58,23 @@ def run_bulk_checks(body: dict[str, Any]) -> Response:
 
 
 def _array(asked: list[runs.Asked], ids: list[str] | None) -> Iterator[bytes]:
+    basis = judging.current()
     with reading() as session:
         opening = b"["
-        for page in runs.run_on_many(session, judging.current(), asked, ids, clock.now()):
+        for page in runs.run_on_many(session, basis, _shelf(basis), asked, ids, clock.now()):
             yield opening + orjson.dumps(page)[1:-1]
             opening = b","
         yield b"[]" if opening == b"[" else b"]"
+
+
+def _shelf(basis: judging.Judging) -> Shelf:
+    """Return what this process keeps of earlier answers; other checks or facts begin with an empty one."""
+    of, shelf = current_app.extensions.get(SHELF, (None, None))
+    if of is not basis:
+        shelf = Shelf()
+        current_app.extensions[SHELF] = basis, shelf
+    found: Shelf = shelf
+    return found
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,15 +1,12 @@
 """Where webhooks may be sent: to http(s) addresses that do not lead back into our own network."""
 
-import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+from portal_backend.core.addresses import addresses_of, is_local_name, is_public
 from portal_backend.core.errors import Fault, InvalidInput
 
 MAX_URL = 2_000
-NAT64 = IPv6Network("64:ff9b::/96")
-LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".localdomain")
 
 
 class BadAddress(ValueError):
@@ -67,10 +64,9 @@ def resolve(target: Target, allow_private: bool) -> list[str]:
     (DNS rebinding) gains nothing.
     """
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        addresses = addresses_of(target.host, target.port)
+    except OSError as error:
         raise BadAddress(f"{target.host} cannot be resolved") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not allow_private:
         for address in addresses:
             if not is_public(address):
@@ -78,23 +74,8 @@ def resolve(target: Target, allow_private: bool) -> list[str]:
     return addresses
 
 
-def is_public(text: str) -> bool:
-    """Say whether an IP address is one of the public Internet, also where it wraps an IPv4 address."""
-    address = ip_address(text.partition("%")[0])
-    return address.is_global and not address.is_multicast and all(inner.is_global for inner in _wrapped(address))
-
-
-def _wrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    if isinstance(address, IPv4Address):
-        return []
-    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in NAT64:
-        inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return [one for one in inner if one is not None]
-
-
 def _refuse_private_host(host: str) -> None:
-    if host == LOCAL_NAMES[0] or host.endswith(LOCAL_NAMES[1:]):
+    if is_local_name(host):
         raise BadAddress("is a name of a private network; `allow_private_addresses` permits that")
     try:
         public = is_public(host)

@@ -92,6 +92,7 @@ def test_a_failing_check_lowers_the_level_says_what_to_do_and_what_it_gains(comp
     )
     assert found["remedy"][0] == "Add a panel for each metric named here to the service's dashboard."
     assert found["gain"] == {
+        "sentence": "A pass gains 20 points on observability and lifts the service to L3.",
         "axis_points": 20.0,
         "overall_points": 5.3,
         "bars_level": "L2",

@@ -88,13 +88,13 @@ def test_a_measured_fail_lowers_the_level_even_while_an_outage_holds_it(company,
     assert (fallen.to_level, fallen.checks) == ("L1", ("arch.redundancy",))
 
 
-def test_a_waived_blocker_leaves_the_ratio_and_caps_the_level_at_its_own(company, session):
+def test_a_waived_blocker_leaves_the_ratio_and_caps_the_level_at_l3(company, session):
     update(session, company.judging, None, NOW)
     company.observe({"runtime.replicas": 1}, now=LATER)
     update(session, company.judging, [REF], LATER)
     waive(session, "arch.redundancy", NOW + 30 * DAY)
     (moved,) = update(session, company.judging, [REF], LATER + MINUTE)
-    assert (moved.from_level, moved.to_level, moved.cause) == ("L1", "L2", "waiver_changed")
+    assert (moved.from_level, moved.to_level, moved.cause) == ("L1", "L3", "waiver_changed")
     assert kept(session).percent == 100.0
     card = read(session, company.judging, REF, LATER + MINUTE)
     assert card["counts"]["waived"] == 1

@@ -35,7 +35,7 @@ from scorecards.exceptions.modules.schemas import (
 )
 from scorecards.exceptions.people import find_service
 from scorecards.exceptions.recording import begin, settle
-from scorecards.exceptions.settings import ExceptionSettings
+from scorecards.exceptions.settings import current as exception_settings
 from scorecards.exceptions.statuses import statuses_of
 from scorecards.exceptions.views import ROLE_LACKS, SERVICE
 from scorecards.schemas import NoQuery
@@ -106,7 +106,7 @@ def put_release(body: dict[str, Any], module_name: str, version: str) -> Answer:
         before = statuses_of(session, released.adopters, released.checks)
         levels = settle(session, released.happenings, now, rejudged=released.adopters)
         after = statuses_of(session, released.adopters, released.checks)
-        told = releases.effect(released, before, after, levels, ExceptionSettings().gained_listed)
+        told = releases.effect(released, before, after, levels, exception_settings().gained_listed)
         adopters = registry.adopters_by_version(session, [module_name])[module_name]
         release = {"release": _release_form(released.release, adopters, now)}
         return with_tag({**release, **told}, released.module.version)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from plugins.contract import FactSpec, FactType
 from portal_backend.core.clock import format_time
-from scorecards.assessment.assess import Assessor
+from scorecards.assessment.assess import Assessor, Given
 from scorecards.assessment.evidence import Reader
 from scorecards.assessment.plan import Plan
 from scorecards.checks.definitions import Axis, CheckCatalogue, Criticality, Effort
-from scorecards.checks.fields import service_fields
+from scorecards.checks.fields import RuleSpecs, service_fields
 from scorecards.evidence.causes import Supply
-from scorecards.evidence.derivations import derivations
+from scorecards.evidence.derivations import derivations, entity_facts
 from scorecards.evidence.observations import Observations
 from scorecards.evidence.view import View
 from scorecards.exceptions.in_force import Attestation, InForce, Inheritance, Waiver
@@ -179,7 +179,7 @@ def assess(catalogue, specs, supply, observations, service, neighbours, in_force
     reader = Reader(plan, supply, NOW)
     seen = reader.read(observations, view, [key for key in view.derive if key in plan.slots_of])
     fields = service_fields(service, view.observed())
-    return plan, Assessor(plan, reader, NOW).assess(fields, seen, in_force, hold), view
+    return plan, Assessor(plan, reader, NOW).assess([Given(fields, seen, in_force, hold)])[0], view
 
 
 def agree(catalogue, specs, supply, observations, service, neighbours, in_force, hold=None):
@@ -230,6 +230,49 @@ def test_both_judgements_agree_on_random_catalogues_and_facts(data):
         tags=data.draw(st.sampled_from([(), ("go",)])), lifecycle=data.draw(st.sampled_from(["ga", None]))
     )
     agree(catalogue, RANDOM_SPECS, supply, observations, service, {}, in_force, hold)
+
+
+@settings(max_examples=30, deadline=None, phases=NO_SHRINKING)
+@given(st.data())
+def test_services_judged_together_stand_as_each_one_judged_alone(data):
+    catalogue = data.draw(catalogues())
+    plan, supply = Plan(catalogue, RANDOM_SPECS), data.draw(supplies())
+    reader = Reader(plan, supply, NOW)
+    services = [
+        Given(
+            service_fields(subject(tags=data.draw(st.sampled_from([(), ("go",), ("java",)]))), ()),
+            reader.read(Observations(data.draw(documents()))),
+            data.draw(exceptions(catalogue)),
+            data.draw(st.sampled_from([None, Hold(frozenset(catalogue.checks), {})])),
+        )
+        for _ in range(4)
+    ]
+    together = Assessor(plan, reader, NOW).assess(services)
+    for one, found in zip(services, together, strict=True):
+        (alone,) = Assessor(plan, reader, NOW).assess([one])
+        assert alone.codes == found.codes
+        assert (alone.levels, alone.kinds, alone.held) == (found.levels, found.kinds, found.held)
+        assert (alone.valid_until, alone.awaits_evidence) == (found.valid_until, found.awaits_evidence)
+        assert (alone.first, alone.first_group) == (found.first, found.first_group)
+        assert dict(alone.unknowns) == dict(found.unknowns)
+
+
+@pytest.mark.parametrize("value", ["2026-11-20T00:00:00Z", 3, True, None, ["a"], "no time"])
+@pytest.mark.parametrize(
+    ("operator", "operand"), [("youngerThan", "10d"), ("contains", "a"), ("equal", "3"), ("exists", True)]
+)
+def test_both_judgements_read_fields_of_the_entity_alike(operator, operand, value):
+    specs = RuleSpecs(RANDOM_SPECS)
+    rule = compiled({"fact": "entity.spec.odd", "operator": operator, "value": operand}, specs)
+    catalogue = CheckCatalogue({"chk.f": replace(make_check("chk.f"), rule=rule)}, "v")
+    supply, service = Supply(specs, {}, {}), subject(fields={} if value is None else {"spec.odd": value})
+    view = View(Observations(), supply, NOW, entity_facts(service, ["spec.odd"], supply))
+    plan = Plan(catalogue, specs)
+    reader = Reader(plan, supply, NOW)
+    assert plan.derived == ("entity.spec.odd",)
+    (fast,) = Assessor(plan, reader, NOW).assess([Given({}, reader.read(Observations(), view, plan.derived))])
+    told = grade_service(service, view, catalogue, NOW)
+    assert STATUSES[fast.codes[0]] is told.results[0].status
 
 
 spoilt = st.sampled_from([None, timedelta(days=30), "other"])

@@ -84,3 +84,16 @@ def test_what_cannot_be_simulated_ends_with_two(portal, stricter, tmp_path):
     assert portal("simulate", tmp_path / "bad.yaml").exit_code == 2
     assert portal("simulate", stricter, "--service", "a:b/").exit_code == 2
     assert portal("simulate", stricter, "--without", "nothing.yaml").exit_code == 2
+
+
+def test_the_past_weeks_are_told_one_by_one(portal, stricter):
+    result = portal("simulate", stricter, "--weeks", "2", "--service", "shakespeare", "--json")
+    assert result.exit_code in (0, 1), result.output
+    found = json.loads(result.stdout)
+    assert [point["at"] for point in found["points"]] == ["2026-11-15T12:00:00Z", "2026-11-22T12:00:00Z"]
+    assert [point["before"]["percent"] for point in found["points"]][0] == 0
+    assert found["points"][1]["before"]["percent"] > found["points"][1]["after"]["percent"]
+    told = portal("simulate", "--weeks", "2")
+    assert told.exit_code in (0, 1), told.output
+    assert "2026-11-15" in told.output
+    assert portal("simulate").exit_code == 2

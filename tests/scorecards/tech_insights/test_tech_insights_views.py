@@ -8,12 +8,15 @@ from portal_backend.core import clock
 from portal_backend.core.db import db
 from scorecards.facts import store
 from scorecards.scorecard import update
+from scorecards.tech_insights.shelf import Ready, Shelf
+from scorecards.tech_insights.views import SHELF
 from tests.scorecards.conftest import QUILL, REF
 from tests.scorecards.samples import DAY, MINUTE, NOW
 
 MOUNT = "/api/tech-insights"
 ONE = f"{MOUNT}/checks/run/default/component/shakespeare"
 MANY = f"{MOUNT}/checks/run"
+MIN_TARGET = "deps.hard.min_slo_target"
 
 MORE = """
 apiVersion: backstage.io/v1alpha1
@@ -216,10 +219,68 @@ def test_a_run_reads_in_as_many_queries_for_forty_services_as_for_two(judged, cl
     more = [f"component:default/service-{number}" for number in range(40)]
     for entities in ([REF, QUILL], [REF, QUILL, *more]):
         statements.clear()
+        app.extensions.pop(SHELF, None)  # nothing is answered from before
         answer = client.post(MANY, json={"entities": entities}).json
         assert all(one["results"] for one in answer)
         counts.append(len(statements))
-    assert counts[0] == counts[1] < 12
+    assert counts[0] == counts[1] < 15
+
+
+def test_a_repeated_run_reads_less_and_answers_the_same(judged, client, app):
+    asked = {"entities": [REF, QUILL], "checks": ["chg.cfr", "cap.limits", "arch.owner"]}
+    statements: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    first = client.post(MANY, json=asked)
+    made = len(statements)
+    second = client.post(MANY, json=asked)
+    assert second.data == first.data
+    assert len(statements) - made <= 4 < made
+
+
+@pytest.mark.parametrize("checks", [["chg.cfr", "cap.limits"], None])
+def test_what_was_answered_before_is_never_told_again_once_a_fact_is_another(judged, client, session, checks):
+    asked = {"entities": [REF], **({"checks": checks} if checks else {})}
+
+    def cfr():
+        fact = by_id(client.post(MANY, json=asked).json[0]["results"])["chg.cfr"]["facts"]
+        return fact["deploys.change_failure_rate_30d"]["value"]
+
+    assert [cfr(), cfr()] == [0.4, 0.4]
+    judged.observe({"deploys.change_failure_rate_30d": 0.41})  # at the same moment, and not judged yet
+    session.commit()
+    assert cfr() == 0.41
+    judged.observe({"deploys.change_failure_rate_30d": 0.1}, now=NOW + MINUTE)
+    update(session, judged.judging, None, NOW + MINUTE)
+    session.commit()
+    result = by_id(client.post(MANY, json=asked).json[0]["results"])["chg.cfr"]
+    assert (result["result"], result["facts"]["deploys.change_failure_rate_30d"]["value"]) == (True, 0.1)
+
+
+def test_what_rests_on_another_service_follows_it_at_once(judged, client, session):
+    resting = [check.id for check in judged.judging.catalogue.checks.values() if MIN_TARGET in check.facts]
+    asked = {"entities": [REF], "checks": [*resting, "chg.cfr"]}
+
+    def target():
+        result = by_id(client.post(MANY, json=asked).json[0]["results"])[resting[0]]
+        return result["facts"][MIN_TARGET]["value"]
+
+    assert target() == 0.9999
+    judged.observe({"slo.availability.target": 0.99999}, QUILL, NOW + MINUTE)
+    session.commit()
+    assert target() == 0.99999
+
+
+def test_the_shelf_is_bounded_and_forgets_what_was_not_asked_for_longest():
+    shelf = Shelf(limit=100)
+    for ref in ("a", "b", "c"):
+        shelf.put(ref, b"t", {"x": Ready(True, b"0" * 30), "y": None})
+    shelf.get("a", b"t")
+    shelf.put("d", b"t", {"x": Ready(False, b"0" * 40)})
+    assert [bool(shelf.get(ref, b"t")) for ref in "abcd"] == [True, False, True, True]
+    shelf.put("a", b"u", {"z": None})
+    assert shelf.get("a", b"t") == {}
+    assert shelf.get("a", b"u") == {"z": None}
 
 
 @pytest.mark.parametrize("spelling", ["ids=slo.count&ids=x", "ids[]=slo.count", "ids%5B0%5D=slo.count&ids%5B1%5D=x"])

@@ -11,13 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from portal_backend.core import clock
+from portal_backend.core.addresses import is_public
 from portal_backend.core.db import transaction
 from portal_backend.core.errors import NotAllowed
 from portal_backend.core.principal import Principal, Role
 from scorecards.changes import ChangeCause, LevelChange
 from scorecards.scorecard import update
 from scorecards.webhooks import settings, subscriptions
-from scorecards.webhooks.addresses import BadAddress, is_public, read_url, resolve
+from scorecards.webhooks.addresses import BadAddress, read_url, resolve
 from scorecards.webhooks.deliveries import enqueue
 from scorecards.webhooks.models import WebhookDelivery, WebhookSubscription
 from scorecards.webhooks.outbox import deliver_due, wait_after
@@ -416,7 +417,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch, receiv
         asked.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr("scorecards.webhooks.addresses.socket.getaddrinfo", resolve_once)
+    monkeypatch.setattr("portal_backend.core.addresses.socket.getaddrinfo", resolve_once)
     port = receiver.server.server_port
     connected = []
     original = __import__("socket").create_connection
