@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from catalog.models import RelationRow
 from catalog.services import services
-from engagements import support
+from engagements import own_facts, support
 from engagements.lifecycle import engagements
 from engagements.lifecycle.models import OnCallSplit
 from engagements.lifecycle.terms import revisions
 from engagements.models import HistoryEvent
-from engagements.tiers import UNIFORM_CAPABILITIES, Circumstances
+from engagements.tiers import CONSULTATION_HOURS_PER_QUARTER, UNIFORM_CAPABILITIES, Circumstances
 from plugins.health import health
 from portal_backend.core.clock import parse_time
 from portal_backend.core.errors import NotFound
@@ -27,8 +27,18 @@ SUPPORTED_VERSION_FACT = "fw.version.supported"
 CAPABILITY_FACTS = {name: f"fw.capability.{name}" for name in UNIFORM_CAPABILITIES}
 
 
-def gather(session: Session, judging: Judging, ref: str, consented_by: str, now: datetime) -> Circumstances:
-    """Return the circumstances of a request to move a service; raises NotFound when it is no service."""
+def gather(
+    session: Session,
+    judging: Judging,
+    ref: str,
+    consented_by: str,
+    now: datetime,
+    advice_hours: float = CONSULTATION_HOURS_PER_QUARTER,
+) -> Circumstances:
+    """Return the circumstances of a request to move a service; raises NotFound when it is no service.
+
+    `advice_hours` are the hours of advice that a team may have in a quarter.
+    """
     found = services(session, judging.service_types, [ref])
     if not found:
         raise NotFound(f"{ref} is no service of the catalog.")
@@ -40,6 +50,7 @@ def gather(session: Session, judging: Judging, ref: str, consented_by: str, now:
         owner=service.owner,
         dev_lead_consent=consented_by,
         consultation_hours_used=hours_used(session, service.owner, now) if service.owner else None,
+        consultation_hours_per_quarter=advice_hours,
         major_revision=revision,
         prr_completed_on=_day(evidence.get("prr_completed_at")),
         prr_revision=evidence.get("prr_revision"),
@@ -47,6 +58,7 @@ def gather(session: Session, judging: Judging, ref: str, consented_by: str, now:
         capabilities={name: says.get(fact) for name, fact in CAPABILITY_FACTS.items()},
         oncall_split_agreed=True if _split_recorded(session, ref) else None,
         framework_supported=says.get(SUPPORTED_VERSION_FACT),
+        framework_engagement=_framework_engagement(session, ref),
     )
 
 
@@ -71,6 +83,10 @@ def hours_used(session: Session, owner: str, now: datetime) -> float | None:
     return float(sum(hours))
 
 
+def _framework_engagement(session: Session, ref: str) -> str:
+    return next((each.id for each in engagements.open_of(session, ref) if each.model == "framework"), "")
+
+
 def _split_recorded(session: Session, ref: str) -> bool:
     if session.get(OnCallSplit, ref) is not None:
         return True
@@ -86,7 +102,7 @@ def fresh_value(session: Session, judging: Judging, ref: str, key: str, now: dat
 def _framework_facts(session: Session, judging: Judging, ref: str, now: datetime) -> Mapping[str, bool | None]:
     """Return what is known of the service's framework: what sources measure, else what people reported of it."""
     wanted = (CONFORMANCE_FACT, SUPPORTED_VERSION_FACT, *CAPABILITY_FACTS.values())
-    reported: dict[str, bool | None] = {}
+    reported: dict[str, bool | None] = {**own_facts.framework_of(session, [ref], now).get(ref, {})}
     for engagement in engagements.open_of(session, ref):
         reported |= (engagement.document.get("conformance") or {}).get("facts") or {}
     measured = _fresh(session, judging, ref, wanted, now)
@@ -94,10 +110,14 @@ def _framework_facts(session: Session, judging: Judging, ref: str, now: datetime
 
 
 def _fresh(session: Session, judging: Judging, ref: str, keys: Sequence[str], now: datetime) -> dict[str, Any]:
-    """Return the facts of which a fresh observation is there; those that no connector declares are left out."""
+    """Return the facts of which a fresh observation of another source is there; our own records are read themselves."""
     view = View(readings(session, [ref])[ref], judging.supply(health(session, now)), now)
     found = {key: view.get(key) for key in keys if key in judging.specs}
-    return {key: evidence.value for key, evidence in found.items() if evidence.state is EvidenceState.FRESH}
+    return {
+        key: evidence.value
+        for key, evidence in found.items()
+        if evidence.state is EvidenceState.FRESH and evidence.source != own_facts.SOURCE
+    }
 
 
 def _day(text: Any) -> date | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import engagements.capacity.rebuilding
 import engagements.knowledge.rebuilding
 import engagements.lifecycle.rebuilding
 import engagements.reviews.rebuilding
@@ -77,6 +78,7 @@ PARTS = (
     Part("reviews", engagements.reviews.rebuilding.rebuild),
     Part("knowledge", engagements.knowledge.rebuilding.rebuild),
     Part("dismissals", dismissals.rebuild),
+    Part("capacity", engagements.capacity.rebuilding.rebuild),
     Part("exceptions", exception_states.rebuild),
 )
 """Each package that keeps a state of its own."""

@@ -159,10 +159,22 @@ class SupportSchema(Schema):
     version = fields.Integer(metadata=said("How many times it changed; also the ETag."))
 
 
+class BlockerSchema(Schema):
+    """An open finding that bars SRE support."""
+
+    finding = fields.String(metadata=said("Its id: /api/engagements/findings/{id}."))
+    title = fields.String()
+    axis = fields.String()
+    since = Moment()
+
+
 class ServiceDetailSchema(ServiceSchema):
     """A service with the terms of its support."""
 
     support = fields.Nested(SupportSchema)
+    blockers = fields.List(
+        fields.Nested(BlockerSchema), metadata=said("Open findings that bar SRE support (SRE book, chapter 32).")
+    )
 
 
 class ServicePageSchema(Schema):

@@ -12,6 +12,7 @@ from catalog.models import Entity
 from catalog.services import Service, services
 from engagements import support
 from engagements.lifecycle import engagements
+from engagements.reviews import findings
 from engagements.service_query import (
     AXIS_PARTS,
     SORTS,
@@ -69,7 +70,11 @@ def get_service(session: Session, types: Sequence[str], kind: str, namespace: st
     """Return one service with the terms of its support; raises NotFound when it is none of the configured types."""
     ref = service_ref(session, types, kind, namespace, name)
     item = describe(session, types, [ref])[0]
-    return {**item, "support": support.read(session, ref)}
+    blockers = [
+        {"finding": row.id, "title": row.title, "axis": row.axis, "since": row.created_at}
+        for row in findings.open_blockers(session, ref)
+    ]
+    return {**item, "support": support.read(session, ref), "blockers": blockers}
 
 
 def service_ref(session: Session, types: Sequence[str], kind: str, namespace: str, name: str) -> str:

@@ -70,6 +70,8 @@ class Circumstances:
     """Whether the split of on-call duties between SRE and development is on record."""
     framework_supported: bool | None = None
     """Whether the service is on a framework version that is supported."""
+    framework_engagement: str = ""
+    """The open engagement of the model `framework`, where another than it asks for the move."""
 
 
 @dataclass(frozen=True)
@@ -223,13 +225,25 @@ def _not_ending(_principal: Principal, circumstances: Circumstances) -> Iterator
         )
 
 
+def _by_the_framework_engagement(_principal: Principal, circumstances: Circumstances) -> Iterator[Obstacle]:
+    """One way leads onto the platform and off it while an engagement is under way: the engagement's own."""
+    engagement = circumstances.framework_engagement
+    if engagement:
+        yield Obstacle(
+            "framework_engagement",
+            f"The engagement {engagement} decides on the platform: the tier follows it.",
+            f"Move the engagement: POST /api/engagements/{engagement}/transitions with `to: platform_active` to enter "
+            "the platform, with `to: withdrawn` to leave it.",
+        )
+
+
 def _in_words(value: bool | None, no: str, unknown: str) -> str:
     return unknown if value is None else no
 
 
 _ASK = frozenset({Role.DEV_LEAD, Role.SRE, Role.SRE_LEAD, Role.SRE_MANAGER})
 _FIT_FOR_PLATFORM = (_conformance, _capabilities, _oncall_split)
-_PLATFORM = Move(Cause.REQUEST, frozenset({Role.PLATFORM_OWNER}), _FIT_FOR_PLATFORM)
+_PLATFORM = Move(Cause.REQUEST, frozenset({Role.PLATFORM_OWNER}), (_by_the_framework_engagement, *_FIT_FOR_PLATFORM))
 _TAKEOVER = Move(Cause.ONBOARDED, frozenset({Role.SRE_LEAD, Role.DEV_LEAD}), (_reviewed, _not_ending))
 _HAND_BACK_ROLES = frozenset({Role.SRE_LEAD, Role.SRE_MANAGER})
 _HAND_BACK = Move(Cause.DISENGAGED, _HAND_BACK_ROLES, ())
@@ -240,7 +254,9 @@ MOVES: dict[tuple[Tier, Tier], Move] = {
     (Tier.DOCUMENTATION, Tier.PLATFORM): _PLATFORM,
     (Tier.CONSULTATION, Tier.PLATFORM): _PLATFORM,
     (Tier.PLATFORM, Tier.DOCUMENTATION): Move(
-        Cause.REQUEST, frozenset({Role.PLATFORM_OWNER}), (_framework_left_support,)
+        Cause.REQUEST,
+        frozenset({Role.PLATFORM_OWNER}),
+        (_by_the_framework_engagement, _framework_left_support),
     ),
     (Tier.DOCUMENTATION, Tier.FULL_SRE): _TAKEOVER,
     (Tier.CONSULTATION, Tier.FULL_SRE): _TAKEOVER,

@@ -11,6 +11,7 @@ from engagements.blueprints import services_blueprint
 from engagements.history_export.views import filter_of
 from engagements.history_reading import corrections, told
 from engagements.history_state import state_at
+from engagements.in_force import review_settings
 from engagements.schemas import (
     HistoryPageSchema,
     HistoryQuery,
@@ -94,7 +95,8 @@ def move_tier(body: dict[str, Any], kind: str, namespace: str, name: str) -> Ans
     now, if_match = clock.now(), _version_asked_for()
     with transaction() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        found = circumstances.gather(session, judging(), ref, body["consented_by"], now)
+        hours = review_settings().advice_hours_per_quarter
+        found = circumstances.gather(session, judging(), ref, body["consented_by"], now, hours)
         return _with_tag(
             support.move(session, ref, body["tier"], body["reason"], current_principal(), found, now, if_match)
         )

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 import catalog.services
 from engagements import history
 from engagements.history import NewEvent
-from engagements.in_force import triage_settings
+from engagements.in_force import review_settings, triage_settings
 from engagements.models import Support
 from engagements.reviews import following as reviews
-from engagements.reviews.settings import current_settings as review_settings
 from engagements.triage_lists import refresh as triage
+from portal_backend import engagement_facts
 from portal_backend.core import clock
 from portal_backend.core.db import reading, serialise, transaction
 from scorecards import judging, scorecard
@@ -44,9 +44,12 @@ def judge(session: Session, refs: Collection[str], now: datetime) -> list[LevelC
 def rejudge_due() -> list[LevelChange]:
     """Judge again what time or the health of the sources has changed since; return the levels that moved."""
     basis = judging.current()
+    with transaction() as session:
+        serialise(session, JUDGING)
+        told = engagement_facts.follow(session, clock.now())
     with reading() as session:
         now = clock.now()
-        refs = {*scorecard.due(session, basis, now), *scorecard.due_for_sources(session, basis, now)}
+        refs = {*told, *scorecard.due(session, basis, now), *scorecard.due_for_sources(session, basis, now)}
         refs |= _of_another_tier(session)
     moved = judge_in_batches(sorted(refs))
     _triage_due()

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from catalog.facts import FACTS as CATALOG_FACTS
 from engagements import in_force, support
 from engagements.capacity.schemas import CapacitySettingsSchema
+from engagements.own_facts import FACTS as OWN_FACTS
+from engagements.settings_schemas import IncidentSettingsSchema, LifecycleSettingsSchema, ReviewSettingsSchema
 from engagements.triage_schemas import TriageSettingsSchema
 from plugins import registry
 from plugins.contract import Connector, FactSpec
@@ -21,6 +23,8 @@ from scorecards import judging
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
+from scorecards.exceptions import settings as exception_settings
+from scorecards.exceptions.settings import ExceptionSettingsSchema
 from scorecards.retention import RetentionSettings, RetentionSettingsSchema
 from scorecards.webhooks import settings as webhook_settings
 
@@ -45,7 +49,7 @@ def declared_facts(config: Config) -> dict[str, FactSpec]:
     """Return every declared fact by key; raises InvalidInput when a source's declaration contradicts another."""
     connectors = registry.connectors()
     supplied = [spec for connector in connectors.values() for spec in connector.facts]
-    specs = {spec.key: spec for spec in (*CATALOG_FACTS, *DERIVED_FACTS, *supplied)}
+    specs = {spec.key: spec for spec in (*CATALOG_FACTS, *DERIVED_FACTS, *OWN_FACTS, *supplied)}
     return specs | _of_sources(config, connectors, {**VOCABULARY, **specs})
 
 
@@ -57,11 +61,28 @@ def init_app(app: Flask, config: Config) -> None:
     made = judging.make_judging(catalogue, specs, connectors, config.service_types)
     judging.init_app(app, replace(made, tiers=_support_tiers, grace=config.outage_grace))
     webhook_settings.init_app(app, _load(webhook_settings.SettingsSchema(), config.webhooks, "scorecards.webhooks"))
-    triage = _load(TriageSettingsSchema(), config.triage, "engagements.triage")
-    capacity = _load(CapacitySettingsSchema(), config.capacity, "engagements.capacity")
-    in_force.init_app(app, triage, capacity)
+    exceptions = _load(ExceptionSettingsSchema(), config.exceptions, "scorecards.exceptions")
+    exception_settings.init_app(app, exceptions)
+    in_force.init_app(app, **_engagement_numbers(config))
     retention = _load(RetentionSettingsSchema(), config.retention, "retention")
     app.extensions["portal"] = Settings(config, specs, retention)
+
+
+def _engagement_numbers(config: Config) -> dict[str, Any]:
+    """Return the settings of each part of engagements; raises InvalidInput that names each fault."""
+    reviews = _load(ReviewSettingsSchema(), config.reviews, "engagements.reviews")
+    folders = {
+        name: config.base_dir / folder
+        for name in ("template_folder", "guide_folder")
+        if (folder := getattr(reviews, name)) is not None
+    }
+    return {
+        "triage": _load(TriageSettingsSchema(), config.triage, "engagements.triage"),
+        "capacity": _load(CapacitySettingsSchema(), config.capacity, "engagements.capacity"),
+        "lifecycle": _load(LifecycleSettingsSchema(), config.lifecycle, "engagements.lifecycle"),
+        "reviews": replace(reviews, **folders),
+        "incident_view": _load(IncidentSettingsSchema(), config.incident_view, "engagements.incident_view"),
+    }
 
 
 def _load(schema: Schema, written: Mapping[str, Any], path: str) -> Any:

@@ -16,7 +16,17 @@ from sqlalchemy.orm import Session
 
 from engagements import support
 from engagements.capacity import teams
-from engagements.capacity.limits import Limit, LimitState, TeamCapacity, TeamKind, TeamLimits, Use, steady_hours, weigh
+from engagements.capacity.limits import (
+    Limit,
+    LimitState,
+    TeamCapacity,
+    TeamKind,
+    TeamLimits,
+    Use,
+    load_share,
+    steady_hours,
+    weigh,
+)
 from engagements.capacity.settings import DAYS_PER_QUARTER, CapacitySettings
 from engagements.lifecycle.models import Engagement
 from engagements.tiers import Tier
@@ -133,22 +143,41 @@ def steady_uses(
     loads = _loads(session, supported)
     uses: dict[str | None, list[Use]] = defaultdict(list)
     for ref, state in sorted(supported.items()):
-        pages, stack = loads.get(ref, (None, None))
-        uses[assigned.get(ref)].append(steady_use(ref, STEADY[state.tier], pages, stack, settings))
+        load = loads.get(ref, NOTHING_KNOWN)
+        uses[assigned.get(ref)].append(steady_use(ref, STEADY[state.tier], load, settings))
     return uses
 
 
-def steady_use(ref: str, option: str, pages: float | None, stack: str | None, settings: CapacitySettings) -> Use:
-    """Return what supporting a service takes; pages that nobody measures are assumed, and the use says so."""
+@dataclass(frozen=True)
+class Load:
+    """What triage last saw of a service's load."""
+
+    pages_per_shift: float | None = None
+    stack: str | None = None
+    lifecycle: str | None = None
+
+
+NOTHING_KNOWN = Load()
+
+
+def steady_use(ref: str, option: str, load: Load, settings: CapacitySettings) -> Use:
+    """Return what supporting a service takes.
+
+    Pages that nobody measures are assumed, and the use says so; so it does where the lifecycle counts less or more.
+    """
+    pages = load.pages_per_shift
     counted = settings.assumed_pages_per_shift if pages is None else pages
-    share = settings.page_shares[option]
+    share, of_load = settings.page_shares[option], load_share(option, load.lifecycle, settings)
+    remarks = [f"pages assumed: {counted:g} a shift"] if pages is None and share else []
+    if of_load != 1.0:
+        remarks.append(f"{load.lifecycle}: {of_load:.0%} of its load counts")
     return Use(
         ref=ref,
         what=option,
-        pages_per_shift=round(counted * share, 6),
-        hours_per_quarter=round(steady_hours(option, counted, settings), 6),
-        stack=stack if option in {"full", "platform"} else None,
-        remark=f"pages assumed: {counted:g} a shift" if pages is None and share else "",
+        pages_per_shift=round(counted * share * of_load, 6),
+        hours_per_quarter=round(steady_hours(option, counted, settings) * of_load, 6),
+        stack=load.stack if option in {"full", "platform"} else None,
+        remark="; ".join(remarks),
     )
 
 
@@ -179,13 +208,14 @@ def _engaged_teams(session: Session) -> dict[str, str]:
     return {ref: team for ref, team in session.execute(query) if team}
 
 
-def _loads(session: Session, refs: Collection[str]) -> dict[str, tuple[float | None, str | None]]:
-    """Return pages in each shift and the stack of services, as triage last saw them."""
-    found: dict[str, tuple[float | None, str | None]] = {}
-    columns = (TriageResult.entity_ref, TriageResult.pages_per_shift, TriageResult.framework)
+def _loads(session: Session, refs: Collection[str]) -> dict[str, Load]:
+    """Return the load of services, as triage last saw it."""
+    found: dict[str, Load] = {}
+    columns = (TriageResult.pages_per_shift, TriageResult.framework, TriageResult.lifecycle)
     for some in chunks(refs):
-        for ref, pages, stack in session.execute(select(*columns).where(TriageResult.entity_ref.in_(some))):
-            found[ref] = (pages, stack)
+        query = select(TriageResult.entity_ref, *columns).where(TriageResult.entity_ref.in_(some))
+        for ref, pages, stack, lifecycle in session.execute(query):
+            found[ref] = Load(pages, stack, lifecycle)
     return found
 
 
@@ -238,8 +268,8 @@ def freed_by(session: Session, entity_ref: str, settings: CapacitySettings | Non
     state = support.current(session, [entity_ref])[entity_ref]
     if state.tier not in STEADY:
         return {"pages_per_shift": 0.0, "hours_per_quarter": 0.0, "stack": None}
-    pages, stack = _loads(session, [entity_ref]).get(entity_ref, (None, None))
-    use = steady_use(entity_ref, STEADY[state.tier], pages, stack, settings or CapacitySettings())
+    load = _loads(session, [entity_ref]).get(entity_ref, NOTHING_KNOWN)
+    use = steady_use(entity_ref, STEADY[state.tier], load, settings or CapacitySettings())
     return {
         "pages_per_shift": use.pages_per_shift,
         "hours_per_quarter": use.hours_per_quarter,

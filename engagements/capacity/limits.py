@@ -76,6 +76,11 @@ def steady_hours(option: str, pages_per_shift: float, settings: CapacitySettings
     return settings.steady_hours_per_quarter[option] + reaching * shifts * settings.hours_per_page
 
 
+def load_share(option: str, lifecycle: str | None, settings: CapacitySettings) -> float:
+    """Return what of a service's load reaches SRE in its lifecycle; only full support depends on it."""
+    return settings.lifecycle_loads.get(lifecycle or "", 1.0) if option == "full" else 1.0
+
+
 @dataclass(frozen=True)
 class Use:
     """Something that takes a team's capacity: a service it runs or a project it does."""

@@ -42,6 +42,8 @@ class PlanWish:
     assume_consent: bool = False
     """Plan as if the developers of every service agreed and staffed it: to see whom to ask."""
     one_more: bool = True
+    advice_hours: float = CONSULTATION_HOURS_PER_QUARTER
+    """Hours of advice that a team may have in a quarter."""
     seconds: float | None = None
     """How long the solver may search; the setting by default."""
 
@@ -100,7 +102,7 @@ def gather(
         for state in used
     }
     plan_teams = tuple(PlanTeam(each, round(committed.get(each.ref, 0.0), 2)) for each in limits)
-    given = PlanInput(services, plan_teams, settings, CONSULTATION_HOURS_PER_QUARTER)
+    given = PlanInput(services, plan_teams, settings, wish.advice_hours)
     return given, min((row.computed_at for row in rows), default=None)
 
 
@@ -138,6 +140,7 @@ def _service(
         current_team=None if current is Option.NONE else team,
         pages_per_shift=row.pages_per_shift,
         stack=row.framework,
+        lifecycle=row.lifecycle,
         on_platform=row.framework in platforms,
         teams=(engaged.team,) if engaged and engaged.team else None,
         gates=_gates(row, engaged, wish),

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, post_load, validate
 
+from catalog.services import LIFECYCLES
 from engagements.capacity.limits import UNITS, Limit, TeamKind
 from engagements.capacity.planner.plan import Method
 from engagements.capacity.planner.problem import Option
@@ -358,6 +359,9 @@ class CapacitySettingsSchema(Schema):
     two_site_rotation = fields.Integer(strict=True, validate=validate.Range(1, 100))
     option_gains = _SHARES
     page_shares = _SHARES
+    lifecycle_loads = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(LIFECYCLES)), values=fields.Float(validate=validate.Range(0, 10))
+    )
     switch_cost = fields.Float(validate=validate.Range(0, 100))
     horizon_quarters = fields.Integer(strict=True, validate=validate.Range(1, 12))
     moves_per_quarter = fields.Integer(strict=True, validate=validate.Range(0, 10_000))
@@ -367,7 +371,7 @@ class CapacitySettingsSchema(Schema):
     def make(self, data: dict[str, Any], **_: Any) -> CapacitySettings:
         """Return the numbers, with the defaults of those left out."""
         plain = CapacitySettings()
-        for name in ("option_gains", "page_shares"):
+        for name in ("option_gains", "page_shares", "lifecycle_loads"):
             if name in data:
                 data[name] = {**getattr(plain, name), **data[name]}
         return replace(plain, **data)

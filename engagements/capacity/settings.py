@@ -32,6 +32,12 @@ class CapacitySettings:
         default_factory=lambda: {"none": 0.0, "consult": 0.0, "platform": 0.2, "full": 1.0}
     )
     """The share of a service's pages that reaches SRE: on a platform, its developers answer for what it does."""
+    lifecycle_loads: Mapping[str, float] = field(
+        default_factory=lambda: {"limited": 0.5, "deprecation": 2.0, "abandoned": 0.0}
+    )
+    """What of the load of full support reaches SRE in a lifecycle, where it is not all: it is shared while a service is
+    limited, counts double in deprecation (two systems run), and an abandoned one is the developers' again, with SRE's
+    best effort (SRE workbook, chapter 18)."""
     assumed_pages_per_shift: float = 0.25
     """Counted for a service whose pages nobody measures; every answer that rests on it says so."""
     single_site_rotation: int = 8

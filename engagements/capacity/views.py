@@ -29,7 +29,7 @@ from engagements.capacity.schemas import (
     TeamListSchema,
     TeamSchema,
 )
-from engagements.in_force import capacity_settings
+from engagements.in_force import capacity_settings, review_settings
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
@@ -150,7 +150,13 @@ def release(body: dict[str, Any], kind: str, namespace: str, name: str) -> Any:
 
 
 def _made(session: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    wish = PlanWish(wanted["method"], wanted["assume_consent"], wanted["one_more"], wanted["seconds"])
+    wish = PlanWish(
+        method=wanted["method"],
+        assume_consent=wanted["assume_consent"],
+        one_more=wanted["one_more"],
+        advice_hours=review_settings().advice_hours_per_quarter,
+        seconds=wanted["seconds"],
+    )
     try:
         return planning.plan(session, capacity_settings(), wish, clock.now())
     except SolverMissing as error:

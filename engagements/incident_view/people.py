@@ -16,6 +16,9 @@ from scorecards.evidence.view import EvidenceState
 NO_ROTA = Why(
     "No configured source supplies who is on call", "Add a source for on-call schedules, such as the plugin pagerduty."
 )
+ON_CALL_NOW = "oncall.now"
+"""The fact, a set of names, of a source that says who is on call at this moment."""
+NAMES = (list, tuple, set, frozenset)
 RUNBOOK_WORDS = ("runbook", "playbook")
 CHAT_WORDS = ("chat", "slack", "teams", "irc", "matrix", "contact")
 
@@ -60,7 +63,20 @@ def on_call(material: Material) -> dict[str, Any]:
     measured = [one for one in evidences if one.source != CATALOG_SOURCE or one.cause]
     known = [one for one in evidences if one.state is not EvidenceState.MISSING]
     freshness = of_facts([one for one in measured if one.source != CATALOG_SOURCE], NO_ROTA)
-    return {**freshness.told(), "facts": [told_fact(one) for one in known], "pager": pager(material)}
+    return {
+        **freshness.told(),
+        "names": _names(material),
+        "facts": [told_fact(one) for one in known],
+        "pager": pager(material),
+    }
+
+
+def _names(material: Material) -> list[str]:
+    """Return who is on call now, where a source says so and what it says is fresh."""
+    if ON_CALL_NOW not in material.view.supply.specs:
+        return []
+    seen = material.view.get(ON_CALL_NOW)
+    return sorted(map(str, seen.value)) if seen.state is EvidenceState.FRESH and isinstance(seen.value, NAMES) else []
 
 
 def owner(material: Material, sources: Sources) -> dict[str, Any]:

@@ -162,6 +162,9 @@ class IncidentPagerSchema(Schema):
 class OnCallSectionSchema(IncidentSectionSchema):
     """Who is on call."""
 
+    names = fields.List(
+        fields.String(), metadata=said("Who is on call now, where a source supplies the fact oncall.now.")
+    )
     facts = fields.List(fields.Nested(IncidentFactSchema))
     pager = fields.Nested(IncidentPagerSchema)
 

@@ -3,10 +3,10 @@
 from flask import Response
 
 from engagements.blueprints import services_blueprint
+from engagements.in_force import incident_settings
 from engagements.incident_view.evidence import gather
 from engagements.incident_view.page import build
 from engagements.incident_view.schemas import IncidentViewSchema
-from engagements.incident_view.settings import IncidentSettings
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.http import plain_json
@@ -17,7 +17,7 @@ from scorecards.judging import current as judging
 @services_blueprint.response(200, IncidentViewSchema)
 def get_incident_view(kind: str, namespace: str, name: str) -> Response:
     """Read on one page what somebody needs who was just paged for this service, from what is stored."""
-    settings, now = IncidentSettings(), clock.now()
+    settings, now = incident_settings(), clock.now()
     with reading() as session:
         material = gather(session, judging(), kind, namespace, name, settings, now)
     return plain_json(build(material, settings, now))

@@ -7,6 +7,7 @@ from engagements.reviews.requests import (
     AXES,
     MAX_ITEMS,
     KeptSchema,
+    Strict,
     axis,
     given_id,
     link,
@@ -14,9 +15,9 @@ from engagements.reviews.requests import (
     name,
     names,
     one_of,
+    pattern_field,
     text,
 )
-from engagements.reviews.schemas import Strict, pattern_field
 from engagements.reviews.words import FindingSource
 from engagements.text_fields import PlainText
 from engagements.triage_schemas import said

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from engagements import records, services
 from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.in_force import review_settings
 from engagements.knowledge import consultations, guide, lessons, meetings
 from engagements.knowledge.models import Consultation, Lesson, NoLessons, ProductionMeeting
 from engagements.knowledge.schemas import (
@@ -33,7 +34,6 @@ from engagements.knowledge.schemas import (
 from engagements.lifecycle import engagements
 from engagements.records import Place
 from engagements.reviews import engaged
-from engagements.reviews.settings import current_settings
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
@@ -52,18 +52,18 @@ def list_consultations(kind: str, namespace: str, name: str) -> dict[str, Any]:
     """List the advice that a service had, and what is left of its team's hours this quarter."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return consultations.of_service(session, judging(), current_settings(), ref, clock.now())
+        return consultations.of_service(session, judging(), review_settings(), ref, clock.now())
 
 
 @services_blueprint.post(f"{SERVICE}/consultations")
 @services_blueprint.arguments(NewConsultationSchema)
-@services_blueprint.response(200, ConsultationSchema)
+@services_blueprint.response(201, ConsultationSchema)
 @services_blueprint.alt_response(409, description="The team's hours of the quarter do not last; the hours left.")
 def hold_consultation(body: dict[str, Any], kind: str, namespace: str, name: str) -> Consultation:
     """Record advice that was given; its recommendations become improvements that bar nothing."""
     with transaction() as session:
         place = _place(session, kind, namespace, name)
-        row = consultations.hold(session, judging(), current_settings(), place, body, current_principal(), clock.now())
+        row = consultations.hold(session, judging(), review_settings(), place, body, current_principal(), clock.now())
         return records.detached(session, row)
 
 
@@ -96,7 +96,7 @@ def list_lessons(engagement_id: str) -> dict[str, Any]:
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/lessons")
 @engagements_blueprint.arguments(NewLessonSchema)
-@engagements_blueprint.response(200, LessonSchema)
+@engagements_blueprint.response(201, LessonSchema)
 def record_lesson(body: dict[str, Any], engagement_id: str) -> Lesson:
     """Record a lesson of an engagement."""
     with transaction() as session:
@@ -117,7 +117,7 @@ def declare_no_lessons(body: dict[str, Any], engagement_id: str) -> dict[str, An
 
 @services_blueprint.post(f"{SERVICE}/lessons")
 @services_blueprint.arguments(NewLessonSchema)
-@services_blueprint.response(200, LessonSchema)
+@services_blueprint.response(201, LessonSchema)
 def record_service_lesson(body: dict[str, Any], kind: str, namespace: str, name: str) -> Lesson:
     """Record a lesson of a service that has no engagement, such as one of an incident."""
     with transaction() as session:
@@ -145,7 +145,7 @@ def move_lesson(body: dict[str, Any], lesson_id: str) -> Lesson:
 @engagements_blueprint.response(200, SectionListSchema)
 def list_sections(query: dict[str, Any]) -> dict[str, Any]:
     """List the sections of the production guide, all or those that help with a check or an axis."""
-    found = guide.sections(judging().catalogue, current_settings().guide_folder)
+    found = guide.sections(judging().catalogue, review_settings().guide_folder)
     with reading() as session:
         homes = _homes(session)
     wanted = [
@@ -162,7 +162,7 @@ def list_sections(query: dict[str, Any]) -> dict[str, Any]:
 def get_service_guide(kind: str, namespace: str, name: str) -> dict[str, Any]:
     """List the checks of a service that do not pass, each with the sections of the guide that help."""
     catalogue = judging().catalogue
-    found = guide.sections(catalogue, current_settings().guide_folder)
+    found = guide.sections(catalogue, review_settings().guide_folder)
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
         results = scorecard.read(session, judging(), ref, clock.now())["results"]
@@ -196,7 +196,7 @@ def list_meetings(query: dict[str, Any]) -> Any:
 
 @engagements_blueprint.post("/meetings")
 @engagements_blueprint.arguments(NewMeetingSchema)
-@engagements_blueprint.response(200, MeetingSchema)
+@engagements_blueprint.response(201, MeetingSchema)
 def hold_meeting(body: dict[str, Any]) -> ProductionMeeting:
     """Record a production meeting that was held, with what stood on its list."""
     with transaction() as session:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from catalog.services import Service, services
 from engagements import circumstances, support, triage_inputs
 from engagements.capacity import ledger
-from engagements.lifecycle.settings import LifecycleSettings
 from engagements.lifecycle.signals import candidates
 from engagements.lifecycle.states import (
     CLOSED,
@@ -24,6 +23,7 @@ from engagements.lifecycle.states import (
     Wish,
 )
 from engagements.models import HistoryEvent
+from engagements.numbers import Numbers
 from engagements.reviews import facts as reviews
 from engagements.support import SupportState
 from engagements.tiers import Cause, Circumstances, Tier
@@ -51,14 +51,14 @@ def outside(
     judging: Judging,
     engagement: EngagementState,
     wish: Wish,
-    settings: LifecycleSettings,
+    numbers: Numbers,
     now: datetime,
 ) -> Outside:
     """Return what the guards look at, in a constant number of queries; an entity that left the catalog has little."""
     ref = engagement.entity_ref
     found = services(session, judging.service_types, [ref])
     state = support.current(session, [ref])[ref]
-    room, sentence = _room(session, engagement, wish, now)
+    room, sentence = _room(session, engagement, wish, numbers, now)
     level, failing, waived = _readiness(session, judging, ref)
     if not found:
         gone = Circumstances(cause=_cause(engagement, state))
@@ -69,7 +69,7 @@ def outside(
         tiers=tier_circumstances(session, judging, engagement, state, now),
         criticality=found[0].criticality,
         triage_candidate=_raised(session, ref),
-        criteria=_criteria(session, found[0], engagement, settings),
+        criteria=_criteria(session, found[0], engagement, numbers),
         room=room,
         room_sentence=sentence,
         level=level,
@@ -77,7 +77,7 @@ def outside(
         waived=waived,
         slo_declared=_slo_declared(session, judging, ref, now),
         review=reviews.gather(session, engagement.id, now),
-        rule=_rule(session, judging, ref, wish, now),
+        rule=_rule(session, judging, ref, wish, numbers.triage, now),
     )
 
 
@@ -87,7 +87,7 @@ def tier_circumstances(
     """Return what the tier's guards look at, when this engagement brings the move about."""
     consented = engagement.section("request").get("consented_by", "")
     found = circumstances.gather(session, judging, engagement.entity_ref, consented, now)
-    cause = _cause(engagement, state)
+    found, cause = replace(found, framework_engagement=""), _cause(engagement, state)
     if engagement.review_completed_at is None:
         return replace(found, cause=cause)
     return replace(
@@ -107,14 +107,16 @@ def _cause(engagement: EngagementState, state: SupportState) -> Cause:
     return Cause.REQUEST
 
 
-def _room(session: Session, engagement: EngagementState, wish: Wish, now: datetime) -> tuple[bool | None, str]:
+def _room(
+    session: Session, engagement: EngagementState, wish: Wish, numbers: Numbers, now: datetime
+) -> tuple[bool | None, str]:
     team = wish.sre_team or engagement.sre_team
     if team is None or engagement.state not in ASKING_FOR_ROOM or engagement.state in CLOSED:
         return None, ""
-    demand = ledger.demand_for(ledger.project_kind(engagement.model, engagement.state))
+    demand = ledger.demand_for(ledger.project_kind(engagement.model, engagement.state), numbers.capacity)
     if wish.reviewers:
         demand = replace(demand, sres=float(len(wish.reviewers)))
-    found = ledger.room_for(session, team, demand, now, except_engagement=engagement.id)
+    found = ledger.room_for(session, team, demand, now, numbers.capacity, except_engagement=engagement.id)
     return found.fits, found.sentence
 
 
@@ -153,22 +155,21 @@ def _raised(session: Session, ref: str) -> bool:
 
 
 def _criteria(
-    session: Session, service: Service, engagement: EngagementState, settings: LifecycleSettings
+    session: Session, service: Service, engagement: EngagementState, numbers: Numbers
 ) -> tuple[Criterion, ...]:
     if engagement.state is not State.CANDIDATE:
         return ()
-    return tuple(candidates.reasons(session, [service], settings)[service.ref])
+    return tuple(candidates.reasons(session, [service], numbers.lifecycle)[service.ref])
 
 
 def _slo_declared(session: Session, judging: Judging, ref: str, now: datetime) -> bool:
     return circumstances.fresh_value(session, judging, ref, "slo.availability.target", now) is not None
 
 
-def _rule(session: Session, judging: Judging, ref: str, wish: Wish, now: datetime) -> Rule:
+def _rule(session: Session, judging: Judging, ref: str, wish: Wish, settings: TriageSettings, now: datetime) -> Rule:
     """Return what is known for and against a graduation; the other outcomes are for people to judge."""
     if wish.outcome is not Outcome.GRADUATED:
         return Rule()
-    settings = TriageSettings()
     evidences = triage_inputs.gather(session, judging, settings, now, [ref])
     terms = judge_rules(evidences[0], settings, now)[0].terms
     return Rule(

@@ -25,14 +25,16 @@ class Guard:
     says: str
     """What it asks for, in one sentence."""
     failures: Callable[[Case], Iterator[Failure]]
+    given_in: str = ""
+    """The field of a transition's request that meets it, where one does."""
 
 
-def guard(name: str, says: str) -> Callable[[Callable[[Case], Iterator[Failure]]], Guard]:
+def guard(name: str, says: str, given_in: str = "") -> Callable[[Callable[[Case], Iterator[Failure]]], Guard]:
     """Make a guard of the function that finds what fails."""
-    return lambda failures: Guard(name, says, failures)
+    return lambda failures: Guard(name, says, failures, given_in)
 
 
-@guard("reason", "A reason is given.")
+@guard("reason", "A reason is given.", "reason")
 def reason(case: Case) -> Iterator[Failure]:
     """A decision that others have to live with says why."""
     if not case.wish.reason.strip():
@@ -82,7 +84,7 @@ def staffing(case: Case) -> Iterator[Failure]:
         )
 
 
-@guard("sre_team", "The SRE team that takes it is named.")
+@guard("sre_team", "The SRE team that takes it is named.", "sre_team")
 def sre_team(case: Case) -> Iterator[Failure]:
     """Room is looked for in somebody's ledger."""
     if not (case.wish.sre_team or case.engagement.sre_team):
@@ -100,7 +102,7 @@ def not_ending(case: Case) -> Iterator[Failure]:
         )
 
 
-@guard("alternative_tier", "The support that it gets instead is named.")
+@guard("alternative_tier", "The support that it gets instead is named.", "alternative_tier")
 def alternative_tier(case: Case) -> Iterator[Failure]:
     """To decline is to offer something else."""
     if case.wish.alternative_tier is None:
@@ -137,7 +139,8 @@ def room(case: Case) -> Iterator[Failure]:
 @guard("room_to_resume", "The team's ledger has room again.")
 def room_to_resume(case: Case) -> Iterator[Failure]:
     """A pause gives its people free for others."""
-    if case.outside.room is False and case.engagement.state is not State.ACCEPTED:
+    takes_nobody_yet = case.engagement.state in {State.REQUESTED, State.CANDIDATE, State.ACCEPTED}
+    if case.outside.room is False and not takes_nobody_yet:
         yield from room.failures(case)
 
 
@@ -156,7 +159,7 @@ def agreement_signed(case: Case) -> Iterator[Failure]:
             )
 
 
-@guard("reviewers_named", "One to three reviewers are named.")
+@guard("reviewers_named", "One to three reviewers are named.", "reviewers")
 def reviewers_named(case: Case) -> Iterator[Failure]:
     """SRE book, chapter 32: a review is led by one to three SREs."""
     fewest, most = case.settings.reviewers
@@ -237,7 +240,7 @@ def readiness(case: Case) -> Iterator[Failure]:
         )
 
 
-@guard("waivers_named", "The decision names every waiver that it rests on.")
+@guard("waivers_named", "The decision names every waiver that it rests on.", "waivers")
 def waivers_named(case: Case) -> Iterator[Failure]:
     """Who takes a service over with waivers says so."""
     missing = sorted(set(case.outside.waived) - set(case.wish.waivers))

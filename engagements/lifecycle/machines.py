@@ -130,28 +130,32 @@ _TAIL = (
 )
 
 
-def _declined(*sources: State, roles: Iterable[Role] = (MANAGER,)) -> tuple[Transition, ...]:
+def _declined(
+    *sources: State, roles: Iterable[Role] = (MANAGER,), more: Iterable[Guard] = ()
+) -> tuple[Transition, ...]:
     return tuple(
         step(
             source,
             S.DECLINED,
             *roles,
-            guards=(g.reason, g.alternative_tier, g.not_taken_over),
+            guards=(g.reason, g.alternative_tier, g.not_taken_over, *more),
             event="engagement.declined",
             needs=("reason", "alternative_tier"),
-            effect="the engagement is closed",
+            effect="the engagement is closed; the alternative tier is an offer, taken up with POST …/tier",
         )
         for source in sources
     )
 
 
-def _withdrawn(*sources: State) -> tuple[Transition, ...]:
+def _withdrawn(
+    *sources: State, roles: Iterable[Role] = (DEV_LEAD, SRE_LEAD, MANAGER), more: Iterable[Guard] = ()
+) -> tuple[Transition, ...]:
     return tuple(
         step(
             source,
             S.WITHDRAWN,
-            *(DEV_LEAD, SRE_LEAD, MANAGER),
-            guards=(g.reason, g.not_taken_over),
+            *roles,
+            guards=(g.reason, g.not_taken_over, *more),
             event="engagement.withdrawn",
             needs=("reason",),
             effect="the engagement is closed",
@@ -196,7 +200,7 @@ SIMPLE_PRR = Machine(
         *_TAIL,
         *_declined(*_SIMPLE_EXITS),
         *_withdrawn(*_SIMPLE_EXITS),
-        *_pausable(*_SIMPLE_EXITS[1:]),
+        *_pausable(*_SIMPLE_EXITS),
     ),
 )
 
@@ -229,10 +233,11 @@ EARLY = Machine(
         *_TAIL,
         *_declined(*_EARLY_EXITS),
         *_withdrawn(*_EARLY_EXITS),
-        *_pausable(*_EARLY_EXITS[1:], S.ANALYSIS, S.IMPROVEMENT),
+        *_pausable(*_EARLY_EXITS, S.ANALYSIS, S.IMPROVEMENT),
     ),
 )
 
+_LEAVING = (DEV_LEAD, SRE_LEAD, MANAGER, PLATFORM)
 FRAMEWORK = Machine(
     Model.FRAMEWORK,
     INITIAL[Model.FRAMEWORK],
@@ -264,8 +269,10 @@ FRAMEWORK = Machine(
             needs=("reason",),
             effect="it goes on as a simple_prr; items that the framework satisfies are inherited",
         ),
-        *_declined(S.ASSESSING, S.ADOPTING, S.CONFORMANT, roles=(PLATFORM, MANAGER)),
-        *_withdrawn(S.ASSESSING, S.ADOPTING, S.CONFORMANT),
+        *_declined(S.ASSESSING, roles=(PLATFORM, MANAGER)),
+        *_declined(S.ADOPTING, S.CONFORMANT, roles=(PLATFORM, MANAGER), more=(t.tier_documentation,)),
+        *_withdrawn(S.ASSESSING, roles=_LEAVING),
+        *_withdrawn(S.ADOPTING, S.CONFORMANT, roles=_LEAVING, more=(t.tier_documentation,)),
         step(
             S.PLATFORM_ACTIVE,
             S.WITHDRAWN,

@@ -1,6 +1,6 @@
 """Engagements as they are shown: lists, one with what stands between it and its next states, the queue."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from engagements.lifecycle import gathering, machines
 from engagements.lifecycle.machines import Transition
 from engagements.lifecycle.models import Engagement
-from engagements.lifecycle.settings import DEFAULTS, LifecycleSettings
-from engagements.lifecycle.states import CLOSED, Case, EngagementState, Outcome, State, Wish
+from engagements.lifecycle.states import CLOSED, Case, EngagementState, Model, Outcome, State, Wish
 from engagements.lifecycle.takeover_guards import holders
 from engagements.lifecycle.writing import plain, read, state_of
+from engagements.numbers import DEFAULTS, Numbers
 from engagements.triage_models import TriageResult
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
@@ -25,7 +25,7 @@ OBJECTS = (
     *("request", "agreement", "rotation", "backup", "pager_shadow", "takeover_signatures", "takeover", "gate"),
     *("notice", "hand_back", "pager", "conformance", "exit", "origin", "pause"),
 )
-LISTS = ("trainings", "escalations", "modules")
+LISTS = ("trainings", "escalations", "modules", "conformance_runs")
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,17 @@ def show(state: EngagementState) -> dict[str, Any]:
 def links_of(state: EngagementState) -> dict[str, str]:
     """Return where more stands about an engagement."""
     service = f"/api/services/{state.entity_ref.replace(':', '/')}"
-    return {
+    links = {
         "self": f"/api/engagements/{state.id}",
         "transitions": f"/api/engagements/{state.id}/transitions",
+        "model": f"/api/engagements/models/{state.model}",
         "service": service,
+        "tier": f"{service}/tier",
         "history": f"{service}/history",
     }
+    if state.section("exit").get("alternative_tier"):
+        links["take_alternative_tier"] = f"{service}/tier"
+    return links
 
 
 def describe(
@@ -89,34 +94,56 @@ def describe(
     engagement_id: str,
     principal: Principal,
     now: datetime,
-    settings: LifecycleSettings = DEFAULTS,
+    numbers: Numbers = DEFAULTS,
 ) -> dict[str, Any]:
     """Return an engagement with its legal next transitions and, for each, every guard: met, or what would meet it."""
     state = read(session, engagement_id)
     shown = show(state)
     if state.state in CLOSED:
         return {**shown, "next": [], "queue": None}
-    outside = gathering.outside(session, judging, state, Wish(""), settings, now)
-    case = Case(state, Wish(""), principal, outside, now, settings)
+    outside = gathering.outside(session, judging, state, Wish(""), numbers, now)
+    case = Case(state, Wish(""), principal, outside, now, numbers.lifecycle)
     steps = [_step(each, case) for each in machines.legal(state.model, state.state, state.paused)]
     place = next((each for each in queue(session, now) if each["engagement"] == state.id), None)
     return {**shown, "next": steps, "queue": place}
 
 
+def transitions_of(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a described engagement what can be done with it now, and which states it cannot enter from here."""
+    model, state = Model(shown["model"]), shown["state"]
+    possible = {each["to"] for each in shown["next"]}
+    others = [str(each) for each in machines.MACHINES[model].states() if each not in possible and each != state]
+    return {
+        "engagement": shown["id"],
+        "model": model.value,
+        "state": state,
+        "paused": shown["paused"],
+        "version": shown["version"],
+        "items": shown["next"],
+        "not_from_here": others,
+    }
+
+
 def _step(transition: Transition, case: Case) -> dict[str, Any]:
     stands = machines.obstacles(transition, case)
-    guards = []
+    guards, required, missing = [], [], False
     for guard in transition.guards:
         failures = [{"message": wrong, "remedy": remedy} for wrong, remedy in guard.failures(case)]
-        guards.append({"guard": guard.name, "says": guard.says, "met": not failures, "failures": failures})
+        given_in = guard.given_in if guard.given_in in transition.needs else None
+        shown = {"guard": guard.name, "says": guard.says, "met": not failures, "failures": failures}
+        guards.append({**shown, "given_in": given_in})
+        required += [given_in] if failures and given_in else []
+        missing = missing or bool(failures and not given_in and guard.name != "review_lead")
     return {
         "to": transition.to,
         "roles": sorted(transition.roles),
         "yours": case.principal.has_role(*transition.roles),
         "needs": list(transition.needs),
+        "required": list(dict.fromkeys(required)),
         "effect": transition.effect,
         "event": transition.event,
         "allowed": not stands,
+        "ready": not missing,
         "guards": guards,
     }
 

@@ -112,7 +112,7 @@ class TransitionSchema(Schema):
     reviewers = fields.List(
         name_field("A reviewer."),
         load_default=list,
-        validate=validate.Length(max=3),
+        validate=validate.Length(max=20),
         metadata=said("For `design` (early engagement): one to three reviewers."),
     )
     alternative_tier = fields.String(
@@ -170,6 +170,9 @@ class GuardSchema(Schema):
     guard = fields.String(metadata=said("Its name; also `field` in the errors of a refused transition."))
     says = fields.String(metadata=said("What it asks for."))
     met = fields.Boolean(metadata=said("Whether it is met now, before the request's own fields are looked at."))
+    given_in = fields.String(
+        allow_none=True, metadata=said("The field of the transition's request that meets it, where one does.")
+    )
     failures = fields.List(fields.Nested(GuardFailureSchema))
 
 
@@ -180,9 +183,13 @@ class NextStepSchema(Schema):
     roles = fields.List(fields.String(), metadata=said("Who may: one of these roles is enough."))
     yours = fields.Boolean(metadata=said("Whether you have one of them."))
     needs = fields.List(fields.String(), metadata=said("Fields of the request that it looks at."))
+    required = fields.List(fields.String(), metadata=said("Of these, the ones that it cannot do without now."))
     effect = fields.String(metadata=said("What it changes besides the state."))
     event = fields.String(metadata=said("The kind of the event that the history gets."))
     allowed = fields.Boolean(metadata=said("Whether you could make it now, without any further field."))
+    ready = fields.Boolean(
+        metadata=said("Whether nothing is missing but the right person and the fields in `required`.")
+    )
     guards = fields.List(fields.Nested(GuardSchema))
 
 
@@ -245,6 +252,9 @@ class EngagementSchema(Schema):
     pager_returned = fields.Boolean(metadata=said("The developers carry the pager for a while; the tier stays."))
     modules = fields.List(fields.Nested(ModuleSchema))
     conformance = fields.Nested(ConformanceSchema, allow_none=True)
+    conformance_runs = fields.List(
+        fields.Nested(ConformanceSchema), metadata=said("The last run of each revision that was named, newest last.")
+    )
     exit = fields.Dict(allow_none=True, metadata=said("{by, reason, alternative_tier} of a declined or withdrawn one."))
     origin = fields.Dict(allow_none=True, metadata=said("{model, state} that it came from, on a platform."))
     legal_next = fields.List(fields.String(validate=validate.OneOf(TARGETS)), metadata=said("What `to` may be now."))
@@ -256,6 +266,58 @@ class EngagementDetailSchema(EngagementSchema):
 
     next = fields.List(fields.Nested(NextStepSchema))
     queue = fields.Nested(QueuePlaceSchema, allow_none=True, metadata=said("Its place while it is queued."))
+
+
+class TransitionsSchema(Schema):
+    """What can be done with an engagement now, by whom, and what is missing for it."""
+
+    engagement = fields.String()
+    model = closed(Model, "How SRE engages.")
+    state = closed(State, "Where it is.")
+    paused = fields.Boolean()
+    version = fields.Integer(metadata=said("The number in the ETag that If-Match takes."))
+    items = fields.List(fields.Nested(NextStepSchema), metadata=said("Empty when it is closed."))
+    not_from_here = fields.List(
+        fields.String(), metadata=said("States of the model that no transition leads to from here: a 409 whoever asks.")
+    )
+
+
+class MachineGuardSchema(Schema):
+    """A condition of a transition, whatever engagement it is."""
+
+    guard = fields.String(attribute="name")
+    says = fields.String()
+    given_in = fields.String(metadata=said("The field of the request that meets it; empty where none does."))
+
+
+class MachineTransitionSchema(Schema):
+    """A transition of a model."""
+
+    source = fields.String(data_key="from")
+    to = fields.String(metadata=said("`paused` rests it in the state where it is; that state's name resumes it."))
+    roles = fields.Function(lambda each: sorted(each.roles), metadata={"type": "array", "items": {"type": "string"}})
+    needs = fields.List(fields.String(), metadata=said("Fields of the request that it looks at."))
+    guards = fields.List(fields.Nested(MachineGuardSchema))
+    event = fields.String()
+    effect = fields.String()
+
+
+class MachineSchema(Schema):
+    """A model as a state machine."""
+
+    model = closed(Model, "How SRE engages.")
+    initial = closed(State, "Where it begins.")
+    states = fields.Function(
+        lambda machine: [str(each) for each in machine.states()],
+        metadata={"type": "array", "items": {"type": "string"}},
+    )
+    transitions = fields.List(fields.Nested(MachineTransitionSchema))
+
+
+class MachineListSchema(Schema):
+    """The three models."""
+
+    items = fields.List(fields.Nested(MachineSchema))
 
 
 class EngagementPageSchema(Schema):

@@ -30,11 +30,10 @@ class LifecycleSettings:
     """From the start of an engagement to its signed agreement."""
     pager_review_due: timedelta = timedelta(days=28)
     """How long the developers may carry the pager before that is reviewed."""
-    onboarding_sres: float = 2.0
-    """SREs that an onboarding takes (SRE book, chapter 32: two to three)."""
-    onboarding_quarters: float = 2.0
-    inherited_onboarding: tuple[float, float] = (1.0, 1.0)
-    """SREs and quarters of an onboarding on a framework (SRE book, chapter 32)."""
+    alerts_unrouted_due: timedelta = timedelta(days=30)
+    """From the first alert that is nobody's to its one scope."""
+    abandoned_due: timedelta = timedelta(days=30)
+    """From the day on which a service that SRE runs is seen to be abandoned to its hand-back."""
     business_value: float = 7
     """The annotated business value, of 10, from which a service is an early candidate."""
     complex_dependencies: int = 8

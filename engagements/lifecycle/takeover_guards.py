@@ -20,6 +20,8 @@ from engagements.tiers import Tier
 from portal_backend.core.clock import parse_time
 from portal_backend.core.principal import Role
 
+NEVER_RUN_OUTCOMES = (Outcome.GRADUATED, Outcome.USAGE_BELOW_FORECAST, Outcome.IMPORTANCE_FELL)
+"""How early engagement ends before a takeover: for the good, or because the service is not used or not needed."""
 SIDES = {Side.DEV_LEAD: Role.DEV_LEAD, Side.SRE_LEAD: Role.SRE_LEAD}
 
 
@@ -155,11 +157,14 @@ def tier_platform(case: Case) -> Iterator[Failure]:
     yield from _tier_move(case, Tier.PLATFORM)
 
 
-@guard("tier_documentation", "The platform can be left: its framework left support.")
+@guard("tier_documentation", "The platform can be left: its framework left support, and the platform's owner says so.")
 def tier_documentation(case: Case) -> Iterator[Failure]:
     """A service leaves the platform when its framework leaves support."""
-    if case.outside.tier is Tier.PLATFORM:
-        yield from _tier_move(case, Tier.DOCUMENTATION)
+    if case.outside.tier is not Tier.PLATFORM:
+        return
+    if not case.principal.has_role(Role.PLATFORM_OWNER):
+        yield "The service is in the tier platform, which only the platform_owner ends.", "Let a platform_owner do it."
+    yield from _tier_move(case, Tier.DOCUMENTATION)
 
 
 @guard("tier_afterwards", "The service can be moved to the tier that was agreed.")
@@ -186,11 +191,21 @@ def _tier_move(case: Case, wanted: Tier) -> Iterator[Failure]:
             yield obstacle.message, obstacle.remedy
 
 
-@guard("outcome", "The reason is one of the five outcomes.")
+@guard(
+    "outcome",
+    "The reason is one of the five outcomes; what SRE never ran ends for the good or for lack of use.",
+    "outcome",
+)
 def outcome(case: Case) -> Iterator[Failure]:
     """Why a service is handed back is typed, never a free text alone."""
     if case.wish.outcome not in HAND_BACK_OUTCOMES:
-        yield "No outcome is named.", f"Name one of {', '.join(HAND_BACK_OUTCOMES)} in `outcome`."
+        named = HAND_BACK_OUTCOMES if case.taken_over else NEVER_RUN_OUTCOMES
+        yield "No outcome is named.", f"Name one of {', '.join(named)} in `outcome`."
+    elif not case.taken_over and case.wish.outcome not in NEVER_RUN_OUTCOMES:
+        yield (
+            f"SRE never ran the service, so it cannot be handed back as {case.wish.outcome}.",
+            f"Name one of {', '.join(NEVER_RUN_OUTCOMES)}, or withdraw it (`to: withdrawn`).",
+        )
 
 
 @guard("outcome_holds", "What is known does not speak against the outcome, and the rest is stated.")

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from engagements import support
 from engagements.lifecycle import gathering, machines
 from engagements.lifecycle.machines import Transition
-from engagements.lifecycle.settings import DEFAULTS, LifecycleSettings
 from engagements.lifecycle.states import CLOSED, PAUSED, Case, EngagementState, Model, Outcome, State, Wish
 from engagements.lifecycle.takeover_guards import tier_after
 from engagements.lifecycle.writing import locked, save, with_section
+from engagements.numbers import DEFAULTS, Numbers
 from engagements.tiers import Tier
 from portal_backend.core.clock import format_time
 from portal_backend.core.errors import Conflict, Fault, NotAllowed
@@ -31,7 +31,7 @@ def make(
     principal: Principal,
     now: datetime,
     if_match: int | None = None,
-    settings: LifecycleSettings = DEFAULTS,
+    numbers: Numbers = DEFAULTS,
 ) -> EngagementState:
     """Make a transition and return the engagement. One that is in the wanted state already stays as it is.
 
@@ -42,8 +42,8 @@ def make(
     if wish.to == (PAUSED if before.paused else before.state):
         return before
     gathering.lock_room(session, wish.sre_team or before.sre_team)
-    outside = gathering.outside(session, judging, before, wish, settings, now)
-    case = Case(before, wish, principal, outside, now, settings)
+    outside = gathering.outside(session, judging, before, wish, numbers, now)
+    case = Case(before, wish, principal, outside, now, numbers.lifecycle)
     decision = machines.judge(case)
     if decision.transition is None or not decision.allowed:
         raise refusal(case, decision)
@@ -212,7 +212,7 @@ def _move_tier(session: Session, case: Case, after: EngagementState) -> None:
     if after.state is State.ACTIVE:
         forecast = after.section("request").get("usage_forecast_rps")
         terms |= {"evidence": _evidence(after), "usage_forecast_rps": forecast}
-    if after.state is State.WITHDRAWN:
+    if after.state in {State.WITHDRAWN, State.DECLINED}:
         terms = {"engagement_model": None, "phase": None}
     reason = case.wish.reason or f"Engagement {after.id}: {after.state}."
     support.move(session, after.entity_ref, wanted, reason, case.principal, case.outside.tiers, case.now, terms=terms)
@@ -227,7 +227,7 @@ def _wanted_tier(case: Case, after: EngagementState) -> Tier | None:
         return Tier.PLATFORM
     if after.state is State.DISENGAGED and case.taken_over:
         return tier_after(case)
-    left_platform = case.engagement.state is State.PLATFORM_ACTIVE and after.state is State.WITHDRAWN
+    left_platform = after.model is Model.FRAMEWORK and after.state in {State.WITHDRAWN, State.DECLINED}
     return Tier.DOCUMENTATION if left_platform and case.outside.tier is Tier.PLATFORM else None
 
 

@@ -8,9 +8,11 @@ from catalog.format.refs import BadReference, parse_ref
 from engagements import services
 from engagements.blueprints import engagements_blueprint, services_blueprint
 from engagements.capacity.teams import team_ref
+from engagements.in_force import lifecycle_settings, numbers
 from engagements.lifecycle import adoption, requests, transitions
 from engagements.lifecycle import reading as read
 from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, if_match, tagged, writing
+from engagements.lifecycle.machines import MACHINES, Machine
 from engagements.lifecycle.schemas import (
     AdoptedSchema,
     AskSchema,
@@ -19,18 +21,20 @@ from engagements.lifecycle.schemas import (
     EngagementPageSchema,
     EngagementQuery,
     EngagementSchema,
+    MachineListSchema,
+    MachineSchema,
     OwnEngagementQuery,
     QueueSchema,
     TransitionSchema,
+    TransitionsSchema,
 )
-from engagements.lifecycle.settings import DEFAULTS
 from engagements.lifecycle.signals import due
 from engagements.lifecycle.states import Model, Outcome, Wish
 from engagements.tiers import Tier
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading
-from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
 
@@ -78,7 +82,7 @@ def list_engagements(query: dict[str, Any]) -> Response:
             queued=query["queued"],
         )
         if query["overdue"] is not None:
-            late = due.overdue(session, judging(), DEFAULTS, clock.now())
+            late = due.overdue(session, judging(), lifecycle_settings(), clock.now())
             wanted = read.overdue_only(wanted, late, query["overdue"])
         page = read.list_engagements(session, wanted, query["cursor"], query["limit"])
     return plain_json({"items": page.items, "next_cursor": page.next_cursor})
@@ -122,7 +126,32 @@ def adopt() -> Response:
 def get_engagement(engagement_id: str) -> Response:
     """Read an engagement, its legal next transitions and, for each, every guard: met, or what would meet it."""
     with reading() as session:
-        return tagged(read.describe(session, judging(), engagement_id, current_principal(), clock.now()))
+        return tagged(read.describe(session, judging(), engagement_id, current_principal(), clock.now(), numbers()))
+
+
+@engagements_blueprint.get("/<string:engagement_id>/transitions")
+@engagements_blueprint.response(200, TransitionsSchema)
+def list_transitions(engagement_id: str) -> Response:
+    """Read what can be done with an engagement now, by whom, and what is missing for each transition."""
+    with reading() as session:
+        shown = read.describe(session, judging(), engagement_id, current_principal(), clock.now(), numbers())
+    return tagged(read.transitions_of(shown))
+
+
+@engagements_blueprint.get("/models")
+@engagements_blueprint.response(200, MachineListSchema)
+def list_models() -> dict[str, Any]:
+    """Read the three models: their states and, of each transition, who makes it, its guards and what it needs."""
+    return {"items": list(MACHINES.values())}
+
+
+@engagements_blueprint.get("/models/<string:model>")
+@engagements_blueprint.response(200, MachineSchema)
+def get_model(model: str) -> Machine:
+    """Read one model: `simple_prr`, `early` or `framework`."""
+    if model not in set(Model):
+        raise NotFound(f"There is no model {model!r}; use one of {', '.join(Model)}.")
+    return MACHINES[Model(model)]
 
 
 @engagements_blueprint.post("/<string:engagement_id>/transitions")
@@ -144,7 +173,7 @@ def move(body: dict[str, Any], engagement_id: str) -> Response:
     now = clock.now()
     return engagement(
         lambda session: transitions.make(
-            session, judging(), engagement_id, _wish(body), current_principal(), now, if_match()
+            session, judging(), engagement_id, _wish(body), current_principal(), now, if_match(), numbers()
         )
     )
 

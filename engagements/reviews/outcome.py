@@ -14,11 +14,10 @@ from scorecards.checks.definitions import Axis, Status
 from scorecards.judging import Judging
 from scorecards.models import Scorecard
 
-GATE_LEVEL = "L3"
-"""What a service reaches before SRE takes it over, whatever its criticality (a ruling of ours)."""
 
-
-def outcome(session: Session, judging: Judging, engagement: Engagement, now: datetime) -> dict[str, Any]:
+def outcome(
+    session: Session, judging: Judging, engagement: Engagement, gate_level: str, now: datetime
+) -> dict[str, Any]:
     """Return the gate's verdict, and each axis at the start of the engagement, at its end or now, and the difference.
 
     What was not judged then is None, and so is its difference.
@@ -28,22 +27,22 @@ def outcome(session: Session, judging: Judging, engagement: Engagement, now: dat
     before, after = (_standings(session, judging, engagement.entity_ref, at) for at in (started, ended or now))
     names = ("overall", *(axis.value for axis in Axis))
     return {
-        "gate": _gate(session, engagement.entity_ref),
+        "gate": _gate(session, engagement.entity_ref, gate_level),
         "started_at": started,
         "ended_at": ended,
         "axes": [_delta(name, before, after, place) for place, name in enumerate(names)],
     }
 
 
-def _gate(session: Session, ref: str) -> dict[str, Any]:
+def _gate(session: Session, ref: str, gate_level: str) -> dict[str, Any]:
     kept = session.get(Scorecard, ref)
     blockers = [row.title for row in findings.open_blockers(session, ref)]
     statuses = kept.statuses if kept else {}
     level = kept.level if kept else None
     return {
-        "passed": level is not None and level >= GATE_LEVEL and not blockers,
+        "passed": level is not None and level >= gate_level and not blockers,
         "level": level,
-        "required_level": GATE_LEVEL,
+        "required_level": gate_level,
         "open_blockers": blockers,
         "waived": sorted(check for check, entry in statuses.items() if entry[0] == Status.WAIVED),
     }

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields, missing, validate
+from marshmallow import RAISE, Schema, fields, missing, validate
 
 from engagements.text_fields import PlainText, in_range
 from engagements.triage_schemas import said
@@ -124,3 +124,26 @@ class KeptSchema(Schema):
     created_at = Moment()
     changed_by = fields.String()
     changed_at = Moment()
+
+
+KEY = r"^[a-z0-9_.-]{1,80}$(?!\n)"
+PATTERN = r"^[a-z0-9][a-z0-9_.-]{0,79}$(?!\n)"
+
+
+def pattern_field(required: bool = False) -> PlainText:
+    """Return the field for the word that names a kind of failure."""
+    about = "The same word for the same failure in any service, such as `expired_certificate`."
+    if required:
+        return PlainText(required=True, validate=validate.Regexp(PATTERN), metadata=said(about))
+    return PlainText(load_default=None, allow_none=True, validate=validate.Regexp(PATTERN), metadata=said(about))
+
+
+class Strict(Schema):
+    """A body that refuses fields it does not know."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class NothingSchema(Strict):
+    """A body without fields."""

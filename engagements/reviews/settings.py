@@ -5,11 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from flask import current_app
-
 from engagements.tiers import CONSULTATION_HOURS_PER_QUARTER
-
-EXTENSION = "reviews"
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,3 @@ class ReviewSettings:
     """Checklist templates of the organisation; one of the same name goes before ours."""
     guide_folder: Path | None = None
     """The organisation's production guide: Markdown files."""
-
-
-def current_settings() -> ReviewSettings:
-    """Return the settings of the application whose context is active."""
-    settings: ReviewSettings = current_app.extensions.get(EXTENSION) or ReviewSettings()
-    return settings

@@ -5,37 +5,35 @@ from typing import Any
 from catalog.services import services
 from engagements import records
 from engagements.blueprints import engagements_blueprint
+from engagements.in_force import review_settings
 from engagements.lifecycle import engagements
 from engagements.reviews import answers, checklist, engaged, findings, improvements, incident_review, plans, similar
 from engagements.reviews.checklist import NewAnswer, NewItem
+from engagements.reviews.checklist_schemas import ChecklistSchema, NewAnswersSchema, NewItemSchema, SuggestionListSchema
 from engagements.reviews.findings import FindingFilter, NewFinding
 from engagements.reviews.improvement_moves import Wish
-from engagements.reviews.improvements import Edit, NewImprovement, Surroundings
-from engagements.reviews.models import Finding, Improvement, ImprovementPlan
-from engagements.reviews.requests import version_asked_for
-from engagements.reviews.schemas import (
-    ChecklistSchema,
-    FindingMoveSchema,
-    FindingPageSchema,
-    FindingQuery,
-    FindingSchema,
+from engagements.reviews.improvement_schemas import (
     ImprovementEditSchema,
     ImprovementListSchema,
     ImprovementMoveSchema,
     ImprovementSchema,
-    IncidentPanelSchema,
-    IncidentReviewSchema,
-    NewAnswersSchema,
-    NewFindingSchema,
     NewImprovementSchema,
-    NewItemSchema,
-    NothingSchema,
     PlanListSchema,
     PlanSchema,
     PlanSignatureSchema,
-    SuggestionListSchema,
 )
-from engagements.reviews.settings import current_settings
+from engagements.reviews.improvements import Edit, NewImprovement, Surroundings
+from engagements.reviews.models import Finding, Improvement, ImprovementPlan
+from engagements.reviews.requests import NothingSchema, version_asked_for
+from engagements.reviews.schemas import (
+    FindingMoveSchema,
+    FindingPageSchema,
+    FindingQuery,
+    FindingSchema,
+    IncidentPanelSchema,
+    IncidentReviewSchema,
+    NewFindingSchema,
+)
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
@@ -52,7 +50,7 @@ def get_checklist(engagement_id: str) -> dict[str, Any]:
     """Read the checklist of an engagement's present review, with what facts and people answered."""
     with reading() as session:
         engagement = engagements.get(session, engagement_id)
-        return _sheet(checklist.read(session, judging(), current_settings(), engagement, clock.now()))
+        return _sheet(checklist.read(session, judging(), review_settings(), engagement, clock.now()))
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/checklist")
@@ -64,8 +62,8 @@ def open_checklist(_body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     now = clock.now()
     with transaction() as session:
         engagement = engaged.begun(session, engagement_id)
-        checklist.open_checklist(session, judging(), current_settings(), engagement, current_principal(), now)
-        return _sheet(checklist.read(session, judging(), current_settings(), engagement, now))
+        checklist.open_checklist(session, judging(), review_settings(), engagement, current_principal(), now)
+        return _sheet(checklist.read(session, judging(), review_settings(), engagement, now))
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/checklist/items")
@@ -76,8 +74,8 @@ def add_item(body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     now, new = clock.now(), NewItem(**{**body, "checks": tuple(body["checks"])})
     with transaction() as session:
         engagement = engaged.begun(session, engagement_id)
-        checklist.add_item(session, current_settings(), engagement, new, current_principal(), now)
-        return _sheet(checklist.read(session, judging(), current_settings(), engagement, now))
+        checklist.add_item(session, review_settings(), engagement, new, current_principal(), now)
+        return _sheet(checklist.read(session, judging(), review_settings(), engagement, now))
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/checklist/answers")
@@ -87,7 +85,7 @@ def answer_items(body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """Answer items of the checklist; the first answer opens it."""
     now, given = clock.now(), [NewAnswer(**each) for each in body["answers"]]
     with transaction() as session:
-        engagement, settings = engaged.begun(session, engagement_id), current_settings()
+        engagement, settings = engaged.begun(session, engagement_id), review_settings()
         checklist.open_checklist(session, judging(), settings, engagement, current_principal(), now)
         sheet = checklist.read(session, judging(), settings, engagement, now)
         checklist.answer(session, sheet, given, current_principal(), now)
@@ -100,7 +98,7 @@ def list_suggestions(engagement_id: str) -> dict[str, Any]:
     """List the items that similar services give reason to ask about."""
     with reading() as session:
         engagement = engagements.get(session, engagement_id)
-        sheet = checklist.read(session, judging(), current_settings(), engagement, clock.now())
+        sheet = checklist.read(session, judging(), review_settings(), engagement, clock.now())
         present = [line.item.key for line in sheet.lines]
         return {"items": similar.suggestions(session, judging(), engagement, present)}
 
@@ -130,7 +128,7 @@ def list_findings(query: dict[str, Any], engagement_id: str) -> Any:
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/findings")
 @engagements_blueprint.arguments(NewFindingSchema)
-@engagements_blueprint.response(200, FindingSchema)
+@engagements_blueprint.response(201, FindingSchema)
 def open_finding(body: dict[str, Any], engagement_id: str) -> Finding:
     """Record a finding; the same one twice is one."""
     new = NewFinding(**{**body, "evidence": tuple(body["evidence"])})
@@ -177,7 +175,7 @@ def list_improvements(engagement_id: str) -> dict[str, Any]:
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/improvements")
 @engagements_blueprint.arguments(NewImprovementSchema)
-@engagements_blueprint.response(200, ImprovementSchema)
+@engagements_blueprint.response(201, ImprovementSchema)
 def propose_improvement(body: dict[str, Any], engagement_id: str) -> Improvement:
     """Propose an improvement; its priority is computed, and each term of it stated."""
     new, now = NewImprovement(**{**body, "findings": tuple(body["findings"])}), clock.now()
@@ -275,7 +273,7 @@ def get_incident_review(engagement_id: str) -> dict[str, Any]:
     """Read what the service's incidents and postmortems say, and whether they were reviewed."""
     with reading() as session:
         engagement = engagements.get(session, engagement_id)
-        return incident_review.read(session, current_settings(), engagement, clock.now())
+        return incident_review.read(session, review_settings(), engagement, clock.now())
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/incident-review")
@@ -283,7 +281,7 @@ def get_incident_review(engagement_id: str) -> dict[str, Any]:
 @engagements_blueprint.response(200, IncidentPanelSchema)
 def complete_incident_review(body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """Mark the incident review done; repeated causes and overdue follow-ups become findings."""
-    now, settings = clock.now(), current_settings()
+    now, settings = clock.now(), review_settings()
     with transaction() as session:
         engagement = engaged.begun(session, engagement_id)
         made = incident_review.complete(session, settings, engagement, body["conclusion"], current_principal(), now)
@@ -313,7 +311,7 @@ def _sheet(sheet: checklist.Sheet) -> dict[str, Any]:
 def _around(session: Any, ref: str) -> Surroundings:
     found = services(session, judging().service_types, [ref])
     dependents = len(found[0].dependents) if found else 0
-    return improvements.surroundings(session, judging(), current_settings(), ref, dependents)
+    return improvements.surroundings(session, judging(), review_settings(), ref, dependents)
 
 
 def _note_doer(row: Improvement, wish: Wish, body: dict[str, Any]) -> None:

@@ -118,6 +118,10 @@ class Config:
     webhooks: Mapping[str, Any] = field(default_factory=dict)
     triage: Mapping[str, Any] = field(default_factory=dict)
     capacity: Mapping[str, Any] = field(default_factory=dict)
+    lifecycle: Mapping[str, Any] = field(default_factory=dict)
+    reviews: Mapping[str, Any] = field(default_factory=dict)
+    incident_view: Mapping[str, Any] = field(default_factory=dict)
+    exceptions: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
     """Settings of these parts as they are written; `portal_backend.settings` loads them by the parts' own schemas."""
     support_import: Path | None = None
@@ -283,6 +287,10 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
         webhooks=scorecards["webhooks"],
         triage=loaded["engagements"]["triage"],
         capacity=loaded["engagements"]["capacity"],
+        lifecycle=loaded["engagements"]["lifecycle"],
+        reviews=loaded["engagements"]["reviews"],
+        incident_view=loaded["engagements"]["incident_view"],
+        exceptions=scorecards["exceptions"],
         retention=loaded["retention"],
         support_import=base_dir / imported if imported else None,
     )

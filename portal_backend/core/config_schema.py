@@ -126,6 +126,7 @@ class ScorecardsSchema(Schema):
     )
     webhooks = fields.Dict(keys=fields.String(), load_default=dict)
     """Checked by the schema of the webhooks, which this foundation does not know."""
+    exceptions = fields.Dict(keys=fields.String(), load_default=dict)
 
 
 class EngagementsSchema(Schema):
@@ -134,6 +135,9 @@ class EngagementsSchema(Schema):
     support_import = fields.String(data_key="import", load_default=None)
     triage = fields.Dict(keys=fields.String(), load_default=dict)
     capacity = fields.Dict(keys=fields.String(), load_default=dict)
+    lifecycle = fields.Dict(keys=fields.String(), load_default=dict)
+    reviews = fields.Dict(keys=fields.String(), load_default=dict)
+    incident_view = fields.Dict(keys=fields.String(), load_default=dict)
 
 
 class SourceAuthSchema(Schema):

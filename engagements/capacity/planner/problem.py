@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engagements.capacity.limits import Limit, TeamKind, TeamLimits, steady_hours
+from engagements.capacity.limits import Limit, TeamKind, TeamLimits, load_share, steady_hours
 from engagements.capacity.settings import CapacitySettings
 
 
@@ -48,6 +48,7 @@ class PlanService:
     current_team: str | None = None
     pages_per_shift: float | None = None
     stack: str | None = None
+    lifecycle: str | None = None
     on_platform: bool = False
     """Its framework is one that a platform supports already: taking it over is the short way."""
     teams: tuple[str, ...] | None = None
@@ -196,9 +197,11 @@ def _choice(service: PlanService, option: Option, team: str | None, given: PlanI
     if team is None:
         return Choice(option, team, gain, move=move)
     pages = settings.assumed_pages_per_shift if service.pages_per_shift is None else service.pages_per_shift
+    reaching, hours = pages * settings.page_shares[option], steady_hours(option, pages, settings)
+    share = load_share(option, service.lifecycle, settings)
     amounts: dict[Resource, int] = {
-        (Limit.PAGES, team): _up(pages * settings.page_shares[option] * SCALES[Limit.PAGES]),
-        (Limit.HOURS, team): _up(steady_hours(option, pages, settings) * SCALES[Limit.HOURS]),
+        (Limit.PAGES, team): _up(reaching * share * SCALES[Limit.PAGES]),
+        (Limit.HOURS, team): _up(hours * share * SCALES[Limit.HOURS]),
         (Limit.PROJECTS, team): _up(one_off(service, option, settings) * SCALES[Limit.PROJECTS]),
     }
     if option is Option.CONSULT and service.owner:

@@ -1,16 +1,16 @@
 """What is due or overdue: computed when it is asked for. Signals move nothing; people do."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog.services import services
-from engagements import circumstances
+from catalog.services import Service, services
+from engagements import circumstances, own_facts
 from engagements.lifecycle.models import Engagement, OnCallSplit, ServiceRevision
 from engagements.lifecycle.settings import LifecycleSettings
 from engagements.lifecycle.states import EngagementState, State
@@ -40,6 +40,7 @@ class SignalKind(StrEnum):
     PAGER_REVIEW = "pager_review"
     HAND_BACK_DUE = "hand_back_due"
     ALERTS_UNROUTED = "alerts_unrouted"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,14 @@ def compute(session: Session, judging: Judging, settings: LifecycleSettings, now
     for state in engaged.values():
         found += _of_terms(state, settings, now)
     found += _conformance(session, judging, engaged, settings, now)
-    found += _reviews(session, judging, engaged, settings, now)
-    found += _unrouted(session, engaged, now)
+    supported = {
+        row.entity_ref: row.evidence
+        for row in session.scalars(select(Support).where(Support.tier == Tier.FULL_SRE.value))
+    }
+    catalog = services(session, judging.service_types, sorted(supported)) if supported else []
+    found += _reviews(session, supported, catalog, engaged, settings, now)
+    found += _abandoned(session, catalog, engaged, settings, now)
+    found += _unrouted(session, engaged, settings, now)
     return sorted(found, key=lambda each: each.place)
 
 
@@ -184,7 +191,8 @@ def _measured(session: Session, judging: Judging, refs: Collection[str], now: da
         for ref, observed in readings(session, few).items():
             view = View(observed, supply, now)
             seen = {key: view.get(key) for key in _CONFORMANCE_WORDS if key in judging.specs}
-            found[ref] = {key: bool(each.value) for key, each in seen.items() if each.state is EvidenceState.FRESH}
+            fresh = {key: each for key, each in seen.items() if each.state is EvidenceState.FRESH}
+            found[ref] = {key: bool(each.value) for key, each in fresh.items() if each.source != own_facts.SOURCE}
     return found
 
 
@@ -201,17 +209,13 @@ def _lost_at(session: Session, refs: Collection[str]) -> dict[tuple[str, str], d
 
 def _reviews(
     session: Session,
-    judging: Judging,
+    supported: Mapping[str, Mapping[str, Any]],
+    catalog: Sequence[Service],
     engaged: Mapping[str, EngagementState],
     settings: LifecycleSettings,
     now: datetime,
 ) -> Iterator[Found]:
     """Yield services that SRE runs in another major revision than was reviewed."""
-    supported = {
-        row.entity_ref: row.evidence
-        for row in session.scalars(select(Support).where(Support.tier == Tier.FULL_SRE.value))
-    }
-    catalog = services(session, judging.service_types, sorted(supported)) if supported else []
     running = revisions.current(
         session, {service.ref: service.annotations.get(revisions.REVISION_ANNOTATION) for service in catalog}
     )
@@ -235,7 +239,33 @@ def _reviews(
         yield Found(SignalKind.REVIEW_DUE, ref, state.id if state else None, since, due, late, sentence, remedy)
 
 
-def _unrouted(session: Session, engaged: Mapping[str, EngagementState], now: datetime) -> Iterator[Found]:
+def _abandoned(
+    session: Session,
+    catalog: Sequence[Service],
+    engaged: Mapping[str, EngagementState],
+    settings: LifecycleSettings,
+    now: datetime,
+) -> Iterator[Found]:
+    """Yield services that SRE runs though they are abandoned: these return to their developers."""
+    refs = sorted(service.ref for service in catalog if service.lifecycle == "abandoned")
+    since: dict[str, datetime] = {}
+    for few in chunks(refs):
+        changed = select(HistoryEvent.entity_ref, func.max(HistoryEvent.occurred_at)).where(
+            HistoryEvent.entity_ref.in_(few), HistoryEvent.kind == "service.lifecycle_changed"
+        )
+        since.update((ref, at) for ref, at in session.execute(changed.group_by(HistoryEvent.entity_ref)))
+    for ref in refs:
+        began, state = since.get(ref), engaged.get(ref)
+        due = began and began + settings.abandoned_due
+        late = due is not None and now > due
+        remedy = "Hand it back: move the engagement to disengaging with the outcome importance_fell."
+        sentence = "The service is abandoned: its developers have it again, with SRE's best effort."
+        yield Found(SignalKind.ABANDONED, ref, state.id if state else None, began, due, late, sentence, remedy)
+
+
+def _unrouted(
+    session: Session, engaged: Mapping[str, EngagementState], settings: LifecycleSettings, now: datetime
+) -> Iterator[Found]:
     """Yield services with a split of on-call duties that leaves alerts open."""
     routes = {row.entity_ref: row.routes for row in session.scalars(select(OnCallSplit))}
     for few in chunks(sorted(routes)):
@@ -255,7 +285,7 @@ def _unrouted(session: Session, engaged: Mapping[str, EngagementState], now: dat
                 open_alerts.setdefault(ref, {}).setdefault(str(alert), moment)
         for ref, alerts in sorted(open_alerts.items()):
             since, state = min(alerts.values()), engaged.get(ref)
-            due = since + timedelta(days=30)
+            due = since + settings.alerts_unrouted_due
             sentence = f"Nobody's alerts: {', '.join(sorted(alerts))}."
             remedy = "Give each one scope with PUT …/oncall-split."
             yield Found(

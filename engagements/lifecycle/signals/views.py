@@ -6,7 +6,7 @@ from flask import Response
 from marshmallow import RAISE, Schema, fields
 
 from engagements.blueprints import engagements_blueprint
-from engagements.lifecycle.settings import DEFAULTS
+from engagements.in_force import lifecycle_settings
 from engagements.lifecycle.signals import candidates, due
 from engagements.lifecycle.signals.due import SignalKind
 from engagements.lifecycle.states import Criterion
@@ -83,7 +83,7 @@ def list_signals(query: dict[str, Any]) -> Response:
         page = due.list_signals(
             session,
             judging(),
-            DEFAULTS,
+            lifecycle_settings(),
             clock.now(),
             query["kind"],
             query["overdue"],
@@ -112,4 +112,4 @@ def list_signals(query: dict[str, Any]) -> Response:
 def list_candidates(query: dict[str, Any]) -> Any:
     """List services that are being built and match a criterion of early engagement, with what speaks for each."""
     with reading() as session:
-        return candidates.list_candidates(session, judging(), DEFAULTS, query["cursor"], query["limit"])
+        return candidates.list_candidates(session, judging(), lifecycle_settings(), query["cursor"], query["limit"])

@@ -33,6 +33,8 @@ def put(
 
     Raises InvalidInput when the trainings are changed without a reason, or the reviewers are not one to three.
     """
+    if terms.get("training_attendance") is None:
+        terms = {**terms, "training_attendance": settings.training_attendance}
     faults = [*_training_faults(terms, settings), *_reviewer_faults(terms, settings)]
     if faults:
         raise InvalidInput("The agreement cannot be taken: " + " ".join(map(str, faults)), faults)

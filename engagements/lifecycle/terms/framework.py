@@ -14,6 +14,8 @@ from portal_backend.core.principal import Principal, Role
 
 REPORTING = (Role.PLATFORM_OWNER, Role.DEV_LEAD, Role.PLUGIN)
 """A plugin reports; it moves nothing."""
+RUNS_KEPT = 50
+"""Revisions of which the last run is shown with the engagement; the history has every run."""
 
 
 def put_modules(
@@ -58,7 +60,11 @@ def report_conformance(
     reported = {**said, "reported_by": principal.name, "reported_at": format_time(now), "lost_at": lost_at}
     words = {True: "pass", False: "fail", None: "say nothing"}[result["passed"]]
     summary = f"The framework's conformance tests {words}."
-    return write(session, before, "framework.conformance_reported", summary, principal, now, conformance=reported)
+    sections: dict[str, Any] = {"conformance": reported}
+    if result["revision"]:
+        runs = [run for run in before.items("conformance_runs") if run["revision"] != result["revision"]]
+        sections["conformance_runs"] = [*runs, reported][-RUNS_KEPT:]
+    return write(session, before, "framework.conformance_reported", summary, principal, now, **sections)
 
 
 _STAMPS = ("reported_by", "reported_at", "lost_at")

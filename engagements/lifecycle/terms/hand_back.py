@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from engagements.capacity import ledger, teams
+from engagements.capacity.settings import CapacitySettings
 from engagements.lifecycle.settings import DEFAULTS, LifecycleSettings
 from engagements.lifecycle.states import Duty, EngagementState, State
 from engagements.lifecycle.terms.amending import appended, opened, write
@@ -87,6 +88,7 @@ def fulfil(
     principal: Principal,
     now: datetime,
     if_match: int | None = None,
+    settings: CapacitySettings | None = None,
 ) -> EngagementState:
     """Record that a duty of handing back is done, once. `ledger_freed` posts to the team's ledger what becomes free."""
     roles = SRE_LEADS if duty is Duty.LEDGER_FREED else (*SRE_LEADS, Role.SRE, Role.DEV_LEAD)
@@ -96,16 +98,22 @@ def fulfil(
         return before
     item = {**told, "by": principal.name, "at": format_time(now)}
     if duty is Duty.LEDGER_FREED:
-        item["freed"] = _free(session, before, principal, now)
+        item["freed"] = _free(session, before, settings, principal, now)
     summary = f"Handing back: {duty.replace('_', ' ')}."
     details = {"duty": duty.value}
     hand_back = {**done, duty.value: item}
     return write(session, before, "engagement.terms_changed", summary, principal, now, details, hand_back=hand_back)
 
 
-def _free(session: Session, engagement: EngagementState, principal: Principal, now: datetime) -> dict[str, Any]:
+def _free(
+    session: Session,
+    engagement: EngagementState,
+    settings: CapacitySettings | None,
+    principal: Principal,
+    now: datetime,
+) -> dict[str, Any]:
     """Post what becomes free to the team's ledger, and return it."""
-    freed = ledger.freed_by(session, engagement.entity_ref)
+    freed = ledger.freed_by(session, engagement.entity_ref, settings)
     posted = engagement.sre_team is not None and teams.post_freed(
         session, engagement.sre_team, engagement.entity_ref, engagement.id, freed, principal.name, now
     )

@@ -106,7 +106,7 @@ class AgreementSchema(Schema):
         text_field("A deliverable."), required=True, validate=validate.Length(1, 50), metadata=said("What it delivers.")
     )
     schedule = text_field("By when.", required=True)
-    reviewers = names_field("One to three reviewers; the first leads.", required=True, fewest=1, most=3)
+    reviewers = names_field("One to three reviewers; the first leads.", required=True, fewest=1, most=20)
     training_kinds = fields.List(
         closed(TrainingKind, "A kind of training."),
         load_default=lambda: list(KINDS),
@@ -114,12 +114,16 @@ class AgreementSchema(Schema):
         metadata=said("The trainings that this review takes; all four by default."),
     )
     training_attendance = fields.Float(
-        load_default=0.8,
+        load_default=None,
+        allow_none=True,
         allow_nan=False,
         validate=validate.Range(0, 1),
-        metadata=said("The share of the rotation that must attend each; 0.8 by default."),
+        metadata=said("The share of the rotation that must attend each; that of the template (0.8) by default."),
     )
     training_change_reason = text_field("Why trainings or attendance differ from the template.", "")
+    error_budget_policy = text_field(
+        "Where the error budget policy stands that both sides sign with this agreement; the fact ebp.approved_by.", ""
+    )
     revision = fields.Integer(dump_only=True, metadata=said("How many times it was written."))
     signatures = fields.Dict(
         fields.String(validate=validate.OneOf([side.value for side in Side])),

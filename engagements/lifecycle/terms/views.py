@@ -1,15 +1,18 @@
 """HTTP: the terms of an engagement, from the agreement to handing back, and of a service's on-call and revision."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
+from marshmallow import Schema
 
 from catalog.services import services as read_services
 from engagements import services
 from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.in_force import capacity_settings, lifecycle_settings
 from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, if_match, tagged, writing
 from engagements.lifecycle.schemas import EngagementSchema
-from engagements.lifecycle.states import Aspect, Duty, Holder
+from engagements.lifecycle.states import Aspect, Duty, EngagementState, Holder
 from engagements.lifecycle.terms import (
     agreements,
     framework,
@@ -44,12 +47,57 @@ from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.judging import current as judging
 
 ONE = "/<string:engagement_id>"
+View = Callable[..., Response]
 
 
-@engagements_blueprint.put(f"{ONE}/agreement")
-@engagements_blueprint.arguments(AgreementSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+def replaces(rule: str, schema: type[Schema]) -> Callable[[View], View]:
+    """Route a PUT that replaces a part of an engagement's terms and answers with the engagement."""
+    changed = "The engagement changed since the caller read it."
+    routed = _routed(engagements_blueprint.put(rule), schema, 200, EngagementSchema, HEADERS)
+    return lambda view: routed(engagements_blueprint.alt_response(412, description=changed)(view))
+
+
+def signs(rule: str) -> Callable[[View], View]:
+    """Route a POST that signs for a side and answers with the engagement."""
+    return _routed(engagements_blueprint.post(rule), SignSchema, 200, EngagementSchema, [IDEMPOTENCY_KEY])
+
+
+def records(rule: str, schema: type[Schema]) -> Callable[[View], View]:
+    """Route a POST that puts something on record and answers with it."""
+    return _routed(engagements_blueprint.post(rule), schema, 201, schema, [IDEMPOTENCY_KEY])
+
+
+def _routed(
+    route: Callable[[View], View], taken: type[Schema], status: int, answered: type[Schema], headers: list[Any]
+) -> Callable[[View], View]:
+    def register(view: View) -> View:
+        view = engagements_blueprint.doc(parameters=headers)(view)
+        view = engagements_blueprint.alt_response(409, description="What stands in the way, each with its remedy.")(
+            view
+        )
+        view = engagements_blueprint.alt_response(403, description="The caller lacks the role.")(view)
+        return route(engagements_blueprint.arguments(taken)(engagements_blueprint.response(status, answered)(view)))
+
+    return register
+
+
+def _amended(change: Callable[..., EngagementState], engagement_id: str, *told: Any, **numbers: Any) -> Response:
+    """Change the terms of an engagement in one transaction, on the version in If-Match, and answer with it."""
+    who, now, version = current_principal(), clock.now(), if_match()
+    return engagement(lambda session: change(session, engagement_id, *told, who, now, version, **numbers))
+
+
+def _signed(sign: Callable[..., EngagementState], engagement_id: str, side: str | None) -> Response:
+    who, now = current_principal(), clock.now()
+    return engagement(lambda session: sign(session, engagement_id, side_of(side, who), who, now))
+
+
+def _recorded(record: Callable[..., tuple[Any, dict[str, Any]]], engagement_id: str, told: dict[str, Any]) -> Response:
+    who, now = current_principal(), clock.now()
+    return writing(lambda session: record(session, engagement_id, told, who, now)[1], 201)
+
+
+@replaces(f"{ONE}/agreement", AgreementSchema)
 def put_agreement(body: dict[str, Any], engagement_id: str) -> Response:
     """Write the agreement: objectives, deliverables, schedule, one to three reviewers, trainings.
 
@@ -57,202 +105,105 @@ def put_agreement(body: dict[str, Any], engagement_id: str) -> Response:
     0.999}], "deliverables": ["review document"], "schedule": "analysis in May, improvements until July", "reviewers":
     ["sam"]}`. Trainings or an attendance other than the template's take a `training_change_reason`.
     """
-    now = clock.now()
-    return engagement(
-        lambda session: agreements.put(session, engagement_id, body, current_principal(), now, if_match())
-    )
+    return _amended(agreements.put, engagement_id, body, settings=lifecycle_settings())
 
 
-@engagements_blueprint.post(f"{ONE}/agreement/signatures")
-@engagements_blueprint.arguments(SignSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+@signs(f"{ONE}/agreement/signatures")
 def sign_agreement(body: dict[str, Any], engagement_id: str) -> Response:
     """Sign the agreement for a side: `{"side": "dev_lead"}`. Nobody but an administrator signs for both."""
-    now = clock.now()
-    return engagement(
-        lambda session: agreements.sign(
-            session, engagement_id, side_of(body["side"], current_principal()), current_principal(), now
-        )
-    )
+    return _signed(agreements.sign, engagement_id, body["side"])
 
 
-@engagements_blueprint.put(f"{ONE}/rotation")
-@engagements_blueprint.arguments(RotationSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/rotation", RotationSchema)
 def put_rotation(body: dict[str, Any], engagement_id: str) -> Response:
     """Say who is in the rotation that takes over: `{"members": ["ann", "bob"]}`. Attendance counts against it."""
-    now = clock.now()
-    return engagement(
-        lambda session: trainings.put_rotation(
-            session, engagement_id, body["members"], body["source"], current_principal(), now, if_match()
-        )
-    )
+    return _amended(trainings.put_rotation, engagement_id, body["members"], body["source"])
 
 
-@engagements_blueprint.post(f"{ONE}/trainings")
-@engagements_blueprint.arguments(TrainingSchema)
-@engagements_blueprint.response(201, TrainingSchema)
-@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+@records(f"{ONE}/trainings", TrainingSchema)
 def hold_training(body: dict[str, Any], engagement_id: str) -> Response:
     """Record a training that was held.
 
     Example: `{"kind": "design_overview", "lead": "sam", "attendees": ["ann", "bob"], "held_at":
     "2026-05-04T09:00:00Z", "material_url": "https://wiki/design"}`. The same again changes nothing.
     """
-    now = clock.now()
-    return writing(lambda session: trainings.hold(session, engagement_id, body, current_principal(), now)[1], 201)
+    return _recorded(trainings.hold, engagement_id, body)
 
 
-@engagements_blueprint.put(f"{ONE}/transfers/<string:aspect>")
-@engagements_blueprint.arguments(TransferSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/transfers/<string:aspect>", TransferSchema)
 def put_transfer(body: dict[str, Any], engagement_id: str, aspect: str) -> Response:
     """Pass a responsibility on: `{"holder": "shared"}`.
 
     `aspect` is one of operations, on_call, change_management, access_rights, capacity. It passes from `dev` by way of
     `shared` to `sre` and back, a step at a time.
     """
-    now, what = clock.now(), Aspect(_one_of("aspect", aspect, [each.value for each in Aspect]))
-    return engagement(
-        lambda session: takeover.transfer(
-            session, engagement_id, what, Holder(body["holder"]), body["note"], current_principal(), now, if_match()
-        )
-    )
+    what = Aspect(_one_of("aspect", aspect, [each.value for each in Aspect]))
+    return _amended(takeover.transfer, engagement_id, what, Holder(body["holder"]), body["note"])
 
 
-@engagements_blueprint.put(f"{ONE}/backup")
-@engagements_blueprint.arguments(BackupSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/backup", BackupSchema)
 def put_backup(body: dict[str, Any], engagement_id: str) -> Response:
     """Say until when the developers back SRE up: `{"until": "2027-03-01T00:00:00Z", "developers_in_rotation": 2}`."""
-    now = clock.now()
-    return engagement(
-        lambda session: takeover.put_backup(
-            session,
-            engagement_id,
-            body["until"],
-            body["developers_in_rotation"],
-            current_principal(),
-            now,
-            if_match(),
-        )
-    )
+    return _amended(takeover.put_backup, engagement_id, body["until"], body["developers_in_rotation"])
 
 
-@engagements_blueprint.put(f"{ONE}/pager-shadow/<string:phase>")
-@engagements_blueprint.arguments(PagerPhaseSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/pager-shadow/<string:phase>", PagerPhaseSchema)
 def put_pager_shadow(body: dict[str, Any], engagement_id: str, phase: str) -> Response:
     """Record SRE's `spin` of the pager (at least 7 days), or its `shadow` on call after that.
 
     Example: `{"began_at": "2026-05-04T09:00:00Z", "ended_at": "2026-05-11T09:00:00Z", "pages": 9, "critical": 7,
     "actionable": 8}`.
     """
-    now, which = clock.now(), _one_of("phase", phase, ["spin", "shadow"])
-    return engagement(
-        lambda session: takeover.put_pager_phase(
-            session, engagement_id, which, body, current_principal(), now, if_match()
-        )
-    )
+    return _amended(takeover.put_pager_phase, engagement_id, _one_of("phase", phase, ["spin", "shadow"]), body)
 
 
-@engagements_blueprint.post(f"{ONE}/takeover-signatures")
-@engagements_blueprint.arguments(SignSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+@signs(f"{ONE}/takeover-signatures")
 def sign_takeover(body: dict[str, Any], engagement_id: str) -> Response:
     """Agree to the takeover for a side: `{"side": "dev_lead"}`. Who makes the move to `active` agrees by that."""
-    now = clock.now()
-    return engagement(
-        lambda session: takeover.sign(
-            session, engagement_id, side_of(body["side"], current_principal()), current_principal(), now
-        )
-    )
+    return _signed(takeover.sign, engagement_id, body["side"])
 
 
-@engagements_blueprint.post(f"{ONE}/escalations")
-@engagements_blueprint.arguments(EscalationSchema)
-@engagements_blueprint.response(201, EscalationSchema)
-@engagements_blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+@records(f"{ONE}/escalations", EscalationSchema)
 def escalate(body: dict[str, Any], engagement_id: str) -> Response:
     """Take a step with a neglected service: `{"step": "feature_freeze", "note": "until the plan is signed"}`."""
-    now = clock.now()
-    return writing(lambda session: hand_back.escalate(session, engagement_id, body, current_principal(), now)[1], 201)
+    return _recorded(hand_back.escalate, engagement_id, body)
 
 
-@engagements_blueprint.put(f"{ONE}/pager")
-@engagements_blueprint.arguments(PagerSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/pager", PagerSchema)
 def put_pager(body: dict[str, Any], engagement_id: str) -> Response:
     """Return the pager to the developers until a dated review, or resume it: the tier stays.
 
     Example: `{"carrier": "dev", "reason": "no plan since May", "review_on": "2026-12-20T09:00:00Z"}`.
     """
-    now = clock.now()
-    return engagement(
-        lambda session: hand_back.put_pager(
-            session,
-            engagement_id,
-            body["carrier"],
-            body["reason"],
-            body["review_on"],
-            current_principal(),
-            now,
-            if_match(),
-        )
-    )
+    wanted = (body["carrier"], body["reason"], body["review_on"])
+    return _amended(hand_back.put_pager, engagement_id, *wanted, settings=lifecycle_settings())
 
 
-@engagements_blueprint.put(f"{ONE}/hand-back/<string:duty>")
-@engagements_blueprint.arguments(DutySchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/hand-back/<string:duty>", DutySchema)
 def put_duty(body: dict[str, Any], engagement_id: str, duty: str) -> Response:
     """Record that a duty of handing back is done: `{"evidence_url": "https://oncall/bards"}`.
 
     `duty` is one of dev_rota_live, runbooks_handed, reverse_training, ledger_freed. The last posts to the ledger of
     the SRE team what becomes free.
     """
-    now, what = clock.now(), Duty(_one_of("duty", duty, [each.value for each in Duty]))
-    return engagement(
-        lambda session: hand_back.fulfil(session, engagement_id, what, body, current_principal(), now, if_match())
-    )
+    what = Duty(_one_of("duty", duty, [each.value for each in Duty]))
+    return _amended(hand_back.fulfil, engagement_id, what, body, settings=capacity_settings())
 
 
-@engagements_blueprint.put(f"{ONE}/modules")
-@engagements_blueprint.arguments(ModulesSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/modules", ModulesSchema)
 def put_modules(body: dict[str, Any], engagement_id: str) -> Response:
     """Choose the framework's modules: `{"modules": [{"name": "request-log", "version": "2"}]}`."""
-    now = clock.now()
-    return engagement(
-        lambda session: framework.put_modules(
-            session, engagement_id, body["modules"], current_principal(), now, if_match()
-        )
-    )
+    return _amended(framework.put_modules, engagement_id, body["modules"])
 
 
-@engagements_blueprint.put(f"{ONE}/conformance")
-@engagements_blueprint.arguments(ConformanceSchema)
-@engagements_blueprint.response(200, EngagementSchema)
-@engagements_blueprint.doc(parameters=HEADERS)
+@replaces(f"{ONE}/conformance", ConformanceSchema)
 def put_conformance(body: dict[str, Any], engagement_id: str) -> Response:
     """Report a conformance run; what a source measures (fw.conformance.pass …) counts before it.
 
     Example: `{"passed": true, "version_supported": true, "framework": "globe", "version": "4", "capabilities":
     {"logging": true, "monitoring": true, "configuration": true, "controls": true}}`.
     """
-    now = clock.now()
-    return engagement(
-        lambda session: framework.report_conformance(session, engagement_id, body, current_principal(), now, if_match())
-    )
+    return _amended(framework.report_conformance, engagement_id, body)
 
 
 SERVICE = "/<string:kind>/<string:namespace>/<string:name>"

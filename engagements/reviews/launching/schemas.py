@@ -2,8 +2,19 @@
 
 from marshmallow import Schema, fields, validate
 
-from engagements.reviews.requests import MAX_ITEMS, KeptSchema, given_id, link, moment, name, names, one_of, text
-from engagements.reviews.schemas import NewAnswerSchema, Strict
+from engagements.reviews.checklist_schemas import NewAnswerSchema
+from engagements.reviews.requests import (
+    MAX_ITEMS,
+    KeptSchema,
+    Strict,
+    given_id,
+    link,
+    moment,
+    name,
+    names,
+    one_of,
+    text,
+)
 from engagements.reviews.words import Answer, LaunchStage, Side
 from engagements.text_fields import PlainText
 from engagements.triage_schemas import said

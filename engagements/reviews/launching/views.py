@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from engagements import records, services
 from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.in_force import lifecycle_settings, review_settings
 from engagements.lifecycle import engagements
 from engagements.records import Place
 from engagements.reviews import engaged, outcome
@@ -40,8 +41,7 @@ from engagements.reviews.launching.schemas import (
     WorkSchema,
 )
 from engagements.reviews.models import ReviewWork
-from engagements.reviews.schemas import NothingSchema
-from engagements.reviews.settings import current_settings
+from engagements.reviews.requests import NothingSchema
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
@@ -63,7 +63,7 @@ def list_design_reviews(engagement_id: str) -> dict[str, Any]:
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/design-reviews")
 @engagements_blueprint.arguments(NewDesignReviewSchema)
-@engagements_blueprint.response(200, DesignReviewSchema)
+@engagements_blueprint.response(201, DesignReviewSchema)
 def hold_design_review(body: dict[str, Any], engagement_id: str) -> DesignReview:
     """Record a design review that was held."""
     new = NewDesignReview(**{**body, "reviewers": tuple(body["reviewers"])})
@@ -83,7 +83,7 @@ def list_trade_offs(engagement_id: str) -> dict[str, Any]:
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/trade-offs")
 @engagements_blueprint.arguments(NewTradeOffSchema)
-@engagements_blueprint.response(200, TradeOffSchema)
+@engagements_blueprint.response(201, TradeOffSchema)
 def record_trade_off(body: dict[str, Any], engagement_id: str) -> TradeOff:
     """Record a trade-off of the design, or that it holds none."""
     with transaction() as session:
@@ -103,13 +103,13 @@ def list_launches(engagement_id: str) -> dict[str, Any]:
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/launches")
 @engagements_blueprint.arguments(NewLaunchSchema)
-@engagements_blueprint.response(200, LaunchSchema)
+@engagements_blueprint.response(201, LaunchSchema)
 def plan_launch(body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """Plan a launch of an engagement's service and open its checklist."""
     with transaction() as session:
         place = engaged.place_of(engaged.begun(session, engagement_id))
         new = NewLaunch(**body)
-        return launches.form(launches.plan(session, current_settings(), place, new, current_principal(), clock.now()))
+        return launches.form(launches.plan(session, review_settings(), place, new, current_principal(), clock.now()))
 
 
 @services_blueprint.get(f"{SERVICE}/launches")
@@ -123,13 +123,13 @@ def list_service_launches(kind: str, namespace: str, name: str) -> dict[str, Any
 
 @services_blueprint.post(f"{SERVICE}/launches")
 @services_blueprint.arguments(NewLaunchSchema)
-@services_blueprint.response(200, LaunchSchema)
+@services_blueprint.response(201, LaunchSchema)
 def plan_service_launch(body: dict[str, Any], kind: str, namespace: str, name: str) -> dict[str, Any]:
     """Plan a launch of a service without an engagement: advice of the launch coordinators."""
     with transaction() as session:
         place = _place(session, kind, namespace, name)
         new = NewLaunch(**body)
-        return launches.form(launches.plan(session, current_settings(), place, new, current_principal(), clock.now()))
+        return launches.form(launches.plan(session, review_settings(), place, new, current_principal(), clock.now()))
 
 
 @engagements_blueprint.get(LAUNCH)
@@ -172,7 +172,7 @@ def enter_stage(body: dict[str, Any], launch_id: str) -> dict[str, Any]:
     with transaction() as session:
         launch = records.locked(session, Launch, launch_id, "launch")
         moved, _ = launches.enter(
-            session, current_settings(), launch, StageWish(**body), current_principal(), clock.now()
+            session, review_settings(), launch, StageWish(**body), current_principal(), clock.now()
         )
         return launches.form(moved)
 
@@ -195,7 +195,7 @@ def get_post_launch(engagement_id: str) -> dict[str, Any]:
     """Compare the first days after the launch with those of services that had no early engagement."""
     with reading() as session:
         engagement = engagements.get(session, engagement_id)
-        return measures.post_launch(session, current_settings(), engagement, clock.now())
+        return measures.post_launch(session, review_settings(), engagement, clock.now())
 
 
 @services_blueprint.get(f"{SERVICE}/lead-time")
@@ -204,7 +204,7 @@ def get_lead_time(kind: str, namespace: str, name: str) -> dict[str, Any]:
     """Read how long a service took from the idea to full traffic at L3."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return measures.lead_time(session, current_settings(), ref)
+        return measures.lead_time(session, review_settings(), ref)
 
 
 @services_blueprint.get(f"{SERVICE}/reviews")
@@ -213,23 +213,23 @@ def list_service_reviews(kind: str, namespace: str, name: str) -> dict[str, Any]
     """List the reviews of a service's support, and when the next one is due."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return continuous.reviews(session, current_settings(), ref, clock.now())
+        return continuous.reviews(session, review_settings(), ref, clock.now())
 
 
 @services_blueprint.post(f"{SERVICE}/reviews")
 @services_blueprint.arguments(NewServiceReviewSchema)
-@services_blueprint.response(200, ServiceReviewSchema)
+@services_blueprint.response(201, ServiceReviewSchema)
 def hold_service_review(body: dict[str, Any], kind: str, namespace: str, name: str) -> ServiceReview:
     """Record a service review that was held."""
     with transaction() as session:
         place = _place(session, kind, namespace, name)
-        row = continuous.hold(session, current_settings(), place, body, current_principal(), clock.now())
+        row = continuous.hold(session, review_settings(), place, body, current_principal(), clock.now())
         return records.detached(session, row)
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/hours")
 @engagements_blueprint.arguments(NewWorkSchema)
-@engagements_blueprint.response(200, WorkSchema)
+@engagements_blueprint.response(201, WorkSchema)
 def spend_hours(body: dict[str, Any], engagement_id: str) -> ReviewWork:
     """Record hours that the review took somebody."""
     with transaction() as session:
@@ -251,7 +251,8 @@ def get_cost(engagement_id: str) -> dict[str, Any]:
 def get_outcome(engagement_id: str) -> dict[str, Any]:
     """Read the gate's verdict and, apart from it, how each axis stood before the engagement and stands now."""
     with reading() as session:
-        return outcome.outcome(session, judging(), engagements.get(session, engagement_id), clock.now())
+        engagement = engagements.get(session, engagement_id)
+        return outcome.outcome(session, judging(), engagement, lifecycle_settings().gate_level, clock.now())
 
 
 @engagements_blueprint.get("/improvements/reuse")
@@ -267,7 +268,7 @@ def get_reuse() -> dict[str, Any]:
 def list_repeated_fixes() -> dict[str, Any]:
     """List the checks that several services mended each for itself: candidates for a framework module."""
     with reading() as session:
-        return {"items": measures.repeated_fixes(session, current_settings(), judging().catalogue)}
+        return {"items": measures.repeated_fixes(session, review_settings(), judging().catalogue)}
 
 
 def _place(session: Session, kind: str, namespace: str, name: str) -> Place:

@@ -206,3 +206,20 @@ def test_of_two_starts_at_once_one_gets_the_last_room(app, session, team, engage
     for thread in threads:
         thread.join()
     assert sorted(answers) == [False, True]
+
+
+def test_the_lifecycle_decides_how_much_of_the_load_reaches_sre(session, team, triaged):
+    """SRE workbook, chapter 18: shared while limited, double in deprecation, the developers' once abandoned."""
+    stages = {"a": "ga", "b": "limited", "c": "deprecation", "d": "abandoned"}
+    triaged({name: ({"lifecycle": stage}, 1.0) for name, stage in stages.items()})
+    supported(session, "abcd")
+    team()
+    (state,) = ledger.capacity_of(session, NUMBERS, NOW)
+    pages = {use.ref: use.pages_per_shift for use in state.uses}
+    assert pages == {ref("a"): 1, ref("b"): 0.5, ref("c"): 2, ref("d"): 0}
+    hours = {use.ref: use.hours_per_quarter for use in state.uses}
+    assert (hours[ref("b")], hours[ref("c")], hours[ref("d")]) == (hours[ref("a")] / 2, hours[ref("a")] * 2, 0)
+    assert {use.remark for use in state.uses} == {
+        "", "limited: 50% of its load counts", "deprecation: 200% of its load counts",
+        "abandoned: 0% of its load counts",
+    }  # fmt: skip

@@ -9,6 +9,7 @@ from engagements import support
 from engagements.incident_view.schemas import IncidentViewSchema
 from engagements.support import SupportRecord
 from engagements.tiers import Tier
+from plugins.contract import FactSpec, FactType
 from tests.engagements.conftest import MANAGER, NOW, ref
 from tests.engagements.incident_view.conftest import PAGE
 
@@ -281,3 +282,13 @@ def queries(session, client):
     assert client.get(PAGE).status_code == 200
     sqlalchemy_event.remove(Engine, "before_cursor_execute", count)
     return len(statements)
+
+
+def test_who_is_on_call_now_is_named_while_a_source_knows(company, app, judging, observe, page, monkeypatch):
+    spec = FactSpec("oncall.now", FactType.SET, "", "Who is on call now", timedelta(hours=1))
+    monkeypatch.setitem(judging.specs, spec.key, spec)
+    assert page()["on_call"]["names"] == []
+    observe({"globe": {"oncall.now": ["rosalind", "orlando"]}})
+    assert page()["on_call"]["names"] == ["orlando", "rosalind"]
+    observe({"globe": {"oncall.now": ["celia"]}}, age=timedelta(minutes=1))
+    assert page()["on_call"]["names"] == ["celia"]

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from engagements import circumstances, history
+from engagements import circumstances, history, in_force
 from engagements.history import NewEvent
 from engagements.knowledge import guide, rebuilding
 from engagements.reviews import facts
-from engagements.reviews.settings import EXTENSION, ReviewSettings
+from engagements.reviews.settings import ReviewSettings
 from portal_backend.core.principal import Role
 from scorecards import scorecard
 from tests.engagements.conftest import NOW, component, ref
@@ -40,23 +40,23 @@ def happened(session, kind, service="globe", at=NOW, **details):
 
 def test_row_06_advice_is_bounded_by_hours_and_quarter_and_the_hours_left_are_named(client, sre, kinds, session):
     first = client.post(ADVICE, json=HELD)
-    assert first.status_code == 200
+    assert first.status_code == 201
     assert client.post(ADVICE, json=HELD).json == first.json
     assert kinds().count("consultation.held") == 1
     over = client.post(f"{GLOBE.replace('globe', 'rose')}/consultations", json={**HELD, "hours": 10.5})
     assert over.status_code == 409
     assert "10 hours are left" in over.json["detail"]
-    assert client.post(ADVICE, json={**HELD, "hours": 10, "topic": "More"}).status_code == 200
+    assert client.post(ADVICE, json={**HELD, "hours": 10, "topic": "More"}).status_code == 201
     body = client.get(ADVICE).json
     assert (body["team"], body["hours_used"], body["hours_left"]) == ("group:default/bards", 40.0, 0.0)
     assert circumstances.hours_used(session, "group:default/bards", NOW) == 40.0
     elsewhere = f"{GLOBE.replace('globe', 'swan')}/consultations"
-    assert client.post(elsewhere, json={**HELD, "hours": 40}).status_code == 200
+    assert client.post(elsewhere, json={**HELD, "hours": 40}).status_code == 201
 
 
 def test_row_06_each_quarter_has_its_own_hours(client, sre):
-    assert client.post(ADVICE, json={**HELD, "hours": 40, "held_at": "2026-09-30T10:00:00Z"}).status_code == 200
-    assert client.post(ADVICE, json={**HELD, "hours": 40}).status_code == 200
+    assert client.post(ADVICE, json={**HELD, "hours": 40, "held_at": "2026-09-30T10:00:00Z"}).status_code == 201
+    assert client.post(ADVICE, json={**HELD, "hours": 40}).status_code == 201
     before = client.post(ADVICE, json={**HELD, "hours": 1, "held_at": "2026-09-29T10:00:00Z"})
     assert before.status_code == 409
 
@@ -162,7 +162,7 @@ def test_row_05_the_guide_of_the_organisation_goes_first(client, app, tmp_path, 
     folder.mkdir()
     text = "# Promises\n<!-- checks: obs.slo.defined -->\nAsk the users.\n```\n# no heading\n```\n## Odd\nText.\n"
     (folder / "slo.md").write_text(text)
-    app.extensions[EXTENSION] = ReviewSettings(guide_folder=folder)
+    in_force.init_app(app, reviews=ReviewSettings(guide_folder=folder))
     try:
         first, second = client.get("/api/engagements/guide?check=obs.slo.defined").json["items"][::-1]
         assert (first["id"], first["source"]) == ("slo.md#promises", "guide")
@@ -176,7 +176,7 @@ def test_row_05_the_guide_of_the_organisation_goes_first(client, app, tmp_path, 
         item = next(each for each in client.get(f"{GLOBE}/guide").json["items"] if each["check"] == "obs.slo.defined")
         assert [section["source"] for section in item["sections"]] == ["guide", "checks"]
     finally:
-        del app.extensions[EXTENSION]
+        in_force.init_app(app, reviews=ReviewSettings())
 
 
 def test_anchors_are_those_of_markdown_viewers():

@@ -69,7 +69,7 @@ ENDS = ("declined", "withdrawn", "paused")
 
 
 def test_row_21_to_25_early_engagement_walks_from_candidate_to_takeover(world, one):
-    legal_are(world, one, "accepted", "declined", "withdrawn")
+    legal_are(world, one, "accepted", *ENDS)
     assert world.refused("mia", one, "accepted") == ["development_agrees", "sre_team"]
     to_design(world, one)
     legal_are(world, one, "build", "disengaging", *ENDS)

@@ -111,6 +111,9 @@ def test_row_40_a_conformance_run_says_what_it_found_in_each_area(world, one):
     told = {**CONFORMS, "passed": False, "revision": "7", "areas": areas}
     reported = world.done("bot", "PUT", f"{one}/conformance", told)["conformance"]
     assert (reported["areas"], reported["revision"], reported["reported_by"]) == (areas, "7", "bot")
+    world.done("bot", "PUT", f"{one}/conformance", {**told, "revision": "8", "passed": True})
+    runs = world.done("bot", "PUT", f"{one}/conformance", told)["conformance_runs"]
+    assert [(run["revision"], run["passed"]) for run in runs] == [("8", True), ("7", False)]
     assert world.history()[0]["kind"] == "framework.conformance_reported"
     version = world.show(one)["version"]
     assert world.done("bot", "PUT", f"{one}/conformance", told)["version"] == version

@@ -122,7 +122,7 @@ def test_what_was_imported_goes_on_here(world, session):
 def test_what_stands_between_here_and_there_is_told_for_each_next_state(world):
     one = steps.ask_for_review(world)
     steps_told = {step["to"]: step for step in world.show(one)["next"]}
-    assert list(steps_told) == ["accepted", "declined", "withdrawn"]
+    assert list(steps_told) == ["accepted", "declined", "withdrawn", "paused"]
     accepted = steps_told["accepted"]
     met = {guard["guard"]: guard["met"] for guard in accepted["guards"]}
     assert met == {

@@ -5,9 +5,12 @@ import random
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Integer, delete, select, update
 
 from engagements import history, rebuilding, support
+from engagements.capacity import decisions, teams
+from engagements.capacity.limits import TeamLimits
+from engagements.capacity.models import CapacityEntry, PlanDecision, SreTeam
 from engagements.chain.verification import verify
 from engagements.history import NewEvent
 from engagements.lifecycle.models import Engagement
@@ -15,12 +18,15 @@ from engagements.models import Support
 from engagements.reviews.models import ChecklistAnswer, ImprovementPlan
 from engagements.support import SupportRecord
 from engagements.tiers import Cause, Circumstances, Tier
+from engagements.triage.settings import TriageSettings
+from engagements.triage_lists import dismissals
+from engagements.triage_models import TriageDismissal
 from portal_backend.core.db import Model
 from portal_backend.core.errors import Conflict
 from portal_backend.core.principal import Role
 from tests.engagements.conftest import MANAGER, component, ref, somebody
 from tests.engagements.lifecycle import steps
-from tests.engagements.lifecycle.conftest import START, World, put_team
+from tests.engagements.lifecycle.conftest import SRE_TEAM, START, World, put_team
 
 SERVICES = [f"stage-{number}" for number in range(12)]
 NOISE = ("deploy.finished", "deploy.rolled_back", "alert.fired", "alert.resolved", "scorecard.level_changed")
@@ -76,7 +82,25 @@ def a_year(session, chance):
             move_someone(session, chance, day)
         if chance.random() < 0.02:
             adopt_someone(session, chance, day)
+        if day % 30 == 0:
+            plan_and_dismiss(session, day)
     session.commit()
+
+
+def plan_and_dismiss(session, day):
+    """Let the team grow, somebody decide on a plan and take that back, and a service be dismissed and come back."""
+    name, moment = ref(SERVICES[day // 30 % len(SERVICES)]), START + timedelta(days=day)
+    limits = TeamLimits(SRE_TEAM, headcount=10 + day, project_sres=4.0)
+    teams.put(session, limits, f"day {day}", moment + timedelta(days=9), MANAGER, moment)
+    row = {"ref": name, "option": "consult", "team": SRE_TEAM}
+    document = {"id": f"plan-{day}", "inputs_digest": "d", "method": "greedy", "triaged_at": None, "rows": [row]}
+    decisions.save(session, document, MANAGER, moment)
+    decisions.decide(session, f"plan-{day}", decisions.Decision(name, day % 60 == 0, "as said"), MANAGER, moment)
+    new = dismissals.NewDismissal(name, "onboard", "not now", moment + timedelta(days=20))
+    dismissal = dismissals.dismiss(session, new, MANAGER, TriageSettings(), moment)
+    if day % 90 == 0:
+        decisions.release(session, name, "another plan", MANAGER, moment + timedelta(days=1))
+        dismissals.end(session, dismissal.id, MANAGER, moment + timedelta(days=1))
 
 
 def stored(session):
@@ -86,9 +110,16 @@ def stored(session):
         table
         for table in Model.metadata.sorted_tables
         if table.name.startswith(("support", "engagement", "oncall", "service_revision", "triage", "checklist",
-                                  "finding", "improvement", "review", "lesson", "incident_review"))
+                                  "finding", "improvement", "review", "lesson", "incident_review", "sre_team",
+                                  "capacity_entry", "plan_decision"))
     ]  # fmt: skip
-    return {table.name: sorted(map(repr, session.execute(select(table)).all())) for table in tables}
+    rows = {table.name: session.execute(select(*without_running_number(table))).all() for table in tables}
+    return {name: sorted(map(repr, found)) for name, found in rows.items()}
+
+
+def without_running_number(table):
+    """Return the columns that a row made again has the same as before."""
+    return [column for column in table.columns if not (column.primary_key and isinstance(column.type, Integer))]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -109,13 +140,17 @@ def test_every_state_of_a_year_can_be_made_again_from_its_history(world, session
                         version=1))  # fmt: skip
     session.execute(update(Engagement).values(state="training"))
     session.execute(delete(ChecklistAnswer))
+    session.execute(delete(TriageDismissal).where(TriageDismissal.ended_at.is_not(None)))
+    session.execute(delete(CapacityEntry).where(CapacityEntry.sequence == 3))
+    session.execute(update(SreTeam).values(version=1))
+    session.execute(update(PlanDecision).values(released_at=None))
     session.execute(update(ImprovementPlan).values(version=99))
     session.commit()
     assert stored(session) != before
 
     damaged = {part.part for part in rebuilding.rebuild_all(session) if part.found}
     session.rollback()
-    assert damaged == {"support", "engagements", "reviews"}
+    assert damaged == {"support", "engagements", "reviews", "dismissals", "capacity"}
     assert stored(session) != before, "looking mends nothing"
 
     rebuilding.rebuild_all(session)

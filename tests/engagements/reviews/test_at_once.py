@@ -36,7 +36,7 @@ def test_the_same_request_at_once_makes_one_record(app, client, sre, session, ad
     client.post(f"{CASE}/checklist")
     before = session.scalar(select(func.count(HistoryEvent.id)))
     session.rollback()
-    assert at_once(app, address, *[BODIES[address]] * 4) == [200] * 4
+    assert at_once(app, address, *[BODIES[address]] * 4) in ([200] * 4, [201] * 4)
     assert session.scalar(select(func.count(HistoryEvent.id))) == before + 1
     assert rebuilding.verify(session) == []
 

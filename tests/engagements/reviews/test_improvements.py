@@ -47,7 +47,7 @@ def proposed(client, sre):
     client.post(FINDINGS, json=FINDING)
     body = {"id": "i1", "title": "Build a kill switch", "findings": ["f1"], "owner_dev": "dan", "owner_sre": "sam"}
     answer = client.post(IMPROVEMENTS, json=body)
-    assert answer.status_code == 200, answer.json
+    assert answer.status_code == 201, answer.json
     return answer.json
 
 

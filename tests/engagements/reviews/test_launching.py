@@ -290,7 +290,7 @@ def finish(client, identity, service, engagement, **more):
         assert answer.status_code == 200, answer.json
 
 
-def test_rows_30_and_32_fixes_that_repeat_and_work_that_others_can_use(company, engaged, client, acting):
+def test_row_30_and_row_32_fixes_that_repeat_and_work_that_others_can_use(company, engaged, client, acting):
     acting("root", Role.ADMINISTRATOR)
     for n, service in enumerate(("globe", "rose", "swan")):
         engaged(service=service, identity=f"e{n}")
@@ -303,7 +303,7 @@ def test_rows_30_and_32_fixes_that_repeat_and_work_that_others_can_use(company, 
     assert "3 services" in repeated[0]["sentence"]
 
 
-def test_rows_04_and_09_the_gate_and_the_gain_are_two_results(company, engaged, observe, session, judging, client):
+def test_row_04_and_row_09_the_gate_and_the_gain_are_two_results(company, engaged, observe, session, judging, client):
     before = NOW - timedelta(days=30)
     observe({"globe": {"slo.count": 0}}, now=before)
     scorecard.update(session, judging, None, before)

@@ -1,0 +1,115 @@
+"""What the portal's own records say of services: modules, conformance, launches, exercises, the error budget policy.
+
+They are facts like those of other sources, under the source `portal`; what another source measures counts before them.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engagements.lifecycle.models import Engagement
+from engagements.reviews.launching.models import Launch
+from engagements.reviews.words import LaunchStage
+from engagements.tiers import UNIFORM_CAPABILITIES
+from plugins.contract import Fact, FactSpec, FactType, FactValue
+from portal_backend.core.db import chunks
+from scorecards.exceptions.models import ModuleAdoption
+from scorecards.exceptions.modules.adoption import BuiltOn, adoptions_of, provided
+from scorecards.exceptions.modules.registry import is_supported
+
+SOURCE = "portal"
+MAX_AGE = timedelta(hours=72)
+"""As of every fact that no connector declares; the records are read again every hour."""
+TRAFFIC_MODULE = "traffic_load_control"
+
+
+def _spec(key: str, kind: FactType, description: str) -> FactSpec:
+    return FactSpec(key, kind, "", description, MAX_AGE)
+
+
+FACTS = (
+    _spec("fw.module.traffic", FactType.BOOLEAN, "It uses the framework's traffic and load control module"),
+    _spec("fw.conformance.pass", FactType.BOOLEAN, "The framework's conformance tests pass"),
+    _spec("fw.version.supported", FactType.BOOLEAN, "Its version of the framework is supported"),
+    *(
+        _spec(f"fw.capability.{name}", FactType.BOOLEAN, f"It uses the platform's {name}")
+        for name in UNIFORM_CAPABILITIES
+    ),
+    _spec("exercises.last_at", FactType.DATETIME, "When an emergency was last exercised"),
+    _spec("ebp.approved_by", FactType.SET, "Roles that signed the error budget policy"),
+    _spec("launches.open.checklist_pct", FactType.NUMBER, "Percent of the launch checklist that is done"),
+    _spec("launches.last.stages", FactType.SET, "Stages that the last launch went through"),
+)
+"""Every fact that the portal's own records can supply."""
+
+Said = dict[str, dict[str, FactValue]]
+
+
+def observe(session: Session, now: datetime) -> list[Fact]:
+    """Return what the records say of every service that they mention, in a constant number of queries."""
+    found: Said = {}
+    for part in (_of_modules(session, now), _of_engagements(session), _of_launches(session)):
+        for ref, says in part.items():
+            found.setdefault(ref, {}).update(says)
+    return [Fact(ref, key, value, now) for ref, says in sorted(found.items()) for key, value in sorted(says.items())]
+
+
+def framework_of(session: Session, refs: Collection[str], now: datetime) -> dict[str, dict[str, bool]]:
+    """Return what the registry of modules says of services that are built on any, by fact."""
+    return {ref: dict(_of_framework(modules, now)) for ref, modules in adoptions_of(session, refs).items() if modules}
+
+
+def _of_framework(modules: Collection[BuiltOn], now: datetime) -> Iterator[tuple[str, bool]]:
+    built_on = list(modules)
+    yield "fw.version.supported", all(is_supported(release, now) for _, _, release in built_on)
+    traffic = [release for _, module, release in built_on if module.kind == TRAFFIC_MODULE]
+    yield "fw.module.traffic", any(is_supported(release, now) for release in traffic)
+    given = provided(built_on, now)
+    for name in UNIFORM_CAPABILITIES:
+        yield f"fw.capability.{name}", name in given
+
+
+def _of_modules(session: Session, now: datetime) -> Said:
+    found: Said = {}
+    for few in chunks(sorted(session.scalars(select(ModuleAdoption.entity_ref).distinct()))):
+        found.update({ref: dict(says) for ref, says in framework_of(session, few, now).items()})
+    return found
+
+
+def _of_engagements(session: Session) -> Said:
+    """Conformance as it was reported last, the last exercise, and who signed a policy; of closed engagements too."""
+    found: Said = {}
+    query = select(Engagement.entity_ref, Engagement.document).order_by(Engagement.requested_at, Engagement.id)
+    for ref, document in session.execute(query):
+        says = found.setdefault(ref, {})
+        says.update(_reported(document))
+        held = [each["held_at"] for each in document.get("trainings") or () if each["kind"] == "ops_exercise"]
+        if held:
+            says["exercises.last_at"] = max(*held, str(says.get("exercises.last_at", "")))
+    return {ref: says for ref, says in found.items() if says}
+
+
+def _reported(document: Mapping[str, Any]) -> Iterator[tuple[str, FactValue]]:
+    reported = (document.get("conformance") or {}).get("facts") or {}
+    declared = {spec.key for spec in FACTS}
+    yield from ((key, value) for key, value in reported.items() if key in declared)
+    agreement = document.get("agreement") or {}
+    if agreement.get("error_budget_policy"):
+        yield "ebp.approved_by", sorted(agreement.get("signatures") or ())
+
+
+def _of_launches(session: Session) -> Said:
+    """Of the launch of each service that was planned last: how much of its checklist is done, and its stages."""
+    found: Said = {}
+    query = select(Launch).where(Launch.stage != LaunchStage.ABORTED.value).order_by(Launch.created_at, Launch.id)
+    for launch in session.scalars(query):
+        items = launch.checklist["items"]
+        answered = sum(item["key"] in launch.answers for item in items)
+        says = found.setdefault(launch.entity_ref, {})
+        says["launches.open.checklist_pct"] = round(100.0 * answered / len(items), 1) if items else 100.0
+        if launch.stages:
+            says["launches.last.stages"] = sorted({stage["stage"] for stage in launch.stages})
+    return found

@@ -1,0 +1,100 @@
+"""The portal's own records as facts: what they say, and that checks which need them are judged by it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete
+
+from engagements import own_facts
+from engagements.lifecycle.models import Engagement
+from portal_backend import engagement_facts, settings
+from portal_backend.core.clock import format_time
+from portal_backend.core.principal import Role
+from scorecards import facts
+from scorecards.exceptions.modules import adoption, registry, releases
+from tests.engagements.conftest import ref, somebody
+from tests.engagements.lifecycle import steps
+from tests.engagements.lifecycle.conftest import AGREEMENT, World, company
+from tests.engagements.lifecycle.test_early import launch_fully
+
+__all__ = ["company"]
+PIA = somebody(Role.PLATFORM_OWNER, name="pia")
+
+
+@pytest.fixture
+def world(client, monkeypatch, company):
+    return World(client, monkeypatch)
+
+
+def told(session, world, name="globe"):
+    session.expire_all()
+    return {fact.key: fact.value for fact in own_facts.observe(session, world.now) if fact.ref == ref(name)}
+
+
+def test_a_service_without_records_has_no_facts(session, world):
+    assert own_facts.observe(session, world.now) == []
+
+
+def test_conformance_exercises_and_a_signed_policy_come_from_the_engagement(session, world):
+    one = steps.to_engagement(world)
+    world.done("sam", "PUT", f"{one}/agreement", {**AGREEMENT, "error_budget_policy": "https://wiki/policy"})
+    assert told(session, world) == {"ebp.approved_by": []}
+    world.done("dora", "POST", f"{one}/agreement/signatures", {"side": "dev_lead"})
+    world.done("bot", "PUT", f"{one}/conformance", {"passed": False, "version_supported": True})
+    says = told(session, world)
+    assert says == {"ebp.approved_by": ["dev_lead"], "fw.conformance.pass": False, "fw.version.supported": True}
+
+
+def test_the_last_exercise_and_the_launch_are_told(session, world):
+    one = steps.to_active(world)
+    held = world.show(one)["trainings"][-1]["held_at"]
+    assert told(session, world)["exercises.last_at"] == held
+    launch = world.done("lea", "POST", "/api/services/component/default/globe/launches", {"name": "a new wing"})
+    assert told(session, world)["launches.open.checklist_pct"] == 0
+    launch_fully(world, launch)
+    says = told(session, world)
+    assert (says["launches.open.checklist_pct"], says["launches.last.stages"]) == (
+        100, ["canary", "dark", "full", "ramp"],
+    )  # fmt: skip
+
+
+def test_the_registry_of_modules_says_what_is_uniform_until_support_ends(session, world, judging):
+    definition = registry.ModuleDefinition("Traffic", "", "traffic_load_control", "group:default/sre",
+                                           capabilities=("controls",))  # fmt: skip
+    registry.define(session, "traffic", definition, None, PIA, world.now)
+    ends = world.now + timedelta(days=10)
+    note = releases.ReleaseNote(world.now, ends)
+    releases.publish(session, judging.catalogue, "traffic", "1", note, None, PIA, world.now)
+    from catalog.services import services
+
+    globe = services(session, judging.service_types, [ref("globe")])[0]
+    adoption.adopt(session, globe, "traffic", adoption.Adoption("1"), None, PIA, world.now)
+    session.commit()
+    says = told(session, world)
+    assert (says["fw.module.traffic"], says["fw.capability.controls"], says["fw.capability.logging"]) == (
+        True, True, False,
+    )  # fmt: skip
+    world.later(days=11)
+    assert told(session, world)["fw.module.traffic"] is False
+
+
+def test_facts_follow_the_records_are_observed_hourly_and_withdrawn(app, session, world):
+    with app.app_context():
+        specs = settings.current().specs
+        assert {spec.key for spec in own_facts.FACTS} <= specs.keys()
+        one = steps.to_engagement(world)
+        world.done("bot", "PUT", f"{one}/conformance", {"passed": True, "version_supported": True})
+        session.expire_all()
+        assert engagement_facts.follow(session, world.now) == {ref("globe")}
+        assert engagement_facts.follow(session, world.now + timedelta(minutes=59)) == set()
+        later = world.now + timedelta(minutes=61)
+        engagement_facts.follow(session, later)
+        session.commit()
+        (reading,) = facts.readings(session, [ref("globe")])[ref("globe")]["fw.conformance.pass"]
+        assert (reading.source, reading.value, format_time(reading.observed_at)) == ("portal", True, format_time(later))
+        world.done("bot", "PUT", f"{one}/conformance", {"passed": False, "version_supported": True})
+        session.expire_all()
+        assert engagement_facts.follow(session, later) == {ref("globe")}
+        session.execute(delete(Engagement))
+        assert engagement_facts.follow(session, later) == {ref("globe")}
+        assert "fw.conformance.pass" not in facts.readings(session, [ref("globe")])[ref("globe")]
