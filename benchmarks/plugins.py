@@ -172,7 +172,9 @@ def keep(count: int) -> None:
                 for at in [START + timedelta(days=365) * (step / CHANGES_A_YEAR[kind])]
             ]  # fmt: skip
             session.execute(insert(FactChange), rows)
-    size()
+    values, taken = size()
+    share = 10_000 / count
+    print(f"    10,000 services, reckoned: {values * share / 1e6:.1f} million values, {taken * share / 1e9:.2f} GB")
     for days in (365, 500, 1000):
         moment, gone = START + timedelta(days=days), 0
         with timed(f"pruned as of day {days}"):
@@ -192,7 +194,8 @@ def _value(kind: FactType, step: int, chance: random.Random) -> int | float | bo
     return chance.randrange(50) if kind is FactType.INTEGER else round(chance.random(), 6)
 
 
-def size() -> None:
+def size() -> tuple[int, float]:
+    """Print how many values the history holds and what they take on the disk, in bytes; return both."""
     with reading() as session:
         rows = session.scalar(select(func.count()).select_from(FactChange)) or 0
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -203,6 +206,7 @@ def size() -> None:
             connection.execute(text("VACUUM"))
             taken = connection.scalar(text("SELECT SUM(pgsize) FROM dbstat WHERE name LIKE '%fact_change%'"))
     print(f"    {rows} values, {taken / 1e6:.1f} MB with indexes, {taken / max(rows, 1):.0f} bytes each")
+    return rows, float(taken)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,9 @@ class PullContext:
     cursor: str | None = None
     base_dir: Path = Path()
     """The folder of portal.yaml: relative file paths in options start here."""
+    reconcile: bool = False
+    """Time to read the whole source again, as on its first pull, once a day by default. It concerns connectors that
+    read only what is new since the cursor: the cursor is given all the same, for what nobody but it remembers."""
 
 
 class Connector(ABC):

@@ -6,12 +6,13 @@ a commit to its deployment.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from plugins.contract import Event, EventSpec, FactSpec, FactType, FactValue
+from plugins.moments import rfc3339
 
 WINDOW = timedelta(days=30)
 MAX_REMEMBERED = 300
@@ -69,7 +70,7 @@ class Deployment:
 
     def stored(self) -> list[Any]:
         """Return the deployment as it is remembered."""
-        return [self.id, _rfc3339(self.at), self.outcome, self.sha, self.by, self.automated, self.lead_seconds]
+        return [self.id, rfc3339(self.at), self.outcome, self.sha, self.by, self.automated, self.lead_seconds]
 
 
 def remembered(stored: Sequence[Sequence[Any]]) -> dict[int, Deployment]:
@@ -124,12 +125,12 @@ def facts_of(found: Sequence[Deployment]) -> dict[str, FactValue]:
     if told:
         values["deploys.automated_ratio_30d"] = round(sum(told) / len(told), 4)
     if succeeded:
-        values["deploys.last_at"] = _rfc3339(succeeded[-1].at)
+        values["deploys.last_at"] = rfc3339(succeeded[-1].at)
     leads = [lead for one in succeeded if (lead := one.lead_seconds) is not None and lead != NO_LEAD_TIME]
     if leads:
         values["deploys.lead_time_median_30d"] = round(median(leads), 1)
     if back:
-        values["deploys.rollback.last_at"] = _rfc3339(max(one.at for one in found if one.id in back))
+        values["deploys.rollback.last_at"] = rfc3339(max(one.at for one in found if one.id in back))
     return values
 
 
@@ -151,7 +152,3 @@ def events_of(ref: str, slug: str, link: str, found: Sequence[Deployment]) -> It
             undone = {**details, "undone_revision": back[one.id].sha}
             summary = f"{slug} rolled back to {one.sha[:8]}"
             yield Event(ref, f"{slug}:{one.id}:rolled_back:{ref}", ROLLED_BACK.kind, one.at, summary, link, undone)
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

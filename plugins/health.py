@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from plugins import registry
+from plugins import circuit, registry
+from plugins.circuit import CircuitState
 from plugins.models import Source
 from portal_backend.core.errors import NotFound
 
@@ -39,6 +40,12 @@ class SourceHealth:
     """Of the last finished run, also while the next one is running."""
     failure_message: str | None
     consecutive_failures: int
+    circuit: CircuitState
+    circuit_opened_at: datetime | None
+    circuit_words: str
+    """What the circuit's state means, in a sentence."""
+    reconciled_at: datetime | None
+    """When it was last read whole."""
     next_due_at: datetime | None
     """None: as soon as possible."""
     every_seconds: int
@@ -75,16 +82,25 @@ def unknown_source(name: str) -> NotFound:
 
 def _health_of(source: Source, now: datetime) -> SourceHealth:
     connector = registry.connectors().get(source.plugin)
+    state = state_of(source, now)
+    running = state is SourceState.RUNNING
+    switch = circuit.state_of(source.circuit_opened_at, source.next_due_at, running, now)
     return SourceHealth(
         name=source.name,
         plugin=source.plugin,
         simulated=source.simulated,
-        state=state_of(source, now),
+        state=state,
         last_success_at=source.last_success_at,
         last_attempt_at=source.last_attempt_at,
         failure_kind=source.failure_kind,
         failure_message=source.failure_message,
         consecutive_failures=source.consecutive_failures,
+        circuit=switch,
+        circuit_opened_at=source.circuit_opened_at,
+        circuit_words=circuit.in_words(
+            switch, source.circuit_opened_at, source.next_due_at, source.consecutive_failures
+        ),
+        reconciled_at=source.reconciled_at,
         next_due_at=source.next_due_at,
         every_seconds=source.every_seconds,
         targets=source.targets,

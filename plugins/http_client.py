@@ -5,7 +5,7 @@ It only ever reads. Every way in which a source can fail comes out as PullFailed
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -47,9 +47,13 @@ class Limits:
 class SourceClient:
     """Talks to one source, with its address, credentials, limits and deadline. The deadline starts with the client."""
 
-    def __init__(self, url: str, auth: SourceAuth | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, url: str, auth: SourceAuth | None = None, limits: Limits | None = None, *, probing: bool = False
+    ) -> None:
         self.requests_made = 0
         """Requests sent so far, retries and redirects included."""
+        self._unproven = probing
+        """Until the first answer nothing is sent twice: the source was left alone for failing again and again."""
         self._url = url
         self._limits = limits or Limits()
         self._deadline = Deadline(self._limits.total_seconds)
@@ -74,6 +78,27 @@ class SourceClient:
         """Return the JSON answer to a GET of `path` below the source's URL. Raises PullFailed."""
         return self._json(self._read("GET", path, params=params, headers=headers))
 
+    def get_pages(
+        self, path: str, params: Parameters | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[Any]:
+        """Yield the JSON answers of all pages, each of which names the next by a `Link` header with `rel="next"`.
+
+        Raises PullFailed, also when pages name each other in circles, or the next one is at another host.
+        """
+        self._prepare()
+        url, seen = _join(self._url, path), set[str]()
+        parts = {"params": params, "headers": headers}
+        while True:
+            body, links = self._answer("GET", url, path, parts)
+            yield self._json(body)
+            following = links.get("next", {}).get("url")
+            if not following:
+                return
+            seen.add(url)
+            url, parts = self._at_home(urljoin(url, following), "names its next page at"), {"headers": headers}
+            if url in seen:
+                raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe(path)} has pages that go in circles")
+
     def get_text(self, path: str, params: Parameters | None = None, headers: Mapping[str, str] | None = None) -> str:
         """Return the answer to a GET of `path` below the source's URL as UTF-8 text. Raises PullFailed."""
         body = self._read("GET", path, params=params, headers=headers)
@@ -89,19 +114,35 @@ class SourceClient:
         """
         return self._json(self._read("POST", path, data=data, headers=headers))
 
+    def post_json(self, path: str, document: Any, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON answer to a question that an API takes as a JSON document. Raises PullFailed.
+
+        It is retried like a GET: only for questions that change nothing (a report, a search).
+        """
+        return self._json(self._read("POST", path, json=document, headers=headers))
+
     def describe(self, path: str = "") -> str:
         """Return the address of `path` for a message: without credentials and without a query."""
         return redact(_join(self._url, path).partition("?")[0])
 
     def _read(self, method: str, path: str, **parts: Any) -> bytes:
-        """Ask until there is an answer, the attempts are used up, or the deadline is too near to wait for."""
         self._prepare()
-        for attempt in range(1, self._limits.attempts + 1):
+        return self._answer(method, _join(self._url, path), path, parts)[0]
+
+    def _answer(self, method: str, url: str, path: str, parts: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
+        """Ask until there is an answer, the attempts are used up, or the deadline is too near to wait for.
+
+        Beside the body come the links of its `Link` header.
+        """
+        attempts = 1 if self._unproven else self._limits.attempts
+        for attempt in range(1, attempts + 1):
             try:
-                response = self._follow(method, _join(self._url, path), parts)
-                return self._accept(response, path)
+                response = self._follow(method, url, parts)
+                body = self._accept(response, path)
+                self._unproven = False
+                return body, response.links
             except PullFailed as failure:
-                if not _worth_retrying(failure) or attempt == self._limits.attempts:
+                if not _worth_retrying(failure) or attempt == attempts:
                     raise
                 wait = failure.retry_after_seconds
                 wait = backoff_seconds(attempt, random.random()) if wait is None else wait  # noqa: S311
@@ -129,17 +170,21 @@ class SourceClient:
                 return response
             target = urljoin(url, response.headers["location"])
             response.close()
-            if _origin(target) != _origin(url):
-                raise self._failed(
-                    FailureKind.MISCONFIGURED,
-                    f"{self.describe()} redirects to {urlsplit(target).hostname}: it moved, or it wants a sign-in; "
-                    "set url to where the API itself answers",
-                )
-            url = target
+            url = self._at_home(target, "redirects to")
             parts = {**parts, "params": None}  # the target brings its own
             response = self._send(method, url, parts)
         response.close()
         raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe()} redirects in circles")
+
+    def _at_home(self, target: str, how: str) -> str:
+        """Return an address that a source named; raises PullFailed when it is elsewhere: our credentials would leak."""
+        if _origin(target) != _origin(self._url):
+            raise self._failed(
+                FailureKind.MISCONFIGURED,
+                f"{self.describe()} {how} {urlsplit(target).hostname}: it moved, or it wants a sign-in; "
+                "set url to where the API itself answers",
+            )
+        return target
 
     def _send(self, method: str, url: str, parts: Mapping[str, Any]) -> requests.Response:
         remaining = self._deadline.remaining()

@@ -22,6 +22,8 @@ class Memory:
 
     read_at: dict[str, str] = field(default_factory=dict)
     known: dict[str, Mapping[int, deployments.Deployment]] = field(default_factory=dict)
+    anew: set[str] = field(default_factory=set)
+    """Repositories of which nothing that can still change shall be taken from memory at their next reading."""
 
     @classmethod
     def loaded(cls, cursor: str | None) -> "Memory":
@@ -31,7 +33,8 @@ class Memory:
             known: dict[str, Mapping[int, deployments.Deployment]] = {
                 slug: deployments.remembered(rows) for slug, rows in stored.get("deployments", {}).items()
             }
-            return cls({str(slug): str(at) for slug, at in stored.get("read_at", {}).items()}, known)
+            read_at = {str(slug): str(at) for slug, at in stored.get("read_at", {}).items()}
+            return cls(read_at, known, {str(slug) for slug in stored.get("anew", [])})
         except (ValueError, TypeError, AttributeError, LookupError):
             return cls()
 
@@ -39,11 +42,13 @@ class Memory:
         """Forget repositories that no service names any more."""
         self.read_at = {name: at for name, at in self.read_at.items() if name in names}
         self.known = {name: known for name, known in self.known.items() if name in names}
+        self.anew &= names.keys()
 
     def dumped(self) -> str:
         """Return the cursor as text."""
         rows = {name: [one.stored() for one in known.values()] for name, known in self.known.items()}
-        return json.dumps({"read_at": self.read_at, "deployments": rows}, separators=(",", ":"))
+        stored = {"read_at": self.read_at, "deployments": rows, "anew": sorted(self.anew)}
+        return json.dumps(stored, separators=(",", ":"))
 
 
 def pull(
@@ -66,6 +71,7 @@ def pull(
                 break
             batches.append(_try(name, names[name], read, failures))
             memory.read_at[name] = context.now.isoformat()
+            memory.anew.discard(name)
         yield _joined(batches, memory.dumped())
         if context.client.requests_made >= requests:
             break

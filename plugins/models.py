@@ -47,6 +47,10 @@ class Source(Model):
     """Of the last pull, if it failed; a success clears it."""
     failure_message: Mapped[str | None]
     consecutive_failures: Mapped[int] = mapped_column(default=0)
+    circuit_opened_at: Mapped[datetime | None]
+    """Since when it is left alone but for a probe now and then; None while it is read as planned."""
+    reconciled_at: Mapped[datetime | None]
+    """When it was last read whole, rather than what was new in it."""
     targets: Mapped[int | None]
     """Services that the last good pull was asked about."""
     matched: Mapped[int | None]
@@ -72,6 +76,10 @@ class SourceRun(Model):
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     """For an interrupted run: when the next one noticed."""
+    probe: Mapped[bool | None]
+    """Whether it tried a source whose circuit was open; None in runs of before there were circuits."""
+    reconcile: Mapped[bool | None]
+    """Whether it read the source whole."""
     requests: Mapped[int] = mapped_column(default=0)
     facts: Mapped[int] = mapped_column(default=0)
     events: Mapped[int] = mapped_column(default=0)

@@ -44,9 +44,9 @@ class Progress:
         self.cursor = batch.cursor if batch.cursor is not None else self.cursor
 
 
-def open_client(config: SourceConfig, limits: Limits | None = None) -> SourceClient:
-    """Return the client of a source; its deadline starts now."""
-    return SourceClient(config.url, config.auth, limits)
+def open_client(config: SourceConfig, limits: Limits | None = None, *, probing: bool = False) -> SourceClient:
+    """Return the client of a source; its deadline starts now. When `probing`, nothing is repeated before an answer."""
+    return SourceClient(config.url, config.auth, limits, probing=probing)
 
 
 def make_context(
@@ -57,9 +57,10 @@ def make_context(
     *,
     cursor: str | None = None,
     base_dir: Path = Path(),
+    reconcile: bool = False,
 ) -> PullContext:
     """Return what a connector is given; the source's options have been loaded with the configuration."""
-    return PullContext(config.name, client, config.options, targets, now, cursor, base_dir)
+    return PullContext(config.name, client, config.options, targets, now, cursor, base_dir, reconcile)
 
 
 def pull(connector: Connector, context: PullContext) -> Iterator[Batch]:

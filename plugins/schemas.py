@@ -35,6 +35,17 @@ class SourceSchema(Schema):
     )
     failure_message = fields.String(allow_none=True)
     consecutive_failures = fields.Integer(metadata={"description": "Failed runs since the last good one."})
+    circuit = fields.String(
+        metadata={
+            "description": "`closed` (asked whenever it is due), `open` (left alone after repeated failures) or "
+            "`half_open` (the next run asks once; an answer closes it)."
+        }
+    )
+    circuit_opened_at = Moment(allow_none=True)
+    circuit_words = fields.String(metadata={"description": "The state of the circuit in a sentence."})
+    reconciled_at = Moment(
+        allow_none=True, metadata={"description": "When it was last read whole, rather than what was new in it."}
+    )
     next_due_at = Moment(allow_none=True, metadata={"description": "Null: as soon as possible."})
     every_seconds = fields.Integer(metadata={"description": "The interval between two good runs."})
     targets = fields.Integer(allow_none=True, metadata={"description": "Services the last good run asked about."})
@@ -71,6 +82,10 @@ class SourceRunSchema(Schema):
     state = fields.String(metadata={"description": "`running`, `ok`, `failed` or `interrupted`."})
     started_at = Moment()
     finished_at = Moment(allow_none=True, metadata={"description": "Null while it runs, or fell silent."})
+    probe = fields.Boolean(
+        allow_none=True, metadata={"description": "It tried a source that was left alone after repeated failures."}
+    )
+    reconcile = fields.Boolean(allow_none=True, metadata={"description": "It read the source whole."})
     requests = fields.Integer(metadata={"description": "HTTP requests sent to the source, retries included."})
     facts = fields.Integer(metadata={"description": "Observations stored."})
     events = fields.Integer(metadata={"description": "Events read; those already known are not stored again."})

@@ -15,10 +15,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from plugins import circuit
 from plugins.contract import PullFailed
 from plugins.health import SourceHealth, SourceState, get_health, health, unknown_source
 from plugins.models import RunState, Source, SourceRun
 from plugins.pulling import SAMPLE_SIZE, Progress
+from plugins.settings import CollectingSettings
 from portal_backend.core.config import SourceConfig
 from portal_backend.core.db import upsert
 
@@ -47,6 +49,7 @@ DEFAULT_LEASE_SECONDS = 300.0
 KEPT_RUNS = 200
 FIRST_BACKOFF = timedelta(minutes=1)
 LONGEST_BACKOFF = timedelta(minutes=15)
+DEFAULTS = CollectingSettings()
 UNSYNCHRONISED = {"synchronize_session": False}
 """Sources are written by statement and read afresh: no loaded object has to be kept in step."""
 
@@ -66,6 +69,10 @@ class Lease:
     """Where the last run got to."""
     seconds: float
     """How long the run may stay silent between two writes."""
+    probe: bool = False
+    """The source was left alone after repeated failures: it is asked once, and read if it answers."""
+    reconcile: bool = False
+    """It is time to read the source whole, not only what is new in it."""
 
 
 def sync_sources(session: Session, configs: Sequence[SourceConfig]) -> None:
@@ -86,11 +93,18 @@ def sync_sources(session: Session, configs: Sequence[SourceConfig]) -> None:
     ]
     for row in rows:
         other_system = update(Source).where(Source.name == row["name"], Source.identity != row["identity"])
-        session.execute(other_system.values(cursor=None, next_due_at=None))
+        anew = {"cursor": None, "next_due_at": None, "circuit_opened_at": None, "reconciled_at": None}
+        session.execute(other_system.values(**anew))
     upsert(session, Source, rows, ["name"])
 
 
-def acquire(session: Session, name: str, now: datetime, lease_seconds: float = DEFAULT_LEASE_SECONDS) -> Lease | None:
+def acquire(
+    session: Session,
+    name: str,
+    now: datetime,
+    lease_seconds: float = DEFAULT_LEASE_SECONDS,
+    settings: CollectingSettings = DEFAULTS,
+) -> Lease | None:
     """Begin a run, or return None when another one is under way (or the source is not configured).
 
     Atomic: of several that try at once, one gets it. A run whose lease has expired is recorded as interrupted.
@@ -100,17 +114,19 @@ def acquire(session: Session, name: str, now: datetime, lease_seconds: float = D
         update(Source)
         .where(Source.name == name, Source.configured, _free(now))
         .values(lease_token=token, lease_until=now + timedelta(seconds=lease_seconds), last_attempt_at=now)
-        .returning(Source.name, Source.cursor),
+        .returning(Source.cursor, Source.circuit_opened_at, Source.reconciled_at),
         execution_options=UNSYNCHRONISED,
     ).one_or_none()
     if taken is None:
         return None
     abandoned = update(SourceRun).where(SourceRun.source == name, SourceRun.state == RunState.RUNNING)
     session.execute(abandoned.values(state=RunState.INTERRUPTED, finished_at=now), execution_options=UNSYNCHRONISED)
-    run = SourceRun(source=name, state=RunState.RUNNING, started_at=now)
+    probe = taken.circuit_opened_at is not None
+    reconcile = taken.reconciled_at is None or now - taken.reconciled_at >= settings.reconcile_every
+    run = SourceRun(source=name, state=RunState.RUNNING, started_at=now, probe=probe, reconcile=reconcile)
     session.add(run)
     session.flush()
-    return Lease(name, token, run.id, taken.cursor, lease_seconds)
+    return Lease(name, token, run.id, taken.cursor, lease_seconds, probe, reconcile)
 
 
 def save_progress(session: Session, lease: Lease, progress: Progress, now: datetime) -> None:
@@ -131,15 +147,23 @@ def extend(session: Session, lease: Lease, now: datetime) -> None:
 
 
 def finish(
-    session: Session, lease: Lease, progress: Progress, now: datetime, failure: PullFailed | None = None
+    session: Session,
+    lease: Lease,
+    progress: Progress,
+    now: datetime,
+    failure: PullFailed | None = None,
+    settings: CollectingSettings = DEFAULTS,
 ) -> None:
     """End the run, well or with its failure, and set when the source is due again. Raises LeaseLost.
 
     After a failure the next attempt waits for 1, 2, 4, ... minutes (never more than 15, never less than the source
-    itself asked for), so that a source in trouble is not hammered and a mended one is soon noticed.
+    itself asked for), so that a source in trouble is not hammered and a mended one is soon noticed. After repeated
+    failures its circuit opens (plugins/circuit.py).
     """
     source = session.execute(
-        select(Source.every_seconds, Source.consecutive_failures).where(Source.name == lease.source)
+        select(Source.every_seconds, Source.consecutive_failures, Source.circuit_opened_at).where(
+            Source.name == lease.source
+        )
     ).one()
     failures = 0 if failure is None else source.consecutive_failures + 1
     delay = next_delay(lease.source, timedelta(seconds=source.every_seconds), failures, random.random())  # noqa: S311
@@ -148,8 +172,14 @@ def finish(
         counts = _counts(progress)
         reported = ("targets", "matched", "unmatched", "unmatched_sample", "faults", "fault_sample")
         values |= {name: counts[name] for name in reported}
-        values |= {"last_success_at": now, "failure_kind": None, "failure_message": None}
+        values |= {"last_success_at": now, "failure_kind": None, "failure_message": None, "circuit_opened_at": None}
+        if lease.reconcile:
+            values["reconciled_at"] = now
     else:
+        opened_at = source.circuit_opened_at
+        if circuit.opens(failure.kind, failures, opened_at is not None, settings):
+            values["circuit_opened_at"] = opened_at or now
+            delay = max(delay, circuit.open_for(failures, settings))
         delay = max(delay, timedelta(seconds=failure.retry_after_seconds or 0))
         values |= {"failure_kind": str(failure.kind), "failure_message": failure.message}
     _write_as_holder(session, lease, {**values, "next_due_at": now + delay})
@@ -219,8 +249,8 @@ def request_collection(session: Session, name: str, now: datetime) -> None:
 
 
 def request_collection_of_all(session: Session, now: datetime) -> None:
-    """Make every configured source due now that would be due later."""
-    later = update(Source).where(Source.configured, Source.next_due_at > now)
+    """Make every configured source due now that would be due later; those that are left alone stay so."""
+    later = update(Source).where(Source.configured, Source.next_due_at > now, Source.circuit_opened_at.is_(None))
     session.execute(later.values(next_due_at=now), execution_options=UNSYNCHRONISED)
 
 

@@ -22,6 +22,7 @@ from catalog.locations import register_location
 from engagements import history
 from engagements.event_kinds import EVENT_KINDS
 from plugins import pulling, registry, sources
+from plugins import settings as collecting
 from plugins.contract import Batch, FailureKind, PullFailed, PullFault
 from plugins.http_client import Limits
 from plugins.pulling import Progress
@@ -109,7 +110,7 @@ def refresh(name: str) -> RefreshReport:
     if not is_pulled(config):
         raise Conflict(f"The source {name} is never pulled: systems post to it, see docs/connectors/push.md.")
     with transaction() as session:
-        lease = sources.acquire(session, name, clock.now(), LEASE_SECONDS)
+        lease = sources.acquire(session, name, clock.now(), LEASE_SECONDS, collecting.current())
     if lease is None:
         return RefreshReport(name, Outcome.BUSY)
     report = RefreshReport(name, Outcome.DONE)
@@ -125,7 +126,7 @@ def refresh(name: str) -> RefreshReport:
                 log.exception("refresh failed", extra={"portal": {"source": name}})
                 report.outcome, report.failure = Outcome.FAILED, _own_fault(error)
         with transaction() as session:
-            sources.finish(session, lease, report.progress, clock.now(), report.failure)
+            sources.finish(session, lease, report.progress, clock.now(), report.failure, collecting.current())
     except LeaseLost:
         report.outcome = Outcome.SUPERSEDED
     report.levels += judgement.rejudge_due()
@@ -140,8 +141,10 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
     report.progress.targets = len(targets)
     connector = registry.connector(config.plugin)
     base_dir = settings.current().config.base_dir
-    with pulling.open_client(config, _limits(config)) as client:
-        context = pulling.make_context(config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir)
+    with pulling.open_client(config, _limits(config), probing=lease.probe) as client:
+        context = pulling.make_context(
+            config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir, reconcile=lease.reconcile
+        )
         for batch in pulling.pull(connector, context):
             batch = _without_odd_events(batch)
             report.progress.add(batch, client.requests_made)

@@ -16,6 +16,7 @@ from engagements.own_facts import FACTS as OWN_FACTS
 from engagements.settings_schemas import IncidentSettingsSchema, LifecycleSettingsSchema, ReviewSettingsSchema
 from engagements.triage_schemas import TriageSettingsSchema
 from plugins import registry
+from plugins import settings as collecting
 from plugins.contract import Connector, FactSpec
 from portal_backend.core.config import Config
 from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
@@ -65,6 +66,7 @@ def init_app(app: Flask, config: Config) -> None:
     exception_settings.init_app(app, exceptions)
     in_force.init_app(app, **_engagement_numbers(config))
     retention = _load(RetentionSettingsSchema(), config.retention, "retention")
+    collecting.init_app(app, _load(collecting.CollectingSettingsSchema(), config.collecting, "collecting"))
     app.extensions["portal"] = Settings(config, specs, retention)
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,8 +12,9 @@ from rich.progress import Progress as ProgressBar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import catalog.services
-from plugins import pulling, registry
-from plugins.contract import PullFailed, Target
+from plugins import declarations, pulling, registry
+from plugins.circuit import CircuitState
+from plugins.contract import Connector, PullFailed, Target
 from plugins.health import health, unknown_source
 from plugins.http_client import Limits
 from portal_backend import pipeline
@@ -20,6 +22,7 @@ from portal_backend.commands import common
 from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading
+from portal_backend.core.errors import NotFound
 from portal_backend.settings import current
 
 CHECK_LIMITS = Limits(read_seconds=20, total_seconds=30, attempts=2)
@@ -71,13 +74,14 @@ def list_sources(json_output: bool) -> None:
         common.print_json([asdict(source) for source in found])
         return
     common.print_table(
-        ["Source", "Connector", "Data", "State", "Last success", "Services"],
+        ["Source", "Connector", "Data", "State", "Circuit", "Last success", "Services"],
         [
             [
                 source.name,
                 source.plugin,
                 "simulated" if source.simulated else "real",
                 source.state,
+                source.circuit.replace("_", " "),
                 clock.format_time(source.last_success_at.replace(microsecond=0)) if source.last_success_at else "never",
                 f"{source.matched} of {source.targets}" if source.targets else None,
             ]
@@ -85,6 +89,8 @@ def list_sources(json_output: bool) -> None:
         ],
     )
     for source in found:
+        if source.circuit is not CircuitState.CLOSED:
+            common.console.print(f"[bold]{escape(source.name)}[/] circuit {source.circuit_words}", soft_wrap=True)
         _print_troubles(source.name, source.failure_message, source.fault_sample, source.unmatched_sample)
 
 
@@ -145,6 +151,34 @@ def collect(name: str | None, json_output: bool) -> None:
             _print_troubles(report.source, message, faults, sorted(report.progress.unmatched))
     done = all(report.outcome is pipeline.Outcome.DONE for report in reports)
     sys.exit(common.DONE if done else common.FOUND_FAULT)
+
+
+@sources.command("docs")
+@click.argument("name", required=False)
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write into NAME.md there.")
+@common.as_json
+def docs(name: str | None, folder: Path | None, json_output: bool) -> None:
+    """Print what an installed connector declares, or all of them; --write puts it into their pages."""
+    installed = registry.connectors()
+    if name is not None and name not in installed:
+        common.give_up(NotFound(f"No connector {name} is installed; there are: {', '.join(sorted(installed))}."))
+    chosen = {key: connector for key, connector in sorted(installed.items()) if name in {None, key}}
+    written = {key: _write_page(connector, folder) for key, connector in chosen.items()} if folder else {}
+    if json_output:
+        blocks = {key: declarations.page_block(connector) for key, connector in chosen.items()}
+        common.print_json([{"name": key, "page": blocks[key], "written": written.get(key)} for key in chosen])
+    elif folder:
+        common.print_table(["Connector", "Page"], [[key, path] for key, path in written.items()])
+    else:
+        click.echo("\n\n".join(declarations.page_block(connector) for connector in chosen.values()))
+
+
+def _write_page(connector: Connector, folder: Path) -> str:
+    page = folder / f"{connector.name}.md"
+    text = declarations.with_block(page.read_text(), connector) if page.exists() else declarations.new_page(connector)
+    folder.mkdir(parents=True, exist_ok=True)
+    page.write_text(text)
+    return str(page)
 
 
 def check_source(config: Config, source: SourceConfig, targets: Sequence[Target]) -> Finding:

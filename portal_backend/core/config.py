@@ -123,6 +123,7 @@ class Config:
     incident_view: Mapping[str, Any] = field(default_factory=dict)
     exceptions: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
+    collecting: Mapping[str, Any] = field(default_factory=dict)
     """Settings of these parts as they are written; `portal_backend.settings` loads them by the parts' own schemas."""
     support_import: Path | None = None
     """A file of support tiers that held before this product came; imported at start, safe to repeat."""
@@ -292,6 +293,7 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
         incident_view=loaded["engagements"]["incident_view"],
         exceptions=scorecards["exceptions"],
         retention=loaded["retention"],
+        collecting=loaded["collecting"],
         support_import=base_dir / imported if imported else None,
     )
 

@@ -194,6 +194,7 @@ class ConfigSchema(Schema):
     scorecards = fields.Nested(ScorecardsSchema, load_default=lambda: ScorecardsSchema().load({}))
     engagements = fields.Nested(EngagementsSchema, load_default=lambda: EngagementsSchema().load({}))
     retention = fields.Dict(keys=fields.String(), load_default=dict)
+    collecting = fields.Dict(keys=fields.String(), load_default=dict)
     sources = fields.List(fields.Nested(SourceSchema), load_default=list)
 
     @validates_schema(skip_on_field_errors=False)

@@ -18,7 +18,7 @@ class Grafana(Fake):
 
     def __init__(self, spec_file: Path, token: str = "fake-token") -> None:
         self.dashboards: dict[str, dict[str, Any]] = {}
-        self.library: dict[str, dict[str, Any]] = {}
+        self.shared_panels: dict[str, dict[str, Any]] = {}
         self.page_limit = 5000
         super().__init__(spec_file, token)
 
@@ -64,9 +64,9 @@ class Grafana(Fake):
         return self.dashboards[uid]
 
     def library_element(self, uid: str) -> Any:
-        if uid not in self.library:
+        if uid not in self.shared_panels:
             return self.refuse(404, "library element could not be found")
-        return {"result": {"uid": uid, "kind": 1, "model": self.library[uid]}}
+        return {"result": {"uid": uid, "kind": 1, "model": self.shared_panels[uid]}}
 
 
 def _hit(number: int, uid: str, dashboard: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,9 @@ class PagerDuty(Fake):
         self.schedules: list[dict[str, Any]] = []
         self.oncalls: list[dict[str, Any]] = []
         self.incidents: list[dict[str, Any]] = []
+        self.answers: dict[str, dict[str, Any]] = {}
+        """What analytics know besides, by incident: acknowledgement_count, seconds_to_first_ack, auto_resolved."""
+        self.analytics_refused = 0
         self.page_limit = 100
         self.offset_cap = OFFSET_CAP
         super().__init__(spec_file, token)
@@ -60,6 +63,29 @@ class PagerDuty(Fake):
         }
         for name, entries in lists.items():
             self.app.add_url_rule(f"/{name}", name, partial(self.page, name, entries))
+
+        self.app.post("/analytics/raw/incidents")(self.analysed)
+
+    def analysed(self) -> Any:
+        """Incidents in the words of the analytics, by pages that a cursor names."""
+        asked = request.get_json()
+        if self.analytics_refused:
+            return self.refuse(self.analytics_refused, "Analytics are no part of this plan")
+        since, until = (asked["filters"][f"created_at_{end}"] for end in ("start", "end"))
+        ids = [one["id"] for one in self.incidents if since <= one["created_at"] < until]
+        begin = ids.index(asked["starting_after"]) + 1 if "starting_after" in asked else 0
+        shown = ids[begin : begin + min(asked["limit"], self.page_limit)]
+        by_id = {one["id"]: one for one in self.incidents}
+        return {
+            "first": shown[0] if shown else "",
+            "last": shown[-1] if shown else "",
+            "limit": asked["limit"],
+            "more": begin + len(shown) < len(ids),
+            "order": asked["order"],
+            "order_by": asked["order_by"],
+            "time_zone": "Etc/UTC",
+            "data": [_in_analytics(by_id[key], self.answers.get(key, {})) for key in shown],
+        }
 
     def add_schedule(self, key: str, *users: str) -> None:
         self.schedules.append(
@@ -166,3 +192,15 @@ class PagerDuty(Fake):
         shown = entries[offset : offset + limit]
         more = offset + limit < len(entries)
         return {name: shown, "limit": limit, "offset": offset, "more": more, "total": None}
+
+
+def _in_analytics(incident: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": incident["id"],
+        "service_id": incident["service"]["id"],
+        "created_at": incident["created_at"].removesuffix("Z"),
+        "status": incident["status"],
+        "urgency": incident["urgency"],
+        "acknowledgement_count": 0,
+        **more,
+    }

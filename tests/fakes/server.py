@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ def html(status: int = 200) -> Fault:
     return Fault(status, "<!DOCTYPE html><html><body>Sign in</body></html>", content_type="text/html")
 
 
-class Fake:
+class Fake(ABC):
     """A server of another system. Subclasses register routes on `app` and keep the state."""
 
     base_path = ""
@@ -73,8 +74,9 @@ class Fake:
         """Loosen a defect of this vendor's own document."""
         return spec
 
+    @abstractmethod
     def register(self) -> None:
-        raise NotImplementedError
+        """Put the routes on `app`."""
 
     def authorized(self) -> bool:
         """Say whether the request carries the token as this vendor asks for it."""

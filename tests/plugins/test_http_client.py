@@ -413,3 +413,20 @@ def test_a_proxy_of_the_environment_is_used_and_kept_to_the_deadline(monkeypatch
         assert proxy.seen[0].path == "http://prometheus.invalid/base/q"
         with pytest.raises(PullFailed, match="within 1 s"):
             client.get_json("q")
+
+
+def test_pages_are_followed_by_their_link_headers_and_never_elsewhere():
+    def page(number: int, link: str) -> Answer:
+        return lambda handler: send(handler, 200, b"[%d]" % number, Link=link)
+
+    with serving(in_turn(page(1, '</x?page=2>; rel="next"'), page(2, "<x?page=1>; rel=prev"))) as server:
+        assert list(SourceClient(server.url).get_pages("x", {"per_page": "1"})) == [[1], [2]]
+        assert [seen.path for seen in server.seen] == ["/x?per_page=1", "/x?page=2"]
+    with serving(page(1, '</x?page=2>; rel="next"')) as server, pytest.raises(PullFailed, match="in circles"):
+        list(SourceClient(server.url).get_pages("x"))
+    with serving(page(1, '<http://elsewhere.example/x>; rel="next"')) as server:
+        pages = SourceClient(server.url).get_pages("x")
+        assert next(pages) == [1]
+        with pytest.raises(PullFailed, match="names its next page at elsewhere.example") as failed:
+            next(pages)
+        assert failed.value.kind is FailureKind.MISCONFIGURED

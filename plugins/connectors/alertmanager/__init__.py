@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from marshmallow import Schema, fields, validate
@@ -22,6 +22,7 @@ from plugins.contract import (
     PullFault,
 )
 from plugins.label_join import Join, join
+from plugins.moments import required_moment
 
 ANNOTATION = "sre.portal/prometheus-service"
 LABELS_ANNOTATION = "sre.portal/alert-labels"
@@ -36,12 +37,21 @@ _LABEL = validate.Regexp(r"^[a-zA-Z_][a-zA-Z0-9_]*$", error="must be a Prometheu
 class OptionsSchema(Schema):
     """How alerts name their service, and which of them page."""
 
-    service_label = fields.String(load_default="service", validate=_LABEL)
-    severity_label = fields.String(load_default="severity", validate=_LABEL)
+    service_label = fields.String(
+        load_default="service",
+        validate=_LABEL,
+        metadata={"description": "The label by which alerts name their service."},
+    )
+    severity_label = fields.String(
+        load_default="severity",
+        validate=_LABEL,
+        metadata={"description": "The label that tells whether an alert pages."},
+    )
     paging_severities = fields.List(
         fields.String(validate=validate.Length(min=1)),
         load_default=lambda: ["page", "critical"],
         validate=validate.Length(min=1),
+        metadata={"description": "Its values that page somebody."},
     )
 
 
@@ -202,7 +212,8 @@ def _silences(context: PullContext, faults: list[PullFault]) -> list[Silence]:
             continue
         try:
             matchers = [_silence_matcher(written) for written in entry["matchers"]]
-            found.append(Silence(matchers, (_moment(entry["endsAt"]) - _moment(entry["startsAt"])) / DAY))
+            lasts = required_moment(entry["endsAt"]) - required_moment(entry["startsAt"])
+            found.append(Silence(matchers, lasts / DAY))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             faults.append(PullFault(f"silence {entry.get('id', '')}", f"cannot be read: {error}"))
     return found
@@ -216,10 +227,6 @@ def _silence_matcher(written: Mapping[str, Any]) -> Matcher:
 
 def _state(alert: Mapping[str, Any]) -> str:
     return str((alert.get("status") or {}).get("state") or "active")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _part(scope: str, read: Callable[[], Read], faults: list[PullFault]) -> Read | None:

@@ -5,10 +5,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from plugins.contract import PullFault, Target
+from plugins.moments import moment, required_moment
 
 APP_NAME = "argocd/app-name"
 APP_SELECTOR = "argocd/app-selector"
@@ -178,7 +179,7 @@ def _application(
         labels={str(key): str(value) for key, value in _mapping(metadata.get("labels")).items()},
         sync_status=_text(_mapping(status.get("sync")).get("status")),
         health=_text(_mapping(status.get("health")).get("status")),
-        reconciled_at=_lenient_moment(status.get("reconciledAt")),
+        reconciled_at=moment(status.get("reconciledAt")),
         auto_sync=_auto_sync(spec),
         synced_resources=synced,
         all_resources=total,
@@ -209,12 +210,12 @@ def _deploys(history: Sequence[Any], name: str, faults: list[PullFault]) -> Iter
             initiator = _mapping(entry.get("initiatedBy"))
             yield Deploy(
                 id=number,
-                at=_moment(entry.get("deployedAt")),
+                at=required_moment(entry.get("deployedAt")),
                 identity=_identity(entry),
                 automated=_automated(initiator),
                 revision=", ".join(_revisions(entry)),
                 initiator=str(initiator.get("username") or ("Argo CD" if initiator.get("automated") else "")),
-                started_at=_lenient_moment(entry.get("deployStartedAt")),
+                started_at=moment(entry.get("deployStartedAt")),
             )
         except ValueError as error:
             faults.append(PullFault(name, f"history entry {entry.get('id')}: {error}; it is not counted"))
@@ -225,13 +226,13 @@ def _failed_sync(operation: Mapping[str, Any], name: str, faults: list[PullFault
     if operation.get("phase") not in _FAILED_PHASES or sync.get("dryRun"):
         return None
     try:
-        started = _moment(operation.get("startedAt"))
+        started = required_moment(operation.get("startedAt"))
     except ValueError as error:
         faults.append(PullFault(name, f"failed sync: {error}; it is not counted"))
         return None
     result = _mapping(operation.get("syncResult"))
     revisions = _revisions(result) or _revisions(sync)
-    finished = _lenient_moment(operation.get("finishedAt"))
+    finished = moment(operation.get("finishedAt"))
     return FailedSync(started, finished or started, operation["phase"], ", ".join(revisions))
 
 
@@ -256,28 +257,6 @@ def _automated(initiator: Mapping[str, Any]) -> bool | None:
     if initiator.get("automated"):
         return True
     return False if initiator.get("username") else None
-
-
-def _moment(value: Any) -> datetime:
-    """Read an RFC 3339 time; raises ValueError."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is no time") from None
-    if moment.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{value!r} is no time") from None
-
-
-def _lenient_moment(value: Any) -> datetime | None:
-    """Read a time that nothing depends on: None where it is missing or broken."""
-    try:
-        return _moment(value)
-    except ValueError:
-        return None
 
 
 def _text(value: Any) -> str | None:

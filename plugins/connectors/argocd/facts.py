@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from plugins.connectors.argocd.applications import Application
 from plugins.connectors.argocd.deploys import Counts
 from plugins.contract import Fact, FactSpec, FactType, FactValue
+from plugins.moments import rfc3339
 
 DAYS_3 = timedelta(hours=72)
 """An outage of the source shall not change a level for 72 hours."""
@@ -113,10 +114,10 @@ def _deploy_values(counts: Sequence[Counts]) -> dict[str, FactValue]:
         values["deploys.change_failure_rate_30d"] = (rolled_back + failed) / (deploys + failed)
     last = max((c.last_at for c in counts if c.last_at), default=None)
     if last:
-        values["deploys.last_at"] = _rfc3339(last)
+        values["deploys.last_at"] = rfc3339(last)
     last_rollback = max((c.last_rollback_at for c in counts if c.last_rollback_at), default=None)
     if last_rollback:
-        values["deploys.rollback.last_at"] = _rfc3339(last_rollback)
+        values["deploys.rollback.last_at"] = rfc3339(last_rollback)
     return values
 
 
@@ -142,7 +143,3 @@ def _compared_at(applications: Sequence[Application], now: datetime) -> datetime
 def _worst(states: Sequence[str], worst_last: Sequence[str]) -> str:
     """Return the worst of some states; one that is not known to us is the worst of all."""
     return max(states, key=lambda state: worst_last.index(state) if state in worst_last else len(worst_last))
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

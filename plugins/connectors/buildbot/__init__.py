@@ -24,6 +24,7 @@ from plugins.contract import (
     PullFault,
 )
 from plugins.deployments import FAILED, SUCCEEDED, WINDOW, Deployment
+from plugins.moments import rfc3339
 
 DEPLOYS, TESTS = "sre.portal/buildbot-deploys", "sre.portal/buildbot-tests"
 PAGE = 500
@@ -80,7 +81,8 @@ class BuildbotConnector(Connector):
         """Read the builders once and the builds since the last pull, and yield what they mean for each service."""
         names = _builders(context)
         memory = _Memory.loaded(context.cursor)
-        memory.take(names, _builds(context, memory.since(context.now)), context.now)
+        since = context.now - WINDOW if context.reconcile else memory.since(context.now)
+        memory.take(names, _builds(context, since), context.now)
         missing = [
             PullFault(target.ref, f"{key} names {name}, which Buildbot has not")
             for target in context.targets
@@ -120,7 +122,7 @@ def _tested(runs: Sequence[Deployment]) -> dict[str, FactValue]:
     if runs:
         found["ci.success_ratio_30d"] = round(len(succeeded) / len(runs), 4)
     if succeeded:
-        found["ci.tests_last_at"] = max(run.at for run in succeeded).isoformat().replace("+00:00", "Z")
+        found["ci.tests_last_at"] = rfc3339(max(run.at for run in succeeded))
     return found
 
 

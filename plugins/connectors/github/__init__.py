@@ -1,20 +1,16 @@
 """GitHub: how a repository is protected, tested, owned, and how its deployments go."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from functools import partial
 from typing import ClassVar
 
-from marshmallow import Schema, fields, validate
-
-from plugins import deployments, in_turn
+from plugins import deployments, in_turn, repositories
 from plugins.connectors.github import deploys, repository
 from plugins.connectors.github.api import HEADERS, Repository
 from plugins.contract import (
     AnnotationSpec,
     Batch,
     Connector,
-    Fact,
-    FactSpec,
     FactType,
     FailureKind,
     PullContext,
@@ -22,42 +18,26 @@ from plugins.contract import (
     PullFault,
     Target,
 )
+from plugins.repositories import spec
 
 SLUG = "github.com/project-slug"
-HOURS_72 = timedelta(hours=72)
 
 
-class OptionsSchema(Schema):
-    """Which deployments count, and what a run may cost."""
+class OptionsSchema(repositories.OptionsSchema):
+    """Which deployments count, and what a run may cost: GitHub allows 5,000 requests an hour."""
 
-    environments = fields.List(
-        fields.String(validate=validate.Length(min=1)),
-        load_default=lambda: ["production", "prod"],
-        metadata={"description": "Environments that are production; one that GitHub marks as such is in any case."},
-    )
-    requests_per_run = fields.Integer(
-        load_default=1500,
-        validate=validate.Range(10, 15000),
-        metadata={"description": "GitHub allows 5,000 an hour; what is left over comes first in the next run."},
-    )
-
-
-def _spec(key: str, kind: FactType, unit: str, description: str) -> FactSpec:
-    return FactSpec(key, kind, unit, description, HOURS_72)
+    requests_per_run = repositories.requests_per_run(usual=1500, most=15000)
 
 
 FACTS = (
-    _spec("repo.branch.protected", FactType.BOOLEAN, "", "The default branch is protected."),
-    _spec("repo.reviews_required", FactType.BOOLEAN, "", "A change needs another person's approval."),
-    _spec("repo.checks_required", FactType.BOOLEAN, "", "A change needs passing status checks."),
-    _spec("repo.codeowners.present", FactType.BOOLEAN, "", "There is a CODEOWNERS file."),
-    _spec("repo.codeowners.valid", FactType.BOOLEAN, "", "There is one, and it has no errors."),
-    _spec("ci.enabled", FactType.BOOLEAN, "", "A workflow of GitHub Actions is active."),
-    _spec("ci.tests_last_at", FactType.DATETIME, "", "When a run on the default branch last succeeded."),
-    _spec("ci.success_ratio_30d", FactType.NUMBER, "ratio", "Successes among the newest 100 finished runs of 30 days."),
-    _spec("releases.last_at", FactType.DATETIME, "", "When the latest release was published."),
-    *deployments.FACTS,
-)  # fmt: skip
+    *repositories.FACTS,
+    spec("repo.checks_required", FactType.BOOLEAN, "", "A change needs passing status checks."),
+    spec("repo.codeowners.valid", FactType.BOOLEAN, "", "There is a CODEOWNERS file, and it has no errors."),
+    spec("ci.enabled", FactType.BOOLEAN, "", "A workflow of GitHub Actions is active."),
+    spec("ci.tests_last_at", FactType.DATETIME, "", "When a run on the default branch last succeeded."),
+    spec("ci.success_ratio_30d", FactType.NUMBER, "ratio", "Successes among the newest 100 finished runs of 30 days."),
+    spec("releases.last_at", FactType.DATETIME, "", "When the latest release was published."),
+)
 
 
 class GitHubConnector(Connector):
@@ -93,16 +73,8 @@ class GitHubConnector(Connector):
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read repositories, those first that have waited longest, until the run has cost what it may."""
         options = OptionsSchema().load(context.options)
-        environments = [name.lower() for name in options["environments"]]
         by_slug, faults = _by_slug(context.targets)
-        memory = in_turn.Memory.loaded(context.cursor)
-        memory.keep(by_slug)
-        yield Batch(faults=faults, cursor=memory.dumped())
-
-        def read(slug: str, refs: Sequence[str]) -> Batch:
-            return _read(context, slug, refs, environments, memory)
-
-        yield from in_turn.pull(context, by_slug, memory, options["requests_per_run"], read)
+        yield from repositories.pull(context, by_slug, options, partial(_read, context), faults)
 
 
 def _read(
@@ -112,14 +84,13 @@ def _read(
     source = Repository(context.client, slug)
     about = source.about()
     values = repository.read(source, str(about.get("default_branch") or "main"), context.now)
-    found = deploys.read(source, environments, memory.known.get(slug, {}), context.now)
+    known = memory.known.get(slug, {})
+    if slug in memory.anew:
+        known = deploys.settled(known)
+    found = deploys.read(source, environments, known, context.now)
     memory.known[slug] = {one.id: one for one in found}
-    values |= deployments.facts_of(found)
     link = f"{about.get('html_url') or ''}/deployments" if about.get("html_url") else ""
-    return Batch(
-        facts=[Fact(ref, key, value, context.now) for ref in refs for key, value in values.items()],
-        events=[event for ref in refs for event in deployments.events_of(ref, slug, link, found)],
-    )
+    return repositories.batch(refs, values, found, slug, link, context.now)
 
 
 def _by_slug(targets: Sequence[Target]) -> tuple[dict[str, list[str]], list[PullFault]]:

@@ -1,12 +1,13 @@
 """GitHub's REST API, as far as a repository's readiness shows in it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import SourceClient
+from plugins.moments import moment
 
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 PAGE = 100
@@ -102,16 +103,3 @@ def _entries(answer: Entry, name: str) -> list[Entry]:
 
 def _quoted(branch: str) -> str:
     return quote(branch, safe="")
-
-
-def rfc3339(at: datetime) -> str:
-    """Write a moment as GitHub reads and writes it."""
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def moment(text: Any) -> datetime | None:
-    """Read a moment; None where there is none."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (TypeError, ValueError):
-        return None

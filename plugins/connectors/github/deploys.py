@@ -7,7 +7,7 @@ pulls.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from plugins.connectors.github.api import Entry, Repository, moment
+from plugins.connectors.github.api import Entry, Repository
 from plugins.deployments import (
     FAILED,
     MAX_REMEMBERED,
@@ -17,6 +17,7 @@ from plugins.deployments import (
     Deployment,
     with_lead_times,
 )
+from plugins.moments import moment
 
 
 def read(
@@ -35,6 +36,11 @@ def read(
         found.append(before if before and done else _outcome(entry, created, repository.statuses(entry["id"])))
     found.sort(key=lambda one: (one.at, one.id))
     return with_lead_times(found, repository.commit_times)
+
+
+def settled(known: Mapping[int, Deployment]) -> dict[int, Deployment]:
+    """Return the deployments that no further status can change: one that failed may have been tried again since."""
+    return {key: one for key, one in known.items() if one.outcome == SUCCEEDED}
 
 
 def _is_production(entry: Entry, environments: Sequence[str]) -> bool:

@@ -1,12 +1,12 @@
 """What a repository's settings and its CI say of the services in it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from plugins.connectors.github.api import Entry, Repository, moment, rfc3339
+from plugins.connectors.github.api import Entry, Repository
 from plugins.contract import FactValue
-
-WINDOW = timedelta(days=30)
+from plugins.moments import moment, rfc3339
+from plugins.repositories import WINDOW, ci_facts
 
 
 def read(repository: Repository, branch: str, now: datetime) -> dict[str, FactValue]:
@@ -69,13 +69,8 @@ def ci(workflows: Sequence[Entry], runs: Sequence[Entry]) -> dict[str, FactValue
     """Return what GitHub Actions did on the default branch; another CI is not seen here."""
     succeeded = [run for run in runs if run.get("conclusion") == "success"]
     judged = [run for run in runs if run.get("conclusion") in ("success", "failure", "timed_out", "startup_failure")]
-    found: dict[str, FactValue] = {"ci.enabled": any(one.get("state") == "active" for one in workflows)}
-    last = max((at for run in succeeded if (at := moment(run.get("updated_at")))), default=None)
-    if last:
-        found["ci.tests_last_at"] = rfc3339(last)
-    if judged:
-        found["ci.success_ratio_30d"] = round(len(succeeded) / len(judged), 4)
-    return found
+    ended = [at for run in succeeded if (at := moment(run.get("updated_at")))]
+    return ci_facts(any(one.get("state") == "active" for one in workflows), ended, len(judged))
 
 
 def _recent(runs: Sequence[Entry], now: datetime) -> list[Entry]:

@@ -1,12 +1,13 @@
 """GitLab's REST API, version 4, as far as a project's readiness shows in it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import SourceClient
+from plugins.moments import moment, rfc3339
 
 PAGE = 100
 MAX_PAGES = 10
@@ -76,16 +77,3 @@ class Project:
             if failure.status == 404:
                 return None
             raise
-
-
-def rfc3339(at: datetime) -> str:
-    """Write a moment as GitLab reads it."""
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def moment(text: Any) -> datetime | None:
-    """Read a moment; None where there is none."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (TypeError, ValueError):
-        return None

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from plugins.connectors.gitlab.api import Entry, Project, moment, rfc3339
+from plugins.connectors.gitlab.api import Entry, Project
 from plugins.contract import FactValue, FailureKind, PullFailed, PullFault
 from plugins.deployments import FAILED, MAX_REMEMBERED, PENDING, SUCCEEDED, WINDOW, Deployment, with_lead_times
+from plugins.moments import moment, rfc3339
+from plugins.repositories import ci_facts
 
 CODEOWNERS = ("CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
 """Where GitLab looks, in its order."""
@@ -46,13 +48,8 @@ def _pipelines(pipelines: Sequence[Entry], now: datetime) -> dict[str, FactValue
     recent = [one for one in pipelines if (at := moment(one.get("updated_at"))) and at > now - WINDOW]
     judged = [one for one in recent if one.get("status") in OUTCOMES]
     succeeded = [one for one in judged if one["status"] == "success"]
-    found: dict[str, FactValue] = {"ci.enabled": bool(pipelines)}
-    last = max((at for one in succeeded if (at := moment(one.get("updated_at")))), default=None)
-    if last:
-        found["ci.tests_last_at"] = rfc3339(last)
-    if judged:
-        found["ci.success_ratio_30d"] = round(len(succeeded) / len(judged), 4)
-    return found
+    ended = [at for one in succeeded if (at := moment(one.get("updated_at")))]
+    return ci_facts(bool(pipelines), ended, len(judged))
 
 
 def deployments(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from plugins.contract import (
     PullFailed,
     PullFault,
 )
+from plugins.moments import moment, rfc3339
 
 SEARCH_PATH = "api/search"
 MAX_PAGES = 200
@@ -139,8 +140,7 @@ class _Reader:
             found.append(Fact(ref, "dashboard.metrics", metrics, now))
         saved = [content.updated_at for content in read if content.updated_at]
         if saved and len(read) == len(contents):
-            text = max(saved).isoformat(timespec="seconds").replace("+00:00", "Z")
-            found.append(Fact(ref, "dashboard.updated_at", text, now))
+            found.append(Fact(ref, "dashboard.updated_at", rfc3339(max(saved)), now))
         return found
 
     def _content(self, dashboard: Dashboard) -> Content | None:
@@ -167,7 +167,7 @@ class _Reader:
             complete = complete and panel is not None
             read_panel(panel or {}, variables, shown)
         self._faults += [PullFault(scope, fault) for fault in shown.faults]
-        return Content(frozenset(shown.metrics), _moment(updated), complete)
+        return Content(frozenset(shown.metrics), moment(updated), complete)
 
     def _library_panel(self, uid: str, scope: str) -> dict[str, Any] | None:
         if uid not in self._library:
@@ -205,14 +205,6 @@ def _search(context: PullContext) -> list[Dashboard]:
             break
         found |= new
     return list(found.values())
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = GrafanaConnector()

@@ -1,4 +1,4 @@
-"""OpenSLO: SLO definitions out of files, or out of one YAML stream by HTTP."""
+"""SLO definitions of OpenSLO, Sloth and Pyrra, out of files or out of one YAML stream by HTTP."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,8 @@ from marshmallow import Schema, fields, validate
 
 from plugins.connectors.openslo.documents import Loaded, load_paths, load_text
 from plugins.connectors.openslo.facts import SPECS, observe
-from plugins.connectors.openslo.slos import API_VERSION, Definitions, Slo, define
+from plugins.connectors.openslo.foreign import FORMATS
+from plugins.connectors.openslo.slos import Definitions, Slo, define
 from plugins.contract import (
     AnnotationSpec,
     Batch,
@@ -45,11 +46,12 @@ class OpenSloConnector(Connector):
     """Reads SLO definitions of one repository or address."""
 
     name: ClassVar[str] = "openslo"
-    title: ClassVar[str] = "OpenSLO"
+    title: ClassVar[str] = "OpenSLO, Sloth and Pyrra files"
     facts = SPECS
     annotations = (
         AnnotationSpec(SERVICE, "The service's name in OpenSLO, or several with commas; metadata.name without it."),
     )
+    permissions = ("read the files, or the address that serves them",)
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
@@ -106,7 +108,7 @@ def _read(context: PullContext) -> tuple[Loaded, Definitions]:
         first = _first(loaded, definitions)
         raise PullFailed(
             FailureKind.MISCONFIGURED,
-            f"{where} holds no document of {API_VERSION}" + (f"; the first fault: {first}" if first else ""),
+            f"{where} holds no document of {', '.join(FORMATS)}" + (f"; the first fault: {first}" if first else ""),
         )
     return loaded, definitions
 

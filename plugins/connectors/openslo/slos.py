@@ -1,4 +1,4 @@
-"""OpenSLO v1: SLOs with their services, data sources and shared indicators."""
+"""SLOs with their services, data sources and shared indicators; other formats come in the words of OpenSLO v1."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.connectors.openslo.documents import Document
+from plugins.connectors.openslo.foreign import FORMATS, translate
 from plugins.connectors.openslo.indicators import (
     Category,
     Indicator,
@@ -21,12 +22,7 @@ OWNER_KEYS = ("owner", "team", "openslo.com/owner")
 """Labels, or else annotations, that name who answers for an SLO."""
 
 _IGNORED_KINDS = frozenset({"AlertPolicy", "AlertCondition", "AlertNotificationTarget"})
-_OTHER_FORMATS = {
-    "openslo/v1alpha": "OpenSLO's first draft",
-    "openslo.com/v2alpha": "a draft of OpenSLO's next version",
-    "sloth.slok.dev/v1": "Sloth's own format",
-    "pyrra.dev/v1alpha1": "Pyrra's own format",
-}
+_OTHER_FORMATS = {"openslo.com/v2alpha": "a draft of OpenSLO's next version"}
 _DURATION = re.compile(r"([1-9]\d{0,5})([mhdwMQY])")
 _DAYS = {"m": 1 / 1440, "h": 1 / 24, "d": 1.0, "w": 7.0, "M": 30.0, "Q": 90.0, "Y": 365.0}
 """A month counts 30 days, a quarter 90, a year 365."""
@@ -75,7 +71,7 @@ def define(documents: Sequence[Document]) -> Definitions:
     """Read all documents together: an SLO may refer to an SLI of another file."""
     definitions = Definitions()
     by_kind: dict[str, dict[str, Document]] = {"SLO": {}, "SLI": {}, "Service": {}, "DataSource": {}}
-    for document in documents:
+    for document in _in_one_format(documents, definitions):
         problem = _misfit(document.value)
         if problem:
             definitions.faults.append(PullFault(document.where, problem))
@@ -90,6 +86,18 @@ def define(documents: Sequence[Document]) -> Definitions:
     for document in by_kind["SLO"].values():
         reader.read(document)
     return definitions
+
+
+def _in_one_format(documents: Sequence[Document], definitions: Definitions) -> Iterator[Document]:
+    """Yield the documents in the words of OpenSLO v1; one that cannot be put so is a fault."""
+    for document in documents:
+        try:
+            translated = translate(document.value)
+        except ValueError as error:
+            definitions.faults.append(PullFault(document.where, str(error)))
+            definitions.unread += 1
+            continue
+        yield from [document] if translated is None else (Document(document.where, value) for value in translated)
 
 
 def _collect(document: Document, by_kind: Mapping[str, dict[str, Document]], definitions: Definitions) -> None:
@@ -107,7 +115,7 @@ def _misfit(value: Mapping[str, Any]) -> str:
     version, kind, metadata = value.get("apiVersion"), value.get("kind"), value.get("metadata")
     if version != API_VERSION:
         what = _OTHER_FORMATS.get(version) if isinstance(version, str) else None
-        return f"apiVersion {str(version)[:60]} is {what or 'not known here'}; {API_VERSION} is read"
+        return f"apiVersion {str(version)[:60]} is {what or 'not known here'}; read are {', '.join(FORMATS)}"
     if kind not in _IGNORED_KINDS | {"SLO", "SLI", "Service", "DataSource"}:
         return f"kind {str(kind)[:60]} is none of OpenSLO's"
     name = metadata.get("name") if isinstance(metadata, dict) else None

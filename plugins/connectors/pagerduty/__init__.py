@@ -26,17 +26,30 @@ from plugins.contract import (
 SERVICE_ID = "pagerduty.com/service-id"
 INTEGRATION_KEY = "pagerduty.com/integration-key"
 SERVICES_PER_BATCH = 200
+_OF_ANALYTICS = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
+"""Failures that concern this question only; with any other the next one would fail too."""
 HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
 
 
-class OptionsSchema(Schema):
-    """Which incidents count as severe."""
+_SEVERITY = validate.OneOf([f"sev{number}" for number in range(1, 6)])
 
-    severe_priorities = fields.List(
-        fields.String(validate=validate.Length(min=1)),
-        load_default=lambda: ["P1", "P2", "SEV1", "SEV2"],
-        validate=validate.Length(min=1),
-        metadata={"description": "Names of the priorities that stand for severity 1 and 2."},
+
+class OptionsSchema(Schema):
+    """How severe an incident is."""
+
+    severities = fields.Dict(
+        keys=fields.String(validate=validate.Length(min=1)),
+        values=fields.String(validate=_SEVERITY),
+        load_default=lambda: {
+            f"{word}{number}": f"sev{number}" for word in ("P", "SEV", "SEV-") for number in range(1, 6)
+        },
+        metadata={"description": "sev1 to sev5 by the name of a priority, in any case."},
+    )
+    urgencies = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(["high", "low"])),
+        values=fields.String(validate=_SEVERITY),
+        load_default=dict,
+        metadata={"description": "The same by urgency, for incidents without a priority: `{high: sev2}`."},
     )
 
 
@@ -57,6 +70,15 @@ FACTS = (
     FactSpec("incidents.high_urgency_30d", FactType.INTEGER, "count", "Those of high urgency.", HOURS_72),
     FactSpec("incidents.sev12_90d", FactType.INTEGER, "count", "Severity 1 or 2, within 90 days.", HOURS_72),
     FactSpec(
+        "incidents.acknowledge_seconds_median_90d", FactType.NUMBER, "seconds",
+        "Median time from opening to the first acknowledgement, of the incidents of 90 days that had one.", HOURS_72,
+    ),
+    FactSpec(
+        "alerts.paging.actionable_ratio_30d", FactType.NUMBER, "ratio",
+        "Share of the resolved incidents of high urgency of 30 days that somebody acknowledged or resolved; the others "
+        "ended by themselves.", HOURS_72,
+    ),
+    FactSpec(
         "incidents.resolve_seconds_median_90d", FactType.NUMBER, "seconds",
         "Median time from opening to resolving, of the incidents opened within 90 days and resolved.", HOURS_72,
     ),
@@ -74,7 +96,10 @@ class PagerDutyConnector(Connector):
         AnnotationSpec(SERVICE_ID, "Id of the service in PagerDuty, such as `PIJ90N7`."),
         AnnotationSpec(INTEGRATION_KEY, "Integration key of one of its integrations; used where there is no id."),
     )
-    permissions = ("a read-only REST API key: services, escalation policies, schedules, on-calls, incidents",)
+    permissions = (
+        "a read-only REST API key: services, escalation policies, schedules, on-calls, incidents",
+        "analytics (on the plans that have them): acknowledgement times and actionable pages",
+    )
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
@@ -96,11 +121,17 @@ class PagerDutyConnector(Connector):
         if not joined.services:
             return
         rotations = _rotations(context, joined)
+        severities = incidents.Severities(
+            {name.upper(): severity for name, severity in options["severities"].items()}, options["urgencies"]
+        )
         by_service: dict[str, list[incidents.Incident]] = {}
-        uses_priorities = False
+        account_tells = False
         for incident in api.incidents(context.client, context.now - incidents.DAYS_90, context.now):
-            uses_priorities = uses_priorities or incidents.priority(incident) is not None
+            told = incidents.priority(incident) is not None or severities.of(incident) is not None
+            account_tells = account_tells or told
             by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
+        analysed, faults = _analysed(context)
+        yield Batch(faults=faults)
         refs = sorted(joined.services)
         for start in range(0, len(refs), SERVICES_PER_BATCH):
             found: list[Fact] = []
@@ -108,12 +139,13 @@ class PagerDutyConnector(Connector):
             for ref in refs[start : start + SERVICES_PER_BATCH]:
                 service = joined.services[ref]
                 own = by_service.get(service["id"], [])
-                values = incidents.facts_of(own, options["severe_priorities"], uses_priorities, context.now)
+                values = incidents.facts_of(own, severities, account_tells, context.now)
+                values |= incidents.answered_facts(analysed.get(service["id"], ()), context.now)
                 rotation = rotations.get(_policy_id(service))
                 if rotation:
                     values |= oncall.facts_of(rotation, context.now)
                 found += [Fact(ref, key, value, context.now) for key, value in values.items()]
-                events += incidents.events_of(ref, own)
+                events += incidents.events_of(ref, own, severities)
             yield Batch(facts=found, events=events)
 
 
@@ -171,6 +203,19 @@ def _rotations(context: PullContext, joined: Joined) -> dict[str, oncall.Rotatio
     since, until = context.now - oncall.BEHIND, context.now + oncall.AHEAD
     oncall.add_oncalls(rotations, api.oncalls(context.client, sorted(rotations), since, until), since, until)
     return rotations
+
+
+def _analysed(context: PullContext) -> tuple[dict[str, list[incidents.Incident]], list[PullFault]]:
+    """Return what analytics know, by service; not every plan and key has them, and the rest goes on without."""
+    found: dict[str, list[incidents.Incident]] = {}
+    try:
+        for one in api.analysed(context.client, context.now - incidents.DAYS_90, context.now):
+            found.setdefault(str(one.get("service_id")), []).append(one)
+    except PullFailed as failure:
+        if failure.kind not in _OF_ANALYTICS:
+            raise
+        return {}, [PullFault("analytics", failure.message)]
+    return found, []
 
 
 def _policy_id(service: api.Entry) -> str:

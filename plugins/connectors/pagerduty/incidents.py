@@ -1,26 +1,46 @@
 """From incidents to facts and events. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from plugins.connectors.pagerduty.api import moment
 from plugins.contract import Event, EventSpec, FactValue
+from plugins.moments import moment
 
 OPENED = EventSpec("incident.opened", "An incident was opened.")
 RESOLVED = EventSpec("incident.resolved", "An incident was resolved.")
 DAYS_30, DAYS_90 = timedelta(days=30), timedelta(days=90)
+SEVERE = ("sev1", "sev2")
 
 Incident = Mapping[str, Any]
 
 
-def facts_of(incidents: Sequence[Incident], severe: Sequence[str], uses_priorities: bool,
-             now: datetime) -> dict[str, FactValue]:  # fmt: skip
+@dataclass(frozen=True)
+class Severities:
+    """How an account says how severe an incident is."""
+
+    by_priority: Mapping[str, str]
+    """`sev1` to `sev5` by the name of a priority, in upper case."""
+    by_urgency: Mapping[str, str]
+    """The same by urgency, for incidents without a priority; empty where urgency does not say it."""
+
+    def of(self, incident: Incident) -> str | None:
+        """Return `sev1` to `sev5`; None where nothing says it."""
+        named = priority(incident)
+        if named is not None:
+            return self.by_priority.get(named.upper())
+        return self.by_urgency.get(str(incident.get("urgency")))
+
+
+def facts_of(
+    incidents: Sequence[Incident], severities: Severities, account_tells: bool, now: datetime
+) -> dict[str, FactValue]:
     """Return what the incidents of 90 days say of a service.
 
-    How many were severe is told only where the account sets priorities, or where there was no incident at all. The
-    median time to resolve is told from one resolved incident on.
+    How many were severe is told only where the account says so of some incident, or where there was no incident at all.
+    The median time to resolve is told from one resolved incident on.
     """
     created = [(moment(incident.get("created_at")), incident) for incident in incidents]
     recent = [incident for at, incident in created if at and at > now - DAYS_30]
@@ -31,11 +51,42 @@ def facts_of(incidents: Sequence[Incident], severe: Sequence[str], uses_prioriti
         "incidents.count_30d": len(recent),
         "incidents.high_urgency_30d": sum(incident.get("urgency") == "high" for incident in recent),
     }
-    if uses_priorities or not incidents:
-        found["incidents.sev12_90d"] = sum(priority(incident) in severe for incident in incidents)
+    if account_tells or not incidents:
+        found["incidents.sev12_90d"] = sum(severities.of(incident) in SEVERE for incident in incidents)
     if lasted:
         found["incidents.resolve_seconds_median_90d"] = round(median(span.total_seconds() for span in lasted), 1)
     return found
+
+
+def answered_facts(analysed: Sequence[Incident], now: datetime) -> dict[str, FactValue]:
+    """Return how soon somebody answered, and how many pages of 30 days had somebody do something about them.
+
+    A page is an incident of high urgency that came to its end; one that ended by itself, and that nobody acknowledged,
+    asked for no action.
+    """
+    waits = [one["seconds_to_first_ack"] for one in analysed if _is_count(one.get("seconds_to_first_ack"))]
+    pages = [
+        one
+        for one in analysed
+        if one.get("urgency") == "high" and one.get("status") == "resolved" and _since(one) > now - DAYS_30
+    ]
+    found: dict[str, FactValue] = {}
+    if waits:
+        found["incidents.acknowledge_seconds_median_90d"] = float(median(waits))
+    if pages:
+        acted = sum(bool(one.get("acknowledgement_count")) or one.get("auto_resolved") is False for one in pages)
+        found["alerts.paging.actionable_ratio_30d"] = round(acted / len(pages), 4)
+    return found
+
+
+def _since(analysed: Incident) -> datetime:
+    """Return when an incident was created; analytics write UTC without saying so."""
+    text = str(analysed.get("created_at"))
+    return moment(text) or moment(f"{text}Z") or datetime.min.replace(tzinfo=UTC)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def priority(incident: Incident) -> str | None:
@@ -50,17 +101,19 @@ def _ended(incident: Incident) -> datetime | None:
     return moment(incident.get("resolved_at")) or moment(incident.get("last_status_change_at"))
 
 
-def events_of(ref: str, incidents: Sequence[Incident]) -> Iterator[Event]:
+def events_of(ref: str, incidents: Sequence[Incident], severities: Severities) -> Iterator[Event]:
     """Yield an event for each beginning and each end."""
     for incident in incidents:
         title = str(incident.get("title") or incident.get("summary") or "").strip()[:300] or "untitled"
         number, opened = incident.get("incident_number"), moment(incident.get("created_at"))
+        severity = severities.of(incident)
         details = {
             "incident": incident["id"],
             "number": number,
             "title": title,
             "urgency": incident.get("urgency"),
             "priority": priority(incident),
+            **({"severity": severity} if severity else {}),
         }
         link = str(incident.get("html_url") or "")
         if opened:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from plugins.connectors.pagerduty.api import moment
 from plugins.contract import FactValue
+from plugins.moments import moment
 
 AHEAD = timedelta(days=14)
 BEHIND = timedelta(days=30)

@@ -7,7 +7,7 @@ from typing import Any
 
 from plugins.connectors.prometheus import alert_history, api
 from plugins.connectors.prometheus.facts import Answers, View, figures
-from plugins.connectors.prometheus.measurements import FACTS, PAGES, PRESENCE, QUERIES
+from plugins.connectors.prometheus.measurements import FACTS, OVER_TIME, PRESENCE, QUERIES
 from plugins.connectors.prometheus.options import Options, OptionsSchema
 from plugins.contract import (
     AnnotationSpec,
@@ -21,7 +21,8 @@ from plugins.contract import (
 )
 from plugins.label_join import Join, join
 
-RULES = "rules"
+ALERT_RULES, RECORDING_RULES = "rules", "recording rules"
+NO_SAMPLES = OVER_TIME | {ALERT_RULES, RECORDING_RULES}
 SERVICES_PER_BATCH = 500
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 REFUSED = frozenset({FailureKind.CREDENTIALS, FailureKind.RATE_LIMITED})
@@ -33,7 +34,12 @@ class PrometheusConnector(Connector):
     name = "prometheus"
     title = "Prometheus"
     facts = FACTS
-    events = (alert_history.FIRED, alert_history.RESOLVED)
+    events = (
+        alert_history.FIRED,
+        alert_history.RESOLVED,
+        alert_history.BREACHED,
+        alert_history.RECOVERED,
+    )
     annotations = (
         AnnotationSpec(
             "sre.portal/prometheus-service",
@@ -65,20 +71,22 @@ class PrometheusConnector(Connector):
         joined = _join(context, options)
         asked, faults, ended_by = _ask_all(_questions(context, options))
         answers = Answers(
-            samples={name: answer for name, answer in asked.items() if name not in {RULES, PAGES}},
-            rules=asked.get(RULES),
-            pages=asked.get(PAGES),
+            samples={name: answer for name, answer in asked.items() if name not in NO_SAMPLES},
+            alert_rules=asked.get(ALERT_RULES),
+            recording_rules=asked.get(RECORDING_RULES),
+            stretches={name: asked[name] for name in OVER_TIME & asked.keys()},
             window=alert_history.window(context.now),
         )
         view = View(answers, joined, options, faults)
-        values, episodes = figures(view)
+        found = figures(view)
+        values = found.values
         observed_at = answers.server_time() or context.now
         if abs(observed_at - context.now) > MAX_CLOCK_SKEW:
             skew = round((observed_at - context.now).total_seconds())
             faults.append(PullFault("clock", f"its clock is {skew:+d} s from ours; set both by NTP"))
             observed_at = context.now
         observed_at = min(observed_at, context.now)
-        events = list(alert_history.events(episodes))
+        events = [*alert_history.alert_events(found.pages), *alert_history.breach_events(found.breaches)]
         yield Batch(faults=[*joined.faults, *faults], unmatched=sorted(joined.unmatched))
         refs = sorted({*values, *(event.ref for event in events)})
         for start in range(0, len(refs), SERVICES_PER_BATCH):
@@ -107,12 +115,13 @@ def _questions(context: PullContext, options: Options) -> dict[str, Question]:
     client, seen = context.client, alert_history.window(context.now)
     questions: dict[str, Question] = {}
     for name, promql in options.promql().items():
-        if name == PAGES:
+        if name in OVER_TIME:
             grid = (seen.start, seen.end, alert_history.STEP_SECONDS)
             questions[name] = partial(api.over_time, client, promql, *grid)
         else:
             questions[name] = partial(api.instant, client, promql)
-    questions[RULES] = partial(api.alert_rules, client)
+    questions[ALERT_RULES] = partial(api.alert_rules, client)
+    questions[RECORDING_RULES] = partial(api.recording_rules, client)
     return questions
 
 

@@ -1,11 +1,11 @@
-"""Turns the points at which alerts were firing into episodes, and these into events.
+"""Turns the points at which alerts were firing, or SLOs were missed, into episodes, and these into events.
 
 The points lie on a grid of absolute times, so that every pull sees the same episode begin at the same time, and the
 same event carries the same id.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +20,8 @@ GAP_SECONDS = 2 * STEP_SECONDS
 
 FIRED = EventSpec("alert.fired", "A paging alert began to fire.")
 RESOLVED = EventSpec("alert.resolved", "A paging alert stopped firing.")
+BREACHED = EventSpec("slo.breached", "A recorded SLO had used up the error budget of its period.")
+RECOVERED = EventSpec("slo.recovered", "The budget was no longer overspent.")
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Episode:
-    """One uninterrupted firing of one alert."""
+    """One uninterrupted firing of one alert, or one stretch of a missed SLO."""
 
     ref: str
-    alert: str
+    name: str
     began_at: int | None
     """None when it was under way when the window began: nobody can say since when."""
     ended_at: int | None
@@ -48,31 +50,53 @@ def window(now: datetime) -> Window:
     return Window(end - DAYS * 86400, end)
 
 
-def episodes(found: Sequence[Series], seen: Window, join: Join) -> list[Episode]:
+def alert_episodes(found: Sequence[Series], seen: Window, join: Join) -> list[Episode]:
     """Return the episodes of every alert of every service; instances that fire the same alert together are one."""
+    return episodes(found, seen, join.find, lambda labels: labels.get("alertname", ""))
+
+
+def episodes(
+    found: Sequence[Series],
+    seen: Window,
+    refs_of: Callable[[Mapping[str, str]], Iterable[str]],
+    name_of: Callable[[Mapping[str, str]], str],
+) -> list[Episode]:
+    """Return the episodes of all series, by the services that they are about and their name."""
     firing: dict[tuple[str, str], set[float]] = {}
     for series in found:
-        for ref in join.find(series.labels):
-            firing.setdefault((ref, series.labels.get("alertname", "")), set()).update(series.times)
+        for ref in refs_of(series.labels):
+            firing.setdefault((ref, name_of(series.labels)), set()).update(series.times)
     return [
         Episode(
             ref,
-            alert,
+            name,
             began_at=None if first <= seen.start + GAP_SECONDS else first,
             ended_at=None if last >= seen.end - GAP_SECONDS else last + STEP_SECONDS,
         )
-        for (ref, alert), times in sorted(firing.items())
+        for (ref, name), times in sorted(firing.items())
         for first, last in _stretches(sorted(times))
     ]
 
 
-def events(found: Sequence[Episode]) -> Iterator[Event]:
+def alert_events(found: Sequence[Episode]) -> Iterator[Event]:
     """Yield what can be said with certainty: an unknown beginning gives no event."""
     for episode in found:
+        about = {"alert": episode.name}
         if episode.began_at is not None:
-            yield _event(episode, FIRED, episode.began_at, f"Alert {episode.alert} began to fire")
+            yield _event(episode, FIRED, episode.began_at, f"Alert {episode.name} began to fire", about)
         if episode.ended_at is not None:
-            yield _event(episode, RESOLVED, episode.ended_at, f"Alert {episode.alert} stopped firing")
+            yield _event(episode, RESOLVED, episode.ended_at, f"Alert {episode.name} stopped firing", about)
+
+
+def breach_events(found: Sequence[Episode]) -> Iterator[Event]:
+    """Yield when an SLO's budget was used up and when it no longer was, likewise."""
+    for episode in found:
+        about = {"slo": episode.name}
+        name = episode.name or "of the service"
+        if episode.began_at is not None:
+            yield _event(episode, BREACHED, episode.began_at, f"SLO {name} was missed: its budget is used up", about)
+        if episode.ended_at is not None:
+            yield _event(episode, RECOVERED, episode.ended_at, f"SLO {name} is met again", about)
 
 
 def _stretches(times: Sequence[float]) -> Iterator[tuple[int, int]]:
@@ -88,13 +112,13 @@ def _stretches(times: Sequence[float]) -> Iterator[tuple[int, int]]:
         yield int(first), int(previous)
 
 
-def _event(episode: Episode, spec: EventSpec, at: int, summary: str) -> Event:
-    fingerprint = hashlib.sha256(f"{episode.ref}\0{episode.alert}".encode()).hexdigest()[:16]
+def _event(episode: Episode, spec: EventSpec, at: int, summary: str, about: Mapping[str, str]) -> Event:
+    fingerprint = hashlib.sha256(f"{episode.ref}\0{episode.name}".encode()).hexdigest()[:16]
     return Event(
         ref=episode.ref,
         source_event_id=f"{spec.kind}:{fingerprint}:{at}",
         kind=spec.kind,
         occurred_at=datetime.fromtimestamp(at, UTC),
         summary=summary,
-        details={"alert": episode.alert, "resolution_seconds": STEP_SECONDS},
+        details={**about, "resolution_seconds": STEP_SECONDS},
     )

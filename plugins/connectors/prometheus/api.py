@@ -11,6 +11,7 @@ from typing import Any
 
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import SourceClient
+from plugins.moments import rfc3339
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class AlertRule:
     annotations: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class RecordingRule:
+    """A recording rule as the server evaluates it."""
+
+    name: str
+    expression: str
+    labels: Mapping[str, str]
+
+
 def instant(client: SourceClient, promql: str) -> list[Sample]:
     """Evaluate a query at the server's own time. Raises PullFailed, also when the answer is only a part."""
     answer = client.post_form_json("api/v1/query", {"query": promql})
@@ -53,7 +63,7 @@ def instant(client: SourceClient, promql: str) -> list[Sample]:
 
 def over_time(client: SourceClient, promql: str, start: float, end: float, step: int) -> list[Series]:
     """Evaluate a query at every step (seconds) from start to end (Unix seconds). Raises PullFailed."""
-    question = {"query": promql, "start": _rfc3339(start), "end": _rfc3339(end), "step": str(step)}
+    question = {"query": promql, "start": rfc3339(_moment(start)), "end": rfc3339(_moment(end)), "step": str(step)}
     answer = client.post_form_json("api/v1/query_range", question)
     return [
         Series(_labels(row.get("metric")), tuple(_pair(pair)[0] for pair in _list(row.get("values"))))
@@ -63,7 +73,6 @@ def over_time(client: SourceClient, promql: str, start: float, end: float, step:
 
 def alert_rules(client: SourceClient) -> list[AlertRule]:
     """Return every alerting rule that the server has loaded. Raises PullFailed."""
-    data = _data(client.get_json("api/v1/rules", {"type": "alert"}))
     return [
         AlertRule(
             name=str(rule.get("name", "")),
@@ -71,10 +80,22 @@ def alert_rules(client: SourceClient) -> list[AlertRule]:
             labels=_labels(rule.get("labels") or {}),
             annotations=_labels(rule.get("annotations") or {}),
         )
-        for group in _list(data.get("groups"))
-        for rule in _list(_dict(group).get("rules") or [])
-        if _dict(rule).get("type") == "alerting"
+        for rule in _rules(client, "alert", "alerting")
     ]
+
+
+def recording_rules(client: SourceClient) -> list[RecordingRule]:
+    """Return every recording rule that the server has loaded. Raises PullFailed."""
+    return [
+        RecordingRule(str(rule.get("name", "")), str(rule.get("query", "")), _labels(rule.get("labels") or {}))
+        for rule in _rules(client, "record", "recording")
+    ]
+
+
+def _rules(client: SourceClient, asked: str, kind: str) -> Iterator[dict[str, Any]]:
+    data = _data(client.get_json("api/v1/rules", {"type": asked}))
+    for group in _list(data.get("groups")):
+        yield from (rule for rule in _list(_dict(group).get("rules") or []) if _dict(rule).get("type") == kind)
 
 
 def version(client: SourceClient) -> str:
@@ -135,7 +156,3 @@ def _list(value: Any) -> list[Any]:
 
 def _bad(message: str) -> PullFailed:
     return PullFailed(FailureKind.BAD_ANSWER, f"the server answered {message}")
-
-
-def _rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -1,29 +1,33 @@
 """Computes every service's facts from the answers. Pure: no request is made here."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from plugins.connectors.prometheus.alert_history import Episode, Window, episodes
-from plugins.connectors.prometheus.api import AlertRule, Sample, Series
+from plugins.connectors.prometheus.alert_history import Episode, Window, alert_episodes, episodes
+from plugins.connectors.prometheus.api import AlertRule, RecordingRule, Sample, Series
 from plugins.connectors.prometheus.measurements import (
+    BREACHES,
     BUDGET_LEFT,
     MEASUREMENTS,
     OBJECTIVE,
+    PAGES,
     PERIOD_ERROR,
     PRESENCE,
+    PROBES,
+    RECORDED,
     SIGNALS,
     Measurement,
 )
-from plugins.connectors.prometheus.options import Options
-from plugins.connectors.prometheus.rules import coverage, paging_rules
-from plugins.connectors.prometheus.slos import Slo, by_slo, collect, worst
+from plugins.connectors.prometheus.options import Options, label_query
+from plugins.connectors.prometheus.rule_facts import of_alerts, of_recordings
+from plugins.connectors.prometheus.rules import PYRRA_SLO, RecordedSlos, recorded_slos
+from plugins.connectors.prometheus.slos import Recorded, Slo, add_recorded, by_slo, worst
 from plugins.contract import FactValue, PullFault
 from plugins.label_join import Join
 
-AVAILABILITY = "slo.availability.actual_28d"
 LATENCY = "slo.latency.actual_28d"
+TRAFFIC_SIGNAL = "signals.traffic"
 
 Values = dict[str, dict[str, FactValue]]
 """Facts by service (entity reference) and key."""
@@ -34,8 +38,10 @@ class Answers:
     """What the server said. A question that was not answered is missing, or None."""
 
     samples: Mapping[str, Sequence[Sample]]
-    rules: Sequence[AlertRule] | None
-    pages: Sequence[Series] | None
+    alert_rules: Sequence[AlertRule] | None
+    recording_rules: Sequence[RecordingRule] | None
+    stretches: Mapping[str, Sequence[Series]]
+    """When something was so, by the name of the query: paging alerts, missed SLOs."""
     window: Window
 
     def server_time(self) -> datetime | None:
@@ -62,33 +68,61 @@ class View:
         return worst(slos, latency=latency, pattern=self.options.latency_slo_pattern)
 
 
-def figures(view: View) -> tuple[Values, list[Episode]]:
-    """Return every fact that the answers show, and the episodes of paging alerts.
+@dataclass
+class Found:
+    """What the answers mean."""
+
+    values: Values = field(default_factory=dict)
+    pages: list[Episode] = field(default_factory=list)
+    breaches: list[Episode] = field(default_factory=list)
+
+    def add(self, ref: str, facts: Mapping[str, FactValue]) -> None:
+        """Add facts of a service."""
+        self.values.setdefault(ref, {}).update(facts)
+
+
+def figures(view: View) -> Found:
+    """Return every fact that the answers show, and the episodes of paging alerts and of missed SLOs.
 
     A series that does not exist gives no fact, never a zero. Only what is counted over rules and alerts can be zero,
     and only for a service that this Prometheus knows.
     """
-    slos = _slos(view)
-    values: Values = {}
+    found = Found()
+    recorded = recorded_slos(view.answers.recording_rules or (), view.join, view.options)
+    services_of_slo = _services_of_slo(recorded)
+    slos = _slos(view, services_of_slo)
     for measurement in MEASUREMENTS:
         for ref, value in _measured(view, measurement, slos).items():
-            values.setdefault(ref, {})[measurement.key] = value
-    for ref, found in slos.items():
-        values.setdefault(ref, {}).update(_slo_facts(view, found))
-    for facts in values.values():
-        if LATENCY in facts:
-            facts["slo.latency.threshold_seconds"] = view.options.latency_threshold_seconds
-    known = set(values) | view.refs(PRESENCE)
-    _add_signals(values, known, view)
-    return values, _add_alerts(values, known, view, slos)
+            found.add(ref, {measurement.key: value})
+    for ref, own in slos.items():
+        found.add(ref, _slo_facts(view, own))
+    for ref, rules in recorded.items():
+        found.add(ref, of_recordings(rules))
+    for facts in found.values.values():
+        _add_computed(facts, view)
+    known = set(found.values) | view.refs(PRESENCE)
+    _add_signals(found, known, view)
+    _add_labels(found, view)
+    _add_probes(found, known, view)
+    _add_alerts(found, known, view, slos)
+    found.breaches = _breaches(view, services_of_slo)
+    return found
 
 
-def _slos(view: View) -> dict[str, list[Slo]]:
-    objectives, errors, budgets = (
-        by_slo(view.answers.samples.get(name, ()), view.join, view.options)
-        for name in (OBJECTIVE, PERIOD_ERROR, BUDGET_LEFT)
-    )
-    return collect(objectives, errors, budgets)
+def _services_of_slo(recorded: Mapping[str, RecordedSlos]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for ref, rules in recorded.items():
+        for name in rules.names:
+            found.setdefault(name, []).append(ref)
+    return found
+
+
+def _slos(view: View, services_of_slo: Mapping[str, Sequence[str]]) -> dict[str, list[Slo]]:
+    samples, join, options = view.answers.samples, view.join, view.options
+    tables = (by_slo(samples.get(name, ()), join, options) for name in (OBJECTIVE, PERIOD_ERROR, BUDGET_LEFT))
+    recorded = Recorded(*tables)
+    add_recorded(recorded, samples.get(RECORDED, ()), join, options, services_of_slo)
+    return recorded.slos()
 
 
 def _measured(view: View, measurement: Measurement, slos: Mapping[str, Sequence[Slo]]) -> dict[str, FactValue]:
@@ -114,20 +148,33 @@ def _measured(view: View, measurement: Measurement, slos: Mapping[str, Sequence[
 
 
 def _slo_facts(view: View, slos: Sequence[Slo]) -> dict[str, FactValue]:
+    """Return what the published SLO of each kind shows."""
     facts: dict[str, FactValue] = {}
-    availability, latency = view.worst(slos, latency=False), view.worst(slos, latency=True)
-    if availability:
-        facts["slo.availability.target"] = availability.target
-        if availability.period_error is not None:
-            facts["slo.availability.period_sli_30d"] = 1 - availability.period_error
-        if availability.budget_left is not None:
-            facts["slo.availability.budget_left"] = availability.budget_left
-    if latency:
-        facts["slo.latency.target"] = latency.target
-    return facts
+    published = {kind: view.worst(slos, latency=kind == "latency") for kind in ("availability", "latency")}
+    for kind, slo in published.items():
+        if slo is None:
+            continue
+        figures_of = {
+            "target": slo.target,
+            "period_sli_30d": None if slo.period_error is None else 1 - slo.period_error,
+            "budget_left": slo.budget_left,
+            "burn_rate": slo.burn_rate,
+        }
+        facts |= {f"slo.{kind}.{name}": value for name, value in figures_of.items() if value is not None}
+    windows = [slo.window_days for slo in published.values() if slo and slo.window_days is not None]
+    return {**facts, **({"slo.window_days": windows[0]} if windows else {})}
 
 
-def _add_signals(values: Values, known: set[str], view: View) -> None:
+def _add_computed(facts: dict[str, FactValue], view: View) -> None:
+    """Add what follows from a service's other facts."""
+    if LATENCY in facts:
+        facts["slo.latency.threshold_seconds"] = view.options.latency_threshold_seconds
+    now, before = facts.get("traffic.rps_now"), facts.get("traffic.rps_180d_ago")
+    if isinstance(now, float) and isinstance(before, float) and before > 0:
+        facts["traffic.growth_180d"] = now / before
+
+
+def _add_signals(found: Found, known: set[str], view: View) -> None:
     """Say which golden signals a service exports; nothing when one of the questions was not answered."""
     names = {signal: f"signals.{signal}" for signal in SIGNALS}
     if any(name not in view.answers.samples for name in names.values()):
@@ -135,39 +182,50 @@ def _add_signals(values: Values, known: set[str], view: View) -> None:
     exported = {signal: view.refs(name) for signal, name in names.items()}
     for ref in known.union(*exported.values()):
         missing: list[str] = sorted(signal for signal in SIGNALS if ref not in exported[signal])
-        values.setdefault(ref, {}).update(
-            {"metrics.signals.present": len(SIGNALS) - len(missing), "metrics.signals.missing": missing}
-        )
+        found.add(ref, {"metrics.signals.present": len(SIGNALS) - len(missing), "metrics.signals.missing": missing})
 
 
-def _add_alerts(values: Values, known: set[str], view: View, slos: Mapping[str, Sequence[Slo]]) -> list[Episode]:
+def _add_labels(found: Found, view: View) -> None:
+    """Say which standard labels the request metric of a service lacks; nothing of one that exports none."""
+    names = {label: label_query(label) for label in view.options.standard_labels}
+    if not names or any(name not in view.answers.samples for name in names.values()):
+        return
+    having = {label: view.refs(name) for label, name in names.items()}
+    for ref in view.refs(TRAFFIC_SIGNAL).union(*having.values()):
+        found.add(ref, {"metrics.labels.missing": sorted(label for label in names if ref not in having[label])})
+
+
+def _add_probes(found: Found, known: set[str], view: View) -> None:
+    """Count probes; a known service has none only where other services' probes carry their name."""
+    counts = {
+        ref: round(sample.value)
+        for sample in view.answers.samples.get(PROBES, ())
+        for ref in view.join.find(sample.labels)
+    }
+    for ref in known | counts.keys() if counts else ():
+        found.add(ref, {"probes.count": counts.get(ref, 0)})
+
+
+def _add_alerts(found: Found, known: set[str], view: View, slos: Mapping[str, Sequence[Slo]]) -> None:
     answers = view.answers
-    found = episodes(answers.pages or (), answers.window, view.join)
-    if answers.rules:
-        _add_rules(values, known, view, slos)
-        if answers.pages is not None:
-            _add_pages(values, known, found)
-    elif answers.rules is not None:  # its rules are evaluated elsewhere: that none is seen does not mean none exists
+    pages = answers.stretches.get(PAGES)
+    found.pages = alert_episodes(pages or (), answers.window, view.join)
+    if answers.alert_rules:
+        names = {ref: [slo.name for slo in own] for ref, own in slos.items()}
+        told = of_alerts(answers.alert_rules, view.join, view.options, known, names, found.pages, pages is not None)
+        for ref, facts in told.items():
+            found.add(ref, facts)
+    elif answers.alert_rules is not None:  # its rules are evaluated elsewhere: none seen does not mean that none exists
         view.faults.append(PullFault("rules", "it holds no alerting rules, so nothing can be said about alerts"))
-    return found
 
 
-def _add_rules(values: Values, known: set[str], view: View, slos: Mapping[str, Sequence[Slo]]) -> None:
-    rules = paging_rules(view.answers.rules or (), view.join, view.options)
-    for ref in known | set(rules):
-        own = rules.get(ref, [])
-        facts: dict[str, FactValue] = {
-            "alerts.slo_burn.count": sum(rule.on_burn for rule in own),
-            "alerts.paging.without_runbook": sum(not rule.has_runbook for rule in own),
-            "alerts.paging.unrouted": sum(not rule.has_team for rule in own),
-        }
-        covered = coverage([slo.name for slo in slos.get(ref, ())], own)
-        if covered is not None:
-            facts["alerts.sli_coverage_ratio"] = covered
-        values.setdefault(ref, {}).update(facts)
+def _breaches(view: View, services_of_slo: Mapping[str, Sequence[str]]) -> list[Episode]:
+    """Return when SLOs were missed."""
 
+    def name_of(labels: Mapping[str, str]) -> str:
+        return labels.get(view.options.slo_name_label) or labels.get(PYRRA_SLO, "")
 
-def _add_pages(values: Values, known: set[str], found: Sequence[Episode]) -> None:
-    began = Counter(episode.ref for episode in found if episode.began_at is not None)
-    for ref in known | set(began):
-        values.setdefault(ref, {})["alerts.paging.count_30d"] = began[ref]
+    def refs_of(labels: Mapping[str, str]) -> Sequence[str]:
+        return view.join.find(labels) or services_of_slo.get(labels.get(PYRRA_SLO, ""), ())
+
+    return episodes(view.answers.stretches.get(BREACHES, ()), view.answers.window, refs_of, name_of)

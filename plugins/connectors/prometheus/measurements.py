@@ -117,6 +117,11 @@ MEASUREMENTS: Sequence[Measurement] = (
         round,
     ),
     Measurement(
+        _number("targets.up_ratio", "ratio", "Scrape targets of the service that are up, of all it has.", MOMENTARY),
+        "avg by ($service_label) (up)",
+        ratio,
+    ),
+    Measurement(
         _count("runtime.zones", "Failure domains with an instance that can be scraped now.", MOMENTARY),
         'count by ($service_label) (count by ($service_label, $zone_label) (up{$zone_label!=""} == 1))',
         round,
@@ -190,8 +195,12 @@ PRESENCE = "services"
 OBJECTIVE = "slo.objective"
 PERIOD_ERROR = "slo.period_error_ratio"
 BUDGET_LEFT = "slo.budget_left"
-PAGES = "alerts.firing"
-"""The one that is asked over 30 days rather than for now."""
+RECORDED = "slo.recorded"
+"""Series that carry their metric's name: Sloth's burn rate and period, Pyrra's generic rules."""
+PROBES = "probes.count"
+PAGES, BREACHES = "alerts.firing", "slo.breaches"
+"""Those that are asked over 30 days rather than for now."""
+OVER_TIME = frozenset({PAGES, BREACHES})
 
 QUERIES: dict[str, str] = {
     PRESENCE: "count by ($service_label) (up)",
@@ -199,6 +208,11 @@ QUERIES: dict[str, str] = {
     OBJECTIVE: "max by ($slo_service_label, $slo_name_label) (slo:objective:ratio)",
     PERIOD_ERROR: "max by ($slo_service_label, $slo_name_label) (slo:sli_error:ratio_rate30d)",
     BUDGET_LEFT: "min by ($slo_service_label, $slo_name_label) (slo:period_error_budget_remaining:ratio)",
+    RECORDED: '{__name__=~"slo:current_burn_rate:ratio|slo:time_period:days|pyrra_objective|pyrra_availability'
+    '|pyrra_window"}',
+    BREACHES: "min by ($slo_service_label, $slo_name_label) (slo:period_error_budget_remaining:ratio) < 0"
+    " or min by ($service_label, slo) (pyrra_availability - pyrra_objective) < 0",
+    PROBES: "count by ($service_label) (probe_success)",
     "signals.latency": "count by ($service_label) (http_request_duration_seconds_count)",
     "signals.traffic": f"count by ($service_label) ({REQUESTS})",
     "signals.errors": f'count by ($service_label) ({REQUESTS}{{code!=""}})',
@@ -220,14 +234,59 @@ OTHER_FACTS: Sequence[FactSpec] = (
         "ratio",
         "Share of this SLO's 30-day error budget that is left; below 0 when it is overspent.",
     ),
+    _number(
+        "slo.availability.burn_rate",
+        "",
+        "How fast this SLO's budget burns now: 1 uses it up in just its period (Sloth: error ratio / budget).",
+        MOMENTARY,
+    ),
     _number("slo.latency.target", "ratio", "Objective of the latency SLO with the least budget left."),
+    _number("slo.latency.period_sli_30d", "ratio", "That SLO over 30 days, as slo.availability.period_sli_30d."),
+    _number("slo.latency.budget_left", "ratio", "Share of that SLO's error budget that is left."),
+    _number("slo.latency.burn_rate", "", "How fast that SLO's budget burns now.", MOMENTARY),
     _number("slo.latency.threshold_seconds", "seconds", "The threshold that slo.latency.actual_28d was measured with."),
+    _count("slo.count", "SLOs that recording rules of Sloth or Pyrra compute."),
+    FactSpec("slo.names", FactType.SET, "", "Their names.", WINDOWED),
+    FactSpec("slo.owner", FactType.STRING, "", "Their owner: the label owner, or else the team label.", WINDOWED),
+    _number("slo.window_days", "days", "Period of the availability SLO with the least budget left, else latency SLO."),
+    FactSpec("slo.metrics", FactType.SET, "", "Metrics that the recording rules of these SLOs read.", WINDOWED),
+    _number(
+        "traffic.growth_180d", "ratio", "traffic.rps_now / traffic.rps_180d_ago: 2 is twice the traffic.", MOMENTARY
+    ),
+    _count("probes.count", "Probes of the service from outside (probe_success of the blackbox exporter).", MOMENTARY),
+    FactSpec(
+        "monitoring.deadman",
+        FactType.BOOLEAN,
+        "",
+        "An alert always fires, so that its absence is noticed elsewhere when this Prometheus is down.",
+        WINDOWED,
+    ),
+    FactSpec(
+        "metrics.labels.missing",
+        FactType.SET,
+        "",
+        "Labels of the option standard_labels that the service's request metric lacks.",
+        WINDOWED,
+    ),
     _count("metrics.signals.present", "How many of the four golden signals the service exports."),
     FactSpec("metrics.signals.missing", FactType.SET, "", "The golden signals that it does not export.", WINDOWED),
     _count("alerts.slo_burn.count", "Paging alert rules on the burn of an SLO's error budget."),
+    _number(
+        "alerts.slo_burn.multiwindow_ratio",
+        "ratio",
+        "SLOs that page on a fast and on a slow burn, each by two windows (SRE workbook, chapter 5), of all its SLOs.",
+    ),
+    FactSpec(
+        "alerts.slo_burn.lacking",
+        FactType.SET,
+        "",
+        "What SLOs lack of such alerts: `requests: slow page`; the kinds are fast page, slow page and ticket.",
+        WINDOWED,
+    ),
     _number("alerts.sli_coverage_ratio", "ratio", "SLOs with a paging alert on their burn, of all its SLOs."),
     _count("alerts.paging.count_30d", "Times that a paging alert began to fire within 30 days.", MOMENTARY),
     _count("alerts.paging.without_runbook", "Paging alert rules without a runbook."),
+    FactSpec("alerts.paging.runbook_missing", FactType.SET, "", "The names of these rules.", WINDOWED),
     _count("alerts.paging.unrouted", "Paging alert rules that name no team."),
 )
 

@@ -9,9 +9,10 @@ from typing import Any
 import marshmallow
 from marshmallow import Schema, validate
 
-from plugins.connectors.prometheus.measurements import QUERIES
+from plugins.connectors.prometheus.measurements import QUERIES, REQUESTS
 
 _LABEL = validate.Regexp(r"^[a-zA-Z_][a-zA-Z0-9_]*$", error="must be a Prometheus label name")
+LABEL_QUERY = f'count by ($service_label) ({REQUESTS}{{$label!=""}})'
 _DAYS = validate.Regexp(r"^[1-9][0-9]{0,3}d$", error="must be a number of days such as 28d")
 
 
@@ -30,6 +31,8 @@ class Options:
     latency_threshold_seconds: float = 0.5
     latency_slo_pattern: str = r"latency|duration|response.?time|slow|fast"
     paging_severities: tuple[str, ...] = ("page", "critical")
+    standard_labels: tuple[str, ...] = ()
+    """Labels that every service's request metric should have; none by default, since each organisation has its own."""
     queries: tuple[tuple[str, str | None], ...] = ()
     """Overridden queries by name; None switches one off."""
 
@@ -37,15 +40,16 @@ class Options:
     def of(cls, loaded: Mapping[str, Any]) -> "Options":
         """Return the options that the schema has loaded."""
         given = {field.name: loaded[field.name] for field in fields(cls) if field.name in loaded}
-        if "paging_severities" in given:
-            given["paging_severities"] = tuple(given["paging_severities"])
+        for name in {"paging_severities", "standard_labels"} & given.keys():
+            given[name] = tuple(given[name])
         if "queries" in given:
             given["queries"] = tuple(given["queries"].items())
         return cls(**given)
 
     def promql(self) -> dict[str, str]:
         """Return every query to ask, by name, ready to send."""
-        templates = {**QUERIES, **dict(self.queries)}
+        standard = {label_query(label): LABEL_QUERY.replace("$label", label) for label in self.standard_labels}
+        templates = {**QUERIES, **standard, **dict(self.queries)}
         return {name: self.fill(template) for name, template in templates.items() if template}
 
     def fill(self, template: str) -> str:
@@ -56,28 +60,67 @@ class Options:
         return Template(template).safe_substitute(values)
 
 
+def _label(usual: str, description: str) -> marshmallow.fields.String:
+    """Return an option that names a label."""
+    return marshmallow.fields.String(load_default=usual, validate=_LABEL, metadata={"description": description})
+
+
 class OptionsSchema(Schema):
     """Checks `options:`; every key is optional."""
 
-    service_label = marshmallow.fields.String(validate=_LABEL)
-    annotation = marshmallow.fields.String(validate=validate.Length(min=1))
-    slo_service_label = marshmallow.fields.String(validate=_LABEL)
-    slo_name_label = marshmallow.fields.String(validate=_LABEL)
-    kube_label = marshmallow.fields.String(validate=_LABEL)
-    zone_label = marshmallow.fields.String(validate=_LABEL)
-    team_label = marshmallow.fields.String(validate=_LABEL)
-    window = marshmallow.fields.String(validate=_DAYS)
-    latency_threshold_seconds = marshmallow.fields.Float(validate=validate.Range(min=0, min_inclusive=False))
-    latency_slo_pattern = marshmallow.fields.String(validate=lambda text: _check_pattern(text))
+    service_label = _label(Options.service_label, "The label that names the service.")
+    annotation = marshmallow.fields.String(
+        load_default=Options.annotation,
+        validate=validate.Length(min=1),
+        metadata={"description": "The annotation that holds this label's value; without it the entity's name counts."},
+    )
+    slo_service_label = _label(Options.slo_service_label, "The label that names the service on recorded SLOs.")
+    slo_name_label = _label(Options.slo_name_label, "The label that names the SLO.")
+    kube_label = _label(Options.kube_label, "The label of kube_pod_labels that names the service.")
+    zone_label = _label(Options.zone_label, "The label that names the failure domain.")
+    team_label = _label(Options.team_label, "The label of an alert that names who it is for.")
+    window = marshmallow.fields.String(
+        load_default=Options.window,
+        validate=_DAYS,
+        metadata={"description": "The window of slo.availability.actual_28d and slo.latency.actual_28d."},
+    )
+    latency_threshold_seconds = marshmallow.fields.Float(
+        load_default=Options.latency_threshold_seconds,
+        validate=validate.Range(min=0, min_inclusive=False),
+        metadata={"description": "What is fast enough: the bucket `le` of the latency histogram."},
+    )
+    latency_slo_pattern = marshmallow.fields.String(
+        load_default=Options.latency_slo_pattern,
+        validate=lambda text: _check_pattern(text),
+        metadata={"description": "A regular expression that finds itself in the names of latency SLOs."},
+    )
     paging_severities = marshmallow.fields.List(
-        marshmallow.fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
+        marshmallow.fields.String(validate=validate.Length(min=1)),
+        load_default=lambda: list(Options.paging_severities),
+        validate=validate.Length(min=1),
+        metadata={"description": "Values of severity, or sloth_severity, that page somebody."},
+    )
+    standard_labels = marshmallow.fields.List(
+        marshmallow.fields.String(validate=_LABEL),
+        load_default=list,
+        validate=validate.Length(max=10),
+        metadata={
+            "description": "Labels that every request metric should have; metrics.labels.missing names the rest."
+        },
     )
     queries = marshmallow.fields.Dict(
         keys=marshmallow.fields.String(
             validate=validate.OneOf(QUERIES, error="is no query of this connector; there are: {choices}")
         ),
         values=marshmallow.fields.String(allow_none=True, validate=validate.Length(min=1)),
+        load_default=dict,
+        metadata={"description": "PromQL in the place of a default query, by its name; null switches one off."},
     )
+
+
+def label_query(label: str) -> str:
+    """Return the name of the query that asks who has a standard label."""
+    return f"labels.{label}"
 
 
 def _check_pattern(text: str) -> None:

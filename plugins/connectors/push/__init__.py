@@ -29,7 +29,12 @@ class FactSchema(Schema):
 class OptionsSchema(Schema):
     """What may be set under `options:`."""
 
-    facts = fields.List(fields.Nested(FactSchema), load_default=list, validate=validate.Length(max=MAX_DECLARED))
+    facts = fields.List(
+        fields.Nested(FactSchema),
+        load_default=list,
+        validate=validate.Length(max=MAX_DECLARED),
+        metadata={"description": "Facts of your own: key, type, unit, description, max_age_days (3)."},
+    )
 
 
 class PushConnector(Connector):
@@ -38,6 +43,7 @@ class PushConnector(Connector):
     name: ClassVar[str] = "push"
     title: ClassVar[str] = "Pushed by other systems"
     is_pulled: ClassVar[bool] = False
+    permissions = ("a token of the portal with the role plugin and the scope plugins:write",)
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:

@@ -14,6 +14,7 @@ from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
 from plugins.http_client import Limits, SourceClient
 from portal_backend.core.clock import now
 from tests import servers
+from tests.plugins.connectors.reading import joined
 from tests.plugins.misbehaving import always, serving
 
 MASTER = """
@@ -90,14 +91,7 @@ def context(url: str, targets=(TARGET,), cursor: str | None = None, at: datetime
 
 
 def pull(url: str, **parts: Any) -> Batch:
-    batches = list(CONNECTOR.pull(context(url, **parts)))
-    return Batch(
-        facts=[fact for batch in batches for fact in batch.facts],
-        events=[event for batch in batches for event in batch.events],
-        faults=[fault for batch in batches for fault in batch.faults],
-        unmatched=[name for batch in batches for name in batch.unmatched],
-        cursor=batches[-1].cursor,
-    )
+    return joined(CONNECTOR, context(url, **parts))
 
 
 def values(batch: Batch) -> dict[str, Any]:

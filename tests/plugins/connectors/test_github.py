@@ -1,6 +1,7 @@
 """The GitHub connector against a server double that checks each request with GitHub's own document."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from portal_backend.core.config import Secret, SourceAuth
 from tests.conftest import shared
 from tests.fakes.github import GitHub
 from tests.fakes.server import Fault, html
+from tests.plugins.connectors.reading import ended, joined
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -37,13 +39,7 @@ def context(fake: GitHub, targets=(TARGET,), cursor: str | None = None, now=NOW,
 
 
 def pull(fake: GitHub, **parts: Any) -> Batch:
-    batches = list(CONNECTOR.pull(context(fake, **parts)))
-    return Batch(
-        facts=[fact for batch in batches for fact in batch.facts],
-        events=[event for batch in batches for event in batch.events],
-        faults=[fault for batch in batches for fault in batch.faults],
-        cursor=batches[-1].cursor,
-    )
+    return joined(CONNECTOR, context(fake, **parts))
 
 
 def values(fake: GitHub, **parts: Any) -> dict[str, Any]:
@@ -51,7 +47,7 @@ def values(fake: GitHub, **parts: Any) -> dict[str, Any]:
 
 
 def run(conclusion: str, at: datetime = NOW - DAY) -> dict[str, Any]:
-    return {"id": 1, "conclusion": conclusion, "updated_at": at.isoformat().replace("+00:00", "Z")}
+    return ended("conclusion", conclusion, at)
 
 
 def test_a_ruleset_shows_what_a_change_needs(github):
@@ -248,3 +244,16 @@ def test_an_answer_of_another_shape_is_a_bad_answer(github, fault):
     with pytest.raises(PullFailed) as failed:
         pull(github)
     assert failed.value.kind is FailureKind.BAD_ANSWER
+
+
+def test_a_whole_reading_asks_again_for_what_had_failed_and_was_tried_again(github):
+    repository = github.add(SLUG)
+    github.deploy(SLUG, NOW - DAY, "a" * 40, "failure")
+    known = pull(github).cursor
+    github.deploy(SLUG, NOW - DAY, "a" * 40, "failure", "success", id=1)
+    del repository["deployments"][0]
+    assert values(github, cursor=known)["deploys.failed_30d"] == 1
+    again = joined(CONNECTOR, replace(context(github, cursor=known), reconcile=True))
+    found = {fact.key: fact.value for fact in again.facts}
+    assert (found["deploys.failed_30d"], found["deploys.count_30d"]) == (0, 1)
+    assert [event.kind for event in again.events] == ["deploy.finished"]

@@ -13,6 +13,7 @@ from portal_backend.core.config import Secret, SourceAuth
 from tests.conftest import shared
 from tests.fakes.gitlab import GitLab
 from tests.fakes.server import Fault, html
+from tests.plugins.connectors.reading import ended, joined
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -36,13 +37,7 @@ def context(fake: GitLab, targets=(TARGET,), cursor: str | None = None, **option
 
 
 def pull(fake: GitLab, **parts: Any) -> Batch:
-    batches = list(CONNECTOR.pull(context(fake, **parts)))
-    return Batch(
-        facts=[fact for batch in batches for fact in batch.facts],
-        events=[event for batch in batches for event in batch.events],
-        faults=[fault for batch in batches for fault in batch.faults],
-        cursor=batches[-1].cursor,
-    )
+    return joined(CONNECTOR, context(fake, **parts))
 
 
 def values(fake: GitLab, **parts: Any) -> dict[str, Any]:
@@ -50,7 +45,7 @@ def values(fake: GitLab, **parts: Any) -> dict[str, Any]:
 
 
 def pipeline(status: str, at: datetime = NOW - DAY) -> dict[str, Any]:
-    return {"id": 1, "status": status, "updated_at": at.isoformat().replace("+00:00", "Z")}
+    return ended("status", status, at)
 
 
 def test_a_projects_settings_show_what_a_change_needs(gitlab):

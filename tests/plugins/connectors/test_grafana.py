@@ -132,7 +132,7 @@ def test_the_query_of_a_mixed_panel_names_its_own_datasource(grafana):
 
 
 def test_library_panels_are_read_once_wherever_they_are_used(grafana):
-    grafana.library["lib1"] = panel("from_the_library")
+    grafana.shared_panels["lib1"] = panel("from_the_library")
     library = {"type": "timeseries", "libraryPanel": {"uid": "lib1", "name": "Shared"}}
     grafana.save("u1", "One", NOW, tags=["checkout"], panels=[library])
     grafana.save("u2", "Two", NOW, tags=["checkout"], panels=[library, panel("up")])

@@ -14,6 +14,7 @@ from portal_backend.core.config import Secret, SourceAuth
 from tests.conftest import shared
 from tests.fakes.pagerduty import PagerDuty
 from tests.fakes.server import Fault, html
+from tests.plugins.connectors.reading import joined
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -47,13 +48,7 @@ def context(fake: PagerDuty, targets=TARGETS, attempts: int = 1, **options: Any)
 
 
 def pull(fake: PagerDuty, **parts: Any) -> Batch:
-    batches = list(CONNECTOR.pull(context(fake, **parts)))
-    return Batch(
-        facts=[fact for batch in batches for fact in batch.facts],
-        events=[event for batch in batches for event in batch.events],
-        faults=[fault for batch in batches for fault in batch.faults],
-        unmatched=[name for batch in batches for name in batch.unmatched],
-    )
+    return joined(CONNECTOR, context(fake, **parts))
 
 
 def values(batch: Batch, ref: str = CHECKOUT) -> dict[str, Any]:
@@ -120,8 +115,57 @@ def test_incidents_enter_the_history_with_their_own_ids(account):
     assert [event.source_event_id for event in events] == ["I1:opened", "I1:resolved", "I2:opened"]
     assert [event.kind for event in events] == ["incident.opened", "incident.resolved", "incident.opened"]
     assert events[1].details["lasted_seconds"] == 3600
-    assert events[0].details["priority"] == "P1"
+    assert (events[0].details["priority"], events[0].details["severity"]) == ("P1", "sev1")
+    assert "severity" not in events[2].details
     assert "Card payments fail" in events[0].summary
+
+
+@pytest.mark.parametrize(
+    ("priority", "urgency", "options", "severity"),
+    [
+        ("P2", "high", {}, "sev2"),
+        ("sev-3", "high", {}, "sev3"),
+        ("Major", "high", {"severities": {"major": "sev1"}}, "sev1"),
+        ("Unheard of", "high", {"urgencies": {"high": "sev2"}}, None),
+        (None, "high", {"urgencies": {"high": "sev2"}}, "sev2"),
+        (None, "low", {"urgencies": {"high": "sev2"}}, None),
+    ],
+)
+def test_severity_is_what_the_account_means_by_it(account, priority, urgency, options, severity):
+    account.add_incident("I1", "PCHECK", NOW - DAY, priority=priority, urgency=urgency)
+    batch = pull(account, **options)
+    assert batch.events[0].details.get("severity") == severity
+    severe = values(batch).get("incidents.sev12_90d")
+    assert severe == (severity in ("sev1", "sev2") if priority or severity else None)
+
+
+def test_analytics_tell_how_soon_somebody_answered_and_which_pages_asked_for_action(account):
+    for number, answer in enumerate(
+        (
+            {"acknowledgement_count": 1, "seconds_to_first_ack": 60, "auto_resolved": True},
+            {"acknowledgement_count": 2, "seconds_to_first_ack": 180, "auto_resolved": False},
+            {"auto_resolved": True},
+            {"auto_resolved": False},
+        )
+    ):
+        account.add_incident(f"I{number}", "PCHECK", NOW - (number + 1) * DAY, NOW - number * DAY)
+        account.answers[f"I{number}"] = answer
+    account.add_incident("OLD", "PCHECK", NOW - 60 * DAY, NOW - 59 * DAY)
+    account.add_incident("LOW", "PCHECK", NOW - DAY, NOW, urgency="low")
+    found = values(pull(account))
+    assert found["incidents.acknowledge_seconds_median_90d"] == 120
+    assert found["alerts.paging.actionable_ratio_30d"] == 0.75
+    assert "alerts.paging.actionable_ratio_30d" not in values(pull(account), SEARCH)
+
+
+@pytest.mark.parametrize("status", [403, 404, 402])
+def test_a_plan_without_analytics_costs_only_their_facts(account, status):
+    account.add_incident("I1", "PCHECK", NOW - DAY, NOW)
+    account.analytics_refused = status
+    batch = pull(account)
+    assert [fault.scope for fault in batch.faults] == ["analytics"]
+    assert values(batch)["incidents.count_30d"] == 1
+    assert "incidents.acknowledge_seconds_median_90d" not in values(batch)
 
 
 def test_lists_are_read_page_by_page_and_never_by_service(account):
@@ -136,6 +180,7 @@ def test_lists_are_read_page_by_page_and_never_by_service(account):
         "/schedules": 1,
         "/oncalls": 1,
         "/incidents": 3,
+        "/analytics/raw/incidents": 3,
     }
 
 

@@ -33,6 +33,11 @@ SINCE_BEFORE = range(END - 31 * DAY, END - 29 * DAY, STEP)
 
 RATE = "sum by ($service_label) (rate(http_requests_total[1d]))"
 HALF_A_YEAR = {"slo.availability.actual_180d", "traffic.peak_rps_180d"}
+OF_RECORDED_SLOS = {
+    "slo.count", "slo.names", "slo.owner", "slo.window_days", "slo.metrics", "slo.availability.burn_rate",
+    "slo.latency.burn_rate",
+}  # fmt: skip
+"""Facts that need the recording rules of Sloth or Pyrra: see test_prometheus_slos.py."""
 ASKED = [name for name, query in QUERIES.items() if query]
 
 RULES = """
@@ -56,6 +61,7 @@ groups:
     expr: error_budget_burn > 2
     labels: {sloth_severity: page, sloth_service: pay-svc}
     annotations: {runbook: "https://runbooks.example/pay"}
+  - {alert: Watchdog, expr: vector(1), labels: {severity: none}}
   - alert: AnyDown
     expr: up == 0
     labels: {severity: page}
@@ -90,6 +96,8 @@ def history() -> Iterator[str]:
     for service, value in (("search", 0), ("quiet", 1), ("legacy", 1), ("pay-svc", 1), ("all-fail", 1), ("twin", 1)):
         yield from series("up", {"service": service, "instance": "1"}, LATELY, lambda _, value=value: value)
     yield from series("process_cpu_seconds_total", {"service": "checkout"}, LATELY, float)
+    for path in ("/", "/pay"):
+        yield from series("probe_success", {"service": "checkout", "instance": path}, LATELY, lambda _: 1)
     yield from slos()
     yield from kubernetes()
     yield from alerts()
@@ -207,17 +215,30 @@ def test_facts_equal_what_the_history_says(facts: dict[str, dict[str, Any]]) -> 
         "slo.availability.period_sli_30d": pytest.approx(0.991),
         "slo.availability.budget_left": pytest.approx(0.1),
         "slo.latency.target": 0.95,
+        "slo.latency.period_sli_30d": pytest.approx(0.98),
+        "slo.latency.budget_left": pytest.approx(0.6),
         "traffic.rps_now": pytest.approx(10, rel=1e-3),
         "traffic.rps_180d_ago": pytest.approx(5, rel=1e-3),
+        "traffic.growth_180d": pytest.approx(2, rel=1e-3),
         "traffic.peak_rps_30d": pytest.approx(10, rel=1e-3),
         "metrics.signals.present": 4,
         "metrics.signals.missing": [],
         "alerts.slo_burn.count": 1,
+        "alerts.slo_burn.multiwindow_ratio": 0,
+        "alerts.slo_burn.lacking": sorted(
+            f"{slo}: {kind}"
+            for slo in ("requests", "writes", "latency-p95")
+            for kind in ("fast page", "slow page", "ticket")
+        ),
         "alerts.sli_coverage_ratio": pytest.approx(1 / 3),
         "alerts.paging.count_30d": 3,
         "alerts.paging.without_runbook": 1,
+        "alerts.paging.runbook_missing": ["CheckoutDown"],
         "alerts.paging.unrouted": 1,
         "runtime.replicas": 2,
+        "targets.up_ratio": pytest.approx(2 / 3),
+        "probes.count": 2,
+        "monitoring.deadman": True,
         "runtime.zones": 2,
         "runtime.resources.set": True,
         "runtime.autoscaler.enabled": True,
@@ -258,11 +279,15 @@ def test_absent_series_give_no_fact_but_counts_of_a_known_service_may_be_zero(
 ) -> None:
     assert facts["quiet"] == {
         "runtime.replicas": 1,
+        "targets.up_ratio": 1,
+        "probes.count": 0,
+        "monitoring.deadman": True,
         "metrics.signals.present": 0,
         "metrics.signals.missing": ["errors", "latency", "saturation", "traffic"],
         "alerts.slo_burn.count": 0,
         "alerts.paging.count_30d": 0,
         "alerts.paging.without_runbook": 0,
+        "alerts.paging.runbook_missing": [],
         "alerts.paging.unrouted": 0,
     }
     assert "ghost" not in facts
@@ -306,7 +331,7 @@ def test_every_fact_is_declared_and_has_the_declared_type(facts: dict[str, dict[
     specs = {spec.key: spec for spec in FACTS}
     python_types = {FactType.NUMBER: float, FactType.INTEGER: int, FactType.BOOLEAN: bool, FactType.SET: list}
     supplied = {key for values in facts.values() for key in values}
-    assert supplied == set(specs) - HALF_A_YEAR
+    assert supplied == set(specs) - HALF_A_YEAR - OF_RECORDED_SLOS - {"metrics.labels.missing"}
     for values in facts.values():
         for key, value in values.items():
             assert type(value) is python_types[specs[key].type], key
@@ -357,7 +382,10 @@ def test_sliding_the_window_never_renames_an_episode() -> None:
             alert_history.Series(s.labels, tuple(t for t in s.times if start <= t <= seen.end and t != 3300.0))
             for s in firing
         ]
-        ids |= {event.source_event_id for event in alert_history.events(alert_history.episodes(visible, seen, joined))}
+        ids |= {
+            event.source_event_id
+            for event in alert_history.alert_events(alert_history.alert_episodes(visible, seen, joined))
+        }
     assert sorted(identity.partition(":")[0] for identity in ids) == ["alert.fired", "alert.resolved"]
 
 
@@ -367,7 +395,7 @@ def test_a_query_that_fails_costs_only_its_own_fact(url: str, facts: dict[str, d
     assert "parse error" in faults["traffic.rps_now"]
     assert "signals.errors" in faults
     expected = dict(facts["checkout"])
-    for key in ("traffic.rps_now", "metrics.signals.present", "metrics.signals.missing"):
+    for key in ("traffic.rps_now", "traffic.growth_180d", "metrics.signals.present", "metrics.signals.missing"):
         del expected[key]
     found = by_service(batches)["checkout"]
     assert found.keys() == expected.keys()
@@ -428,7 +456,7 @@ def test_five_thousand_services_cost_the_requests_of_five() -> None:
     assert len(by_service(few)) == 5
     assert len(found) == 5000
     assert found["service-4999"]["slo.availability.actual_28d"] == pytest.approx(0.9)
-    assert client.requests_made == few_client.requests_made == len(ASKED) + 1
+    assert client.requests_made == few_client.requests_made == len(ASKED) + 2
     assert max(len({fact.ref for fact in batch.facts}) for batch in batches) <= 500
 
 
@@ -556,4 +584,4 @@ def test_every_fact_query_and_option_is_documented() -> None:
     names = {*QUERIES, *(spec.key for spec in FACTS), *CONNECTOR.options_schema().fields}
     undocumented = {name for name in names if name not in text}
     assert undocumented == set()
-    assert f"{len(ASKED) + 1} requests per run" in text
+    assert f"{len(ASKED) + 2} requests per run" in text

@@ -1,0 +1,103 @@
+"""What connectors to code hosts share: options, the facts of a repository, and reading repositories in turn."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from plugins import deployments, in_turn
+from plugins.contract import Batch, Fact, FactSpec, FactType, FactValue, PullContext, PullFault
+from plugins.moments import rfc3339
+
+WINDOW = timedelta(days=30)
+_TRUSTED = timedelta(hours=72)
+
+Read = Callable[[str, Sequence[str], Sequence[str], in_turn.Memory], Batch]
+"""Reads one repository: its name, the services in it, the names of production environments, and what is remembered."""
+
+
+class OptionsSchema(Schema):
+    """Which deployments count."""
+
+    environments = fields.List(
+        fields.String(validate=validate.Length(min=1)),
+        load_default=lambda: ["production", "prod"],
+        metadata={"description": "Environments that are production; one that is marked as such is in any case."},
+    )
+
+
+def requests_per_run(usual: int, most: int) -> fields.Integer:
+    """Return the option that bounds what a run may cost."""
+    return fields.Integer(
+        load_default=usual,
+        validate=validate.Range(10, most),
+        metadata={"description": "Requests of one run; the repositories that are left over come first in the next."},
+    )
+
+
+def spec(key: str, kind: FactType, unit: str, description: str) -> FactSpec:
+    """Declare a fact that may be trusted for three days: a run may not reach every repository."""
+    return FactSpec(key, kind, unit, description, _TRUSTED)
+
+
+FACTS = (
+    spec("repo.branch.protected", FactType.BOOLEAN, "", "The default branch is protected."),
+    spec("repo.reviews_required", FactType.BOOLEAN, "", "A change needs another person's approval."),
+    spec("repo.codeowners.present", FactType.BOOLEAN, "", "There is a CODEOWNERS file."),
+    *deployments.FACTS,
+)
+
+
+def pull(
+    context: PullContext,
+    names: Mapping[str, Sequence[str]],
+    options: Mapping[str, Any],
+    read: Read,
+    faults: Sequence[PullFault] = (),
+) -> Iterator[Batch]:
+    """Read repositories, those first that have waited longest, until the run has cost what it may.
+
+    `names` holds the services of each repository. Raises PullFailed as `in_turn.pull` does.
+    """
+    environments = [name.lower() for name in options["environments"]]
+    memory = in_turn.Memory.loaded(context.cursor)
+    memory.keep(names)
+    if context.reconcile:
+        memory.anew |= names.keys()
+    yield Batch(faults=faults, cursor=memory.dumped())
+    yield from in_turn.pull(
+        context,
+        names,
+        memory,
+        options["requests_per_run"],
+        lambda name, refs: read(name, refs, environments, memory),
+    )
+
+
+def batch(
+    refs: Sequence[str],
+    values: Mapping[str, FactValue],
+    found: Sequence[deployments.Deployment],
+    slug: str,
+    link: str,
+    now: datetime,
+    faults: Sequence[PullFault] = (),
+) -> Batch:
+    """Return one repository's facts and deployments for every service in it."""
+    told = {**values, **deployments.facts_of(found)}
+    return Batch(
+        facts=[Fact(ref, key, value, now) for ref in refs for key, value in told.items()],
+        events=[event for ref in refs for event in deployments.events_of(ref, slug, link, found)],
+        faults=faults,
+    )
+
+
+def ci_facts(enabled: bool, succeeded: Sequence[datetime], judged: int) -> dict[str, FactValue]:
+    """Return what runs on the default branch show: when those that `succeeded` ended, of so many that ended at all."""
+    found: dict[str, FactValue] = {"ci.enabled": enabled}
+    if succeeded:
+        found["ci.tests_last_at"] = rfc3339(max(succeeded))
+    if judged:
+        found["ci.success_ratio_30d"] = round(len(succeeded) / judged, 4)
+    return found
