@@ -1,7 +1,5 @@
 """Reading entities and what is wrong with them."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +8,7 @@ import orjson
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from catalog.format.refs import BadReference, make_ref, normal_ref
+from catalog.format.refs import BadReference, normal_ref
 from catalog.models import CatalogFault, Entity, EntityBody, Location
 from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
@@ -33,53 +31,22 @@ class EntitySummary:
     """The file or URL that holds it."""
 
 
-def get_entity(session: Session, ref: str) -> dict[str, Any]:
-    """Return the final entity with this reference (any case); raises NotFound, InvalidInput when it is none."""
+def full_ref(ref: str) -> str:
+    """Return what a person names an entity by in its full lower-case form; raises InvalidInput when it is none."""
     try:
-        full = normal_ref(ref)
+        return normal_ref(ref)
     except BadReference as error:
         raise InvalidInput(f"{error}.", [Fault("ref", str(error))]) from error
-    entity: dict[str, Any] = orjson.loads(_body(session, full))
-    return entity
 
 
-def get_body(session: Session, kind: str, namespace: str, name: str) -> bytes:
-    """Return the final entity as JSON, ready to send; raises NotFound. The parts may have any case."""
-    return _body(session, make_ref(kind, namespace, name))
-
-
-def _body(session: Session, ref: str) -> bytes:
-    body: bytes | None = None
-    if "\0" not in ref:
-        body = session.scalar(BODY_BY_REF, {"ref": ref})
+def get_entity(session: Session, ref: str) -> dict[str, Any]:
+    """Return the final entity with this reference (any case); raises NotFound, InvalidInput when it is none."""
+    full = full_ref(ref)
+    body = session.scalar(BODY_BY_REF, {"ref": full}) if "\0" not in full else None
     if body is None:
-        raise NotFound(f"No entity {ref} exists; `portal catalog list` shows those that do.")
-    return body
-
-
-def list_bodies(session: Session, limit: int, offset: int) -> tuple[list[bytes], bool]:
-    """Return entities as JSON, by reference, and whether more follow."""
-    page = select(Entity.id, Entity.ref).order_by(Entity.ref).limit(limit + 1).offset(offset).subquery()
-    bodies = session.scalars(select(EntityBody.body).join(page, page.c.id == EntityBody.id).order_by(page.c.ref)).all()
-    return list(bodies[:limit]), len(bodies) > limit
-
-
-def encode_after(limit: int, offset: int) -> str:
-    """Write the position of the next page as an opaque token."""
-    return base64.urlsafe_b64encode(orjson.dumps({"limit": limit, "offset": offset})).decode()
-
-
-def decode_after(token: str, max_limit: int) -> tuple[int, int]:
-    """Return limit and offset of a token; raises InvalidInput when it was not one of ours."""
-    try:
-        position = orjson.loads(base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True))
-        limit, offset = position["limit"], position["offset"]
-        if type(limit) is int and type(offset) is int and 0 < limit <= max_limit and 0 <= offset < 2**31:
-            return limit, offset
-    except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError, TypeError, KeyError):
-        pass
-    message = "is not a position in this list; take it from the Link header of the previous page, or leave it out"
-    raise InvalidInput(f"after {message}", [Fault("after", message)])
+        raise NotFound(f"No entity {full} exists; `portal catalog list` shows those that do.")
+    entity: dict[str, Any] = orjson.loads(body)
+    return entity
 
 
 def list_entities(session: Session, kind: str | None, limit: int, after: str = "") -> list[EntitySummary]:

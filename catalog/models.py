@@ -1,5 +1,6 @@
 """The catalog's tables: narrow entities to search, their bodies ready to send, one index for everything else."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,14 @@ class Location(Model):
     """When the target itself could last be read; faults in single documents do not count against it."""
     last_error: Mapped[str | None]
     """Why the last read of the target failed; None after a good one."""
+    due_at: Mapped[datetime | None]
+    """When it is to be read next; None: as soon as possible."""
+    registered_by: Mapped[str | None]
+    """Who asked for it; None where only the configuration did."""
+    configured: Mapped[bool | None]
+    """Whether portal.yaml names it: such a location would come back at the next start."""
+    moved_at: Mapped[datetime | None]
+    """When it was given another target; None once that one was read whole, and what only the old one held has left."""
 
 
 class LocationFile(Model):
@@ -51,7 +60,7 @@ class Entity(Model):
 
     __tablename__ = "catalog_entity"
     __table_args__ = (
-        Index(None, "kind", "name", "id"),
+        Index(None, "kind", "name", "id", "title"),  # a text is looked for in names and titles
         Index(None, "kind", "ref"),
         Index(None, "kind", "namespace", "id"),
         Index(None, "kind", "type", "type_original", "id"),
@@ -93,6 +102,10 @@ class Entity(Model):
     """Its position in the file, from 0."""
     document_hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the document as read: an unchanged one is not written again."""
+    parent_ref: Mapped[str | None]
+    """The Location entity that led to the file; None for the one of a registered location."""
+    orphaned_at: Mapped[datetime | None]
+    """When a read no longer found it; None while its file holds it."""
     updated_at: Mapped[datetime]
 
 
@@ -115,14 +128,18 @@ class SearchKey(Model):
 
 
 class SearchRow(Model):
-    """The rest-index: every value of an entity that is no column of it."""
+    """The rest-index: every value of an entity that is no column of it.
+
+    It has no foreign keys: checking them doubles what PostgreSQL spends on writing a catalog. Its rows are deleted with
+    their entity, in one place.
+    """
 
     __tablename__ = "catalog_search"
-    __table_args__ = (Index(None, "key_id", "value", "entity_id"),)
+    __table_args__ = (Index(None, "key_id", "value", "entity_id", "original", "is_item"),)
 
-    entity_id: Mapped[int] = mapped_column(ForeignKey("catalog_entity.id", ondelete="CASCADE"), primary_key=True)
+    entity_id: Mapped[int] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    key_id: Mapped[int] = mapped_column(ForeignKey("catalog_search_key.id"))
+    key_id: Mapped[int]
     value: Mapped[str | None]
     """Lower case; None where the key exists without a value that can be searched (null, or too long)."""
     original: Mapped[str | None]
@@ -132,12 +149,15 @@ class SearchRow(Model):
 
 
 class RelationRow(Model):
-    """One end of a relation, as the entity at `source_ref` shows it; the other end has its own row."""
+    """One end of a relation, as the entity at `source_ref` shows it; the other end has its own row.
+
+    It has no foreign key, like the rest-index.
+    """
 
     __tablename__ = "catalog_relation"
     __table_args__ = (Index(None, "source_ref", "type", "target_ref"), Index(None, "target_ref", "type", "source_ref"))
 
-    declared_by: Mapped[int] = mapped_column(ForeignKey("catalog_entity.id", ondelete="CASCADE"), primary_key=True)
+    declared_by: Mapped[int] = mapped_column(primary_key=True)
     """The entity whose file says so; the relation goes when it goes."""
     source_ref: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str] = mapped_column(primary_key=True)
@@ -149,7 +169,7 @@ class CatalogFault(Model):
     """Something wrong in what a location holds, as found by the last read of it."""
 
     __tablename__ = "catalog_fault"
-    __table_args__ = (Index(None, "location_id", "id"), Index(None, "ref", "id"))
+    __table_args__ = (Index(None, "location_id", "id"), Index(None, "ref", "id"), Index(None, "shown_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     location_id: Mapped[str] = mapped_column(ForeignKey("catalog_location.id", ondelete="CASCADE"))
@@ -163,6 +183,42 @@ class CatalogFault(Model):
     message: Mapped[str]
     seen_at: Mapped[datetime]
     """When a read first found it."""
+    shown_at: Mapped[str | None]
+    """The entity whose status shows it: the one at fault, the one that is supplied twice, or the Location entity of the
+    file."""
+    supplied_by: Mapped[str | None]
+    """Who supplies the entity instead, where this document came too late; None for any other fault."""
+
+
+class EntityChange(Model):
+    """What happened to an entity, once for each change of its final form by a file or a person."""
+
+    __tablename__ = "catalog_entity_change"
+    __table_args__ = (Index(None, "ref", "id"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str]
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    """`added`, `changed`, `orphaned`, `restored` or `removed`."""
+    actor: Mapped[str]
+    """Who or what did it: the registered location as `url:https://…`, or a person's name."""
+    from_etag: Mapped[str | None]
+    to_etag: Mapped[str | None]
+    fields: Mapped[list[Any]] = mapped_column(JSON)
+    """What differs: lists of path, value before and value after; bounded."""
+
+
+class CatalogVersion(Model):
+    """One row that counts the writes: answers computed at one version hold until the next."""
+
+    __tablename__ = "catalog_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    """Always 1."""
+    number: Mapped[int]
+    lineage: Mapped[str | None] = mapped_column(default=lambda: uuid.uuid4().hex)
+    """Made with the row: the first version of an emptied catalog is not the first one of the catalog before."""
 
 
 STORE_BODIES_UNCOMPRESSED = "ALTER TABLE catalog_entity_body ALTER COLUMN body SET STORAGE EXTERNAL"

@@ -1,32 +1,8 @@
 """JSON shapes of the catalog API."""
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema, fields
 
 from portal_backend.core.http import Moment, PageQuery
-
-MAX_LIMIT = 1000
-"""Entities in one answer."""
-
-
-class EntitiesQuery(Schema):
-    """Which part of all entities."""
-
-    class Meta:
-        unknown = RAISE
-
-    limit = fields.Integer(
-        validate=validate.Range(1, MAX_LIMIT),
-        load_default=MAX_LIMIT,
-        metadata={"description": f"Entities in the answer, 1 to {MAX_LIMIT}."},
-    )
-    offset = fields.Integer(
-        validate=validate.Range(0, 2**31 - 1), load_default=0, metadata={"description": "Entities to skip."}
-    )
-    after = fields.String(
-        load_default=None,
-        validate=validate.Length(min=1),
-        metadata={"description": "From the Link header of the previous page; goes before limit and offset."},
-    )
 
 
 class CatalogLocationSchema(Schema):

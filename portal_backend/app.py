@@ -8,6 +8,10 @@ from flask_migrate import Migrate
 from flask_smorest import Api, Blueprint
 from flask_swagger_ui import get_swaggerui_blueprint
 
+import catalog.discovery.views
+import catalog.life.views
+import catalog.querying.views
+import catalog.registering.views
 import catalog.views
 import engagements.blueprints
 import engagements.capacity.views
@@ -33,9 +37,10 @@ import scorecards.simulation.views
 import scorecards.tech_insights.views
 import scorecards.views
 import scorecards.webhooks.views
-from portal_backend import exception_events, health, pages, push, settings
-from portal_backend.core import auth, db, errors, http, telemetry, tokens
+from portal_backend import health, pages, push
+from portal_backend.core import auth, cors, db, errors, http, telemetry, tokens
 from portal_backend.core.config import Config
+from portal_backend.foundation import create_foundation
 from portal_backend.migrations import FOLDER
 
 API_BLUEPRINTS: Iterable[Blueprint] = (
@@ -58,7 +63,7 @@ PLAIN_BLUEPRINTS: Iterable[PlainBlueprint] = (
 
 def create_app(config: Config) -> Flask:
     """Return the WSGI application for a checked configuration."""
-    app = Flask("portal_backend")
+    app = create_foundation(config)
     app.config.update(
         API_TITLE="Portal backend",
         API_VERSION="v1",
@@ -69,12 +74,10 @@ def create_app(config: Config) -> Flask:
             "security": [{"token": []}],
         },
     )
+    cors.init_app(app, config.cors_origins, trust_loopback=not config.service_tokens)
     http.init_app(app)
     telemetry.init_app(app)
-    db.init_app(app, config.database_url)
     Migrate(app, db.db, directory=str(FOLDER))
-    settings.init_app(app, config)
-    exception_events.init_app(app)
     auth.init_app(app, [tokens.authenticate] if config.service_tokens else [])
     api = Api(app)
     for blueprint in API_BLUEPRINTS:

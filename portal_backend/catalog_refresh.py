@@ -3,23 +3,27 @@
 The catalog is a source like the others: it has a lease, runs and a health of its own, under the name `catalog`.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 import catalog.facts
 import catalog.services
-from catalog.ingestion.refresh import IngestReport, refresh_location
+import catalog.settings
+from catalog.ingestion.refresh import CLAIM, IngestReport, begin, read, write_some
 from catalog.locations import list_locations
-from catalog.models import Location
+from catalog.models import Entity, Location
 from catalog.services import Service
 from engagements import history, imports, support
 from engagements.history import NewEvent
 from engagements.lifecycle import adoption
 from plugins import sources
 from plugins.contract import Fact, PullFault
+from plugins.models import Source
 from portal_backend import judgement, settings
 from portal_backend.core import clock
 from portal_backend.core.clock import format_time, parse_time
@@ -31,6 +35,12 @@ from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
 from scorecards.exceptions.recording import JUDGING
 from scorecards.loading import dependents_of
+from scorecards.models import EntityFacts
+
+log = logging.getLogger(__name__)
+
+TOGETHER = timedelta(seconds=30)
+"""Locations that would be due so soon are read along: one run for all of them instead of one for each."""
 
 REOBSERVED_AFTER = timedelta(hours=1)
 """Facts of an unchanged catalog are observed anew at this pace: often enough to stay fresh, seldom enough to cost
@@ -47,17 +57,72 @@ WATCHED = {
 """Facts whose change is an event in a service's history, with the event's kind and the word for it."""
 
 
-def read_locations(keep: Callable[[IngestReport], None]) -> list[IngestReport]:
-    """Read every registered location, each in a transaction of its own; `keep` is called after each."""
+def due_locations(session: Session, now: datetime) -> list[str]:
+    """Return the ids of the locations that are to be read now, those that somebody waits for first."""
+    due = or_(Location.due_at.is_(None), Location.due_at <= now)
+    return list(session.scalars(select(Location.id).where(due).order_by(Location.due_at.is_not(None), Location.due_at)))
+
+
+def is_wanted(session: Session, now: datetime) -> bool:
+    """Say whether a location is due while nobody reads the catalog; after a failure the source's own pause holds."""
+    resting = and_(Source.consecutive_failures > 0, Source.next_due_at > now)
+    free = or_(Source.lease_token.is_(None), Source.lease_until <= now)
+    source = select(Source.name).where(
+        Source.name == CATALOG_SOURCE, Source.configured, free, ~func.coalesce(resting, False)
+    )
+    return session.scalar(source) is not None and bool(due_locations(session, now))
+
+
+def read_locations(keep: Callable[[IngestReport], None], *, only_due: bool = False) -> list[IngestReport]:
+    """Read the registered locations, or those that are due by a moment from now; `keep` is called after each.
+
+    Nobody waits for a lock while files and servers are read, and a large location is written a part at a time. One
+    location that fails for a reason of ours does not keep the others from it: the first such failure is raised last.
+    """
     with reading() as session:
-        ids = [location.id for location in list_locations(session)]
-    reports = []
+        every = [location.id for location in list_locations(session)]
+        ids = due_locations(session, clock.now() + TOGETHER) if only_due else every
+    reports: list[IngestReport] = []
+    failure: Exception | None = None
     for location_id in ids:
-        with transaction() as session:
-            report = refresh_location(session, session.get_one(Location, location_id), clock.now())
-        keep(report)
-        reports.append(report)
+        try:
+            report = read_one(location_id)
+        except Exception as error:
+            log.exception("location not read", extra={"portal": {"location": location_id}})
+            failure = failure or error
+            continue
+        if report is not None:
+            keep(report)
+            reports.append(report)
+    if failure is not None:
+        raise failure
     return reports
+
+
+def read_one(
+    location_id: str, *, allow_removals: bool = False, on_file: Callable[[str], None] = lambda _: None
+) -> IngestReport | None:
+    """Read one location; None when it was taken away.
+
+    `allow_removals` lets go what left the files, however much it is; `on_file` is called with each file.
+    """
+    settings_ = catalog.settings.current()
+    with transaction() as session:
+        location = session.get(Location, location_id)
+        if location is None:
+            return None
+        ingestion = begin(session, location, claimed_until=clock.now() + CLAIM)
+    read(ingestion, settings_.reader(), on_file)
+    while ingestion.report is None:
+        with transaction() as session:
+            write_some(session, ingestion, clock.now(), settings_, allow_removals=allow_removals)
+    return ingestion.report
+
+
+def vanished(session: Session) -> set[str]:
+    """Return the services that facts tell of although no entity is there any more: a person took them away."""
+    exists = select(Entity.id).where(Entity.ref == EntityFacts.entity_ref).exists()
+    return set(session.scalars(select(EntityFacts.entity_ref).where(EntityFacts.source == CATALOG_SOURCE, ~exists)))
 
 
 def follow(reports: Collection[IngestReport], everything: bool = False) -> list[LevelChange]:
@@ -71,6 +136,7 @@ def follow(reports: Collection[IngestReport], everything: bool = False) -> list[
     with transaction() as session:
         serialise(session, JUDGING)
         now = clock.now()
+        gone |= vanished(session)
         found = catalog.services.services(session, judging.current().service_types)
         observed = catalog.facts.observe(found, catalog.services.directory(session, found), now)
         touched, registered = _store(session, found, observed, now)

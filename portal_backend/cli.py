@@ -4,16 +4,34 @@ from pathlib import Path
 
 import click
 
-from portal_backend.commands.catalog import catalog
-from portal_backend.commands.catalogues import simulate, validate
-from portal_backend.commands.engagements import engagements
-from portal_backend.commands.scorecards import scorecards
-from portal_backend.commands.serving import database, serve, up, work
-from portal_backend.commands.sources import sources
-from portal_backend.commands.tokens import token
+from portal_backend.commands.lazy import Lazy, LazyGroup
+
+PACKAGE = "portal_backend.commands"
+COMMANDS = {
+    "catalog": Lazy(f"{PACKAGE}.catalog", "catalog", "Register, check and read the files that say what exists."),
+    "db": Lazy(f"{PACKAGE}.serving", "database", "Look after the database's schema."),
+    "engagements": Lazy(
+        f"{PACKAGE}.engagements",
+        "engagements",
+        "Show what SRE might take on or hand back, and record who supports what.",
+    ),
+    "scorecards": Lazy(
+        f"{PACKAGE}.scorecards", "scorecards", "Show how ready services are, judge them again, and list the checks."
+    ),
+    "serve": Lazy(f"{PACKAGE}.serving", "serve", "Run the web server only."),
+    "sources": Lazy(f"{PACKAGE}.sources", "sources", "Where observations come from."),
+    "token": Lazy(f"{PACKAGE}.tokens", "token", "Issue, list and revoke service tokens."),
+    "up": Lazy(
+        f"{PACKAGE}.serving",
+        "up",
+        "Run everything on this machine: the web server and one worker, on the embedded database and broker.",
+    ),
+    "worker": Lazy(f"{PACKAGE}.serving", "work", "Run a worker that pulls sources and judges services."),
+}
+"""A test compares the help here with that of the commands themselves."""
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 @click.version_option(package_name="portal-backend")
 @click.option(
     "--config",
@@ -26,12 +44,6 @@ def main(config: Path | None) -> None:
 
     Exit codes: 0 done, 1 ran and found a fault, 2 could not run.
     """
-
-
-for command in (simulate, validate):
-    scorecards.add_command(command)
-for command in (catalog, database, engagements, scorecards, serve, sources, token, up, work):
-    main.add_command(command)
 
 
 if __name__ == "__main__":

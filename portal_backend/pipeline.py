@@ -16,9 +16,10 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 import catalog.services
+from catalog.ingestion import changes
 from catalog.ingestion.following import FoundFault
 from catalog.ingestion.refresh import IngestReport
-from catalog.locations import register_location
+from catalog.registering.registrations import keep_configured
 from engagements import history
 from engagements.event_kinds import EVENT_KINDS
 from plugins import pulling, registry, sources
@@ -27,7 +28,7 @@ from plugins.contract import Batch, FailureKind, PullFailed, PullFault
 from plugins.http_client import Limits
 from plugins.pulling import Progress
 from plugins.sources import Lease, LeaseLost
-from portal_backend import catalog_refresh, judgement, settings
+from portal_backend import catalog_discovery, catalog_refresh, judgement, settings
 from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading, serialise, transaction
@@ -44,6 +45,8 @@ LEASE_SECONDS = 30.0
 """How soon a run that was killed is noticed, and its source pulled again."""
 HEARTBEAT_SECONDS = 5.0
 LONGEST_PULL = timedelta(minutes=4)
+PRUNED_AT_ONCE = 5_000
+"""Changes of entities deleted in one transaction."""
 SHORTEST_PULL = timedelta(seconds=30)
 
 
@@ -77,8 +80,7 @@ def prepare() -> None:
     config = settings.current().config
     with transaction() as session:
         sources.sync_sources(session, configured_sources(config))
-        for location in config.locations:
-            register_location(session, location.type, location.target, clock.now())
+        keep_configured(session, [(location.type, location.target) for location in config.locations], clock.now())
 
 
 def configured_sources(config: Config) -> list[SourceConfig]:
@@ -95,13 +97,17 @@ def due() -> list[str]:
         now = clock.now()
         pushed = {config.name for config in settings.current().config.sources if not is_pulled(config)}
         names = [name for name in sources.due(session, now) if name not in pushed]
+        if CATALOG_SOURCE not in names and catalog_refresh.is_wanted(session, now):
+            names.insert(0, CATALOG_SOURCE)
         if sources.get_health(session, CATALOG_SOURCE, now).last_success_at is None:
             return [name for name in names if name == CATALOG_SOURCE]
         return names
 
 
-def refresh(name: str) -> RefreshReport:
+def refresh(name: str, *, only_due: bool = False) -> RefreshReport:
     """Pull one source into the store, judge what it touches, and record what happened.
+
+    Of the catalog every location is read, or with `only_due` those whose time has come.
 
     Raises NotFound when no source of this name is configured, Conflict when it is one that is posted to. A source that
     cannot be read is no error here: the run keeps the failure, and whoever reads a verdict that needs it is told.
@@ -117,7 +123,10 @@ def refresh(name: str) -> RefreshReport:
     try:
         with _heartbeat(lease):
             try:
-                (_read_catalog if name == CATALOG_SOURCE else _pull)(config, lease, report)
+                if name == CATALOG_SOURCE:
+                    _read_catalog(lease, report, only_due=only_due)
+                else:
+                    _pull(config, lease, report)
             except PullFailed as failure:
                 report.outcome, report.failure = Outcome.FAILED, failure
             except LeaseLost:
@@ -192,8 +201,8 @@ def _keep(config: SourceConfig, lease: Lease, batch: Batch, report: RefreshRepor
     report.levels += moved
 
 
-def _read_catalog(_config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
-    """Read every location, and let facts, verdicts and history follow. Raises LeaseLost."""
+def _read_catalog(lease: Lease, report: RefreshReport, *, only_due: bool) -> None:
+    """Read the locations, and let facts, verdicts and history follow. Raises LeaseLost."""
 
     progress = report.progress
 
@@ -208,8 +217,11 @@ def _read_catalog(_config: SourceConfig, lease: Lease, report: RefreshReport) ->
 
     progress.cursor = catalog_refresh.READING
     save()
-    reports = catalog_refresh.read_locations(keep)
-    changed = any(read.changed_refs or read.removed_refs for read in reports)
+    catalog_discovery.discover(only_due=True)
+    reports = catalog_refresh.read_locations(keep, only_due=only_due)
+    with reading() as session:
+        changed = bool(catalog_refresh.vanished(session))
+    changed = changed or any(read.changed_refs or read.removed_refs for read in reports)
     progress.cursor = lease.cursor
     if changed or catalog_refresh.is_due_again(lease.cursor, clock.now()):
         report.levels += catalog_refresh.follow(reports, everything=lease.cursor == catalog_refresh.READING)
@@ -273,6 +285,18 @@ def _log(report: RefreshReport) -> None:
     }
     level = logging.WARNING if report.failure else logging.INFO
     log.log(level, "source refreshed", extra={"portal": details})
+
+
+def prune_catalog_history() -> int:
+    """Delete the changes of entities that are older than the retention policy keeps; return how many went."""
+    gone = 0
+    while True:
+        with transaction() as session:
+            before = clock.now() - timedelta(days=settings.current().retention.daily_days)
+            step = changes.prune_changes(session, before, PRUNED_AT_ONCE)
+        gone += step
+        if step < PRUNED_AT_ONCE:
+            return gone
 
 
 def prune_history() -> int:

@@ -9,7 +9,9 @@ from flask import Flask, current_app
 from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
 
+import catalog.settings
 from catalog.facts import FACTS as CATALOG_FACTS
+from catalog.settings_loading import load_settings
 from engagements import in_force, support
 from engagements.capacity.schemas import CapacitySettingsSchema
 from engagements.own_facts import FACTS as OWN_FACTS
@@ -61,6 +63,8 @@ def init_app(app: Flask, config: Config) -> None:
     catalogue = load_catalogue(config.check_paths, specs)
     made = judging.make_judging(catalogue, specs, connectors, config.service_types)
     judging.init_app(app, replace(made, tiers=_support_tiers, grace=config.outage_grace))
+    catalog_settings = load_settings(config.catalog, config.locations, config.catalog_every, config.base_dir)
+    catalog.settings.init_app(app, catalog_settings)
     webhook_settings.init_app(app, _load(webhook_settings.SettingsSchema(), config.webhooks, "scorecards.webhooks"))
     exceptions = _load(ExceptionSettingsSchema(), config.exceptions, "scorecards.exceptions")
     exception_settings.init_app(app, exceptions)

@@ -68,7 +68,7 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
         """Pull one source, if it is (still) due and nobody else does."""
         with app.app_context():
             if name in pipeline.due():  # another message for it may have been quicker
-                pipeline.refresh(name)
+                pipeline.refresh(name, only_due=True)
 
     @celery.task(name="portal.upkeep")
     def upkeep() -> None:
@@ -83,6 +83,7 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
         """Delete what the retention policy does not keep."""
         with app.app_context():
             pipeline.prune_history()
+            pipeline.prune_catalog_history()
 
 
 def _transport_options(config: Config) -> dict[str, Any]:

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete, select
 
+from catalog.entities import get_entity
+from catalog.locations import register_location
+from catalog.models import Entity, Location, LocationFile
+from catalog.registering.removal import remove_entity
 from engagements import history
 from plugins import sources
 from plugins.contract import Batch, Connector, Event, PullFailed
-from portal_backend import judgement, pipeline
+from portal_backend import catalog_refresh, judgement, pipeline
 from portal_backend.app import create_app
 from portal_backend.core import clock
 from portal_backend.core.config import Config, LocationConfig, SourceConfig
@@ -69,6 +74,7 @@ def portal(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Flask]:
         data_dir=tmp_path,
         base_dir=tmp_path,
         locations=(LocationConfig("file", str(tmp_path / "catalog.yaml")),),
+        catalog={"orphan_grace": "0s"},
         sources=(SourceConfig("slo", "openslo", options={"paths": ["slo.yaml"], "exhaustive": False}),),
     )
     portal = create_app(config)
@@ -318,3 +324,43 @@ def test_pruning_goes_through_every_service_and_keeps_what_the_policy_keeps(port
             )  # fmt: skip
     assert pipeline.prune_history() == 4  # the last before the horizon stays
     assert pipeline.prune_history() == 0
+
+
+def test_the_worker_reads_a_location_when_its_time_has_come_and_at_once_when_somebody_waits(portal, tmp_path):
+    pipeline.refresh("catalog")
+    pipeline.refresh("slo")
+    more = tmp_path / "more.yaml"
+    more.write_text(CATALOG.replace("name: basket", "name: wish-list").replace("name: checkout", "name: gifts"))
+    with transaction() as session:
+        register_location(session, "file", str(more), clock.now())
+    assert pipeline.due() == ["catalog"]
+    report = pipeline.refresh("catalog", only_due=True)
+    assert (report.outcome, report.progress.requests) == (Outcome.DONE, 1)
+    assert kinds("component:default/gifts")[-1] == "service.registered"
+    assert "catalog" not in pipeline.due()
+
+
+def test_a_service_that_a_person_takes_away_leaves_with_the_next_run(portal):
+    pipeline.refresh("catalog")
+    with transaction() as session:
+        uid = get_entity(session, "component:default/basket")["metadata"]["uid"]
+        remove_entity(session, uid, "ann", clock.now())
+        session.execute(delete(LocationFile))
+        location = session.scalars(select(Location)).one()
+        location.due_at = clock.now() + timedelta(days=1)
+    pipeline.refresh("catalog", only_due=True)
+    assert "service.removed" in kinds("component:default/basket")
+
+
+def test_a_location_that_is_taken_away_while_it_is_read_leaves_nothing_behind(portal, monkeypatch):
+    look = catalog_refresh.read
+
+    def look_while_it_goes(ingestion, reader, on_file):
+        look(ingestion, reader, on_file)
+        with transaction() as session:
+            session.delete(session.get_one(Location, ingestion.location_id))
+
+    monkeypatch.setattr(catalog_refresh, "read", look_while_it_goes)
+    assert pipeline.refresh("catalog").outcome is Outcome.DONE
+    with reading() as session:
+        assert session.scalars(select(Entity)).all() == []

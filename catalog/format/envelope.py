@@ -18,6 +18,21 @@ KIND = re.compile(r"[a-zA-Z][a-zA-Z0-9]*")
 VERSION = re.compile(r"[a-zA-Z0-9]+")
 TAG = re.compile(r"[a-z0-9:+#]+(?:-[a-z0-9:+#]+)*")
 
+LOCATION_ANNOTATIONS = frozenset({"backstage.io/managed-by-location", "backstage.io/managed-by-origin-location"})
+"""What the catalog writes on every entity, over anything that the file says."""
+
+JS_SPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What JavaScript trims."""
+
+ALWAYS_INDEXED = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    *(f"metadata.annotations.{key}" for key in sorted(LOCATION_ANNOTATIONS)),
+)
+NOT_INDEXED = frozenset({"attachments", "relations", "status", "metadata.etag"})
+"""What the search index leaves out, as it stands; other spellings of it are keys like all others."""
+
 MAX_NAME = 63
 MAX_SUBDOMAIN = 253
 
@@ -147,9 +162,16 @@ def _check_metadata(document: Mapping[str, Any]) -> Faults:
     if not isinstance(metadata.get("description", ""), str):
         yield must_be("metadata.description", "a string", metadata["description"])
     yield from _check_map(metadata, "labels", _label_value)
-    yield from _check_map(metadata, "annotations", _annotation_value)
+    if has_annotations(metadata):
+        yield from _check_map(metadata, "annotations", _annotation_value)
     yield from _check_list(metadata, "tags", _tag)
     yield from _check_list(metadata, "links", _link)
+
+
+def has_annotations(metadata: Mapping[str, Any]) -> bool:
+    """Say whether there are annotations to judge; Backstage takes what JavaScript holds for false as none at all."""
+    value = metadata.get("annotations")
+    return bool(value) or isinstance(value, dict | list)
 
 
 def _check_map(metadata: Mapping[str, Any], field: str, check: Callable[[str, Any], Faults]) -> Faults:
@@ -159,6 +181,8 @@ def _check_map(metadata: Mapping[str, Any], field: str, check: Callable[[str, An
         yield must_be(path, "a mapping", values)
         return
     for key, value in values.items():
+        if key in LOCATION_ANNOTATIONS and field == "annotations":
+            continue
         if not is_key(key):
             yield Fault(f"{path}.{key}", KEY_RULE)
         yield from check(f"{path}.{key}", value)
@@ -202,28 +226,30 @@ def _link(path: str, value: Any) -> Faults:
         if key in value:
             yield from check_text(f"{path}.{key}", value[key])
     for key in ("title", "icon"):
-        if isinstance(value.get(key), str) and value[key].isspace():
+        if isinstance(value.get(key), str) and value[key] and not value[key].strip(JS_SPACE):
             yield Fault(f"{path}.{key}", "must not be blank")
 
 
 def _check_case(document: Mapping[str, Any]) -> Faults:
     """Yield a fault for keys that differ only by case: they would be one key to every query."""
-    seen: dict[str, str] = {}
-    for path in _key_paths(document, ""):
-        first = seen.setdefault(path.lower(), path)
-        if first != path:
+    seen = {path: (path, False) for path in ALWAYS_INDEXED}
+    for path, is_item in _index_keys(document, ""):
+        first, first_is_item = seen.setdefault(path.lower(), (path, is_item))
+        if first != path and not (is_item and first_is_item):
             yield Fault(path, f"differs from {first} only by case; keep one of them")
 
 
-def _key_paths(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict | list):
-                yield from _key_paths(item, path)
+def _index_keys(value: Any, path: str) -> Iterator[tuple[str, bool]]:
+    """Yield the keys under which an entity is found, and whether each is an item of a list (`metadata.tags.java`)."""
+    if path in NOT_INDEXED:
         return
-    for key, inner in value.items():
-        inner_path = f"{path}.{key}" if path else key
-        if isinstance(inner, dict | list):
-            yield from _key_paths(inner, inner_path)
-        else:
-            yield inner_path
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _index_keys(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _index_keys(item, path)
+            if isinstance(item, str):
+                yield f"{path}.{item}", True
+    else:
+        yield path, False

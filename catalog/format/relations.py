@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from catalog.format.kinds import RelationType, kind_of
+from catalog.format.kinds import STANDARD_KINDS, Kind, RelationType
 from catalog.format.refs import make_ref, parse_ref
 
 
@@ -15,23 +15,26 @@ class Edge(NamedTuple):
     target: str
 
 
-def declared_edges(entity: Mapping[str, Any]) -> set[Edge]:
-    """Return the relations that a good entity declares: each on itself, and its reverse on the other end."""
+def declared_edges(entity: Mapping[str, Any], kind: Kind | None = None) -> set[Edge]:
+    """Return the relations that a good entity declares: each on itself, and its reverse on the other end.
+
+    `kind` is the one that the entity was judged as; without it, Backstage's own kind of that name.
+    """
     metadata = entity["metadata"]
     ref = make_ref(entity["kind"], metadata["namespace"], metadata["name"])
     edges: set[Edge] = set()
-    for relation, text in _references(entity):
+    for relation, text in _references(entity, kind or STANDARD_KINDS.find(entity)):
         target = str(parse_ref(text, relation.default_kind, metadata["namespace"]))
         edges.add(Edge(ref, relation.forward, target))
         edges.add(Edge(target, relation.reverse, ref))
     return edges
 
 
-def _references(entity: Mapping[str, Any]) -> Iterator[tuple[RelationType, str]]:
-    kind = kind_of(entity)
+def _references(entity: Mapping[str, Any], kind: Kind | None) -> Iterator[tuple[RelationType, str]]:
+    spec = entity.get("spec") or {}
     for known in kind.fields if kind else ():
-        value = entity["spec"].get(known.name)
+        value = spec.get(known.name)
         if known.relation is None or value is None:
             continue
-        for text in value if known.many else (value,):
+        for _, text in known.items(value):
             yield known.relation, text

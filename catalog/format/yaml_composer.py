@@ -1,5 +1,6 @@
 """YAML events to plain values, with the bounds that keep a hostile document from costing more than it weighs."""
 
+import re
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -19,6 +20,11 @@ NODE_COST = 320
 
 MAX_ALIASES = 100
 """Uses of one anchor times the nesting of aliases below it, counted as Backstage's `yaml` library counts."""
+
+GLUED_COMMENT = re.compile(r"(?:[!&][^\s]*[ \t]+)*[|>][-+0-9]*#")
+"""A comment right behind the mark that opens a block of text."""
+
+COMMENT_RULE = "is followed by a comment without a space before the #"
 
 _UNSET = object()
 
@@ -93,8 +99,12 @@ class Composer:
             text = text.translate(self._originals)
         if "\0" in text:
             raise self._fault(event, "holds a NUL character, which cannot be stored")
-        if event.style in {'"', "'"} and event.end_mark.line > event.start_mark.line:
-            self._check_indent(event, event.start_mark.line, closing=False)
+        if event.style in {'"', "'"}:
+            self._check_comment(event)
+            if event.end_mark.line > event.start_mark.line:
+                self._check_indent(event, event.start_mark.line, closing=False)
+        elif event.style in {"|", ">"} and GLUED_COMMENT.match(self._text, event.start_mark.index):
+            raise self._fault(event, COMMENT_RULE)
         value = resolve(text, event.tag, plain=event.implicit[0])
         cost = NODE_COST + len(text)
         if event.anchor:
@@ -104,6 +114,8 @@ class Composer:
     def _start(self, event: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise self._fault(event, f"is nested more than {MAX_DEPTH} levels deep")
+        if event.flow_style and self._stack:
+            self._check_key(event, self._stack[-1])
         if event.anchor:
             self._anchors[event.anchor] = None
         container: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -111,8 +123,10 @@ class Composer:
 
     def _end(self, event: Any) -> None:
         frame = self._stack.pop()
-        if frame.flow and event.end_mark.line > frame.line:
-            self._check_indent(event, frame.line, closing=True)
+        if frame.flow:
+            self._check_comment(event)
+            if event.end_mark.line > frame.line:
+                self._check_indent(event, frame.line, closing=True)
         if frame.anchor:
             self._anchors[frame.anchor] = _Anchor(frame.container, frame.cost, frame.nesting)
         self._attach(event, frame.container, frame.cost, frame.nesting)
@@ -156,6 +170,20 @@ class Composer:
             message = f"stands twice in this mapping (again at {self._place(event)}); keys must be unique"
             raise NodeFault(Fault(self._path(), message))
         frame.seen.add(identity)
+
+    def _check_key(self, event: Any, frame: _Frame) -> None:
+        """Refuse `{{ a }}: b` below another entry of a block mapping: YAML 1.2 has it, Backstage's library has not."""
+        if frame.flow or frame.key is not _UNSET or not frame.container or isinstance(frame.container, list):
+            return
+        start = event.start_mark.index
+        if not self._text[self._text.rfind("\n", 0, start) + 1 : start].strip(" "):
+            raise self._fault(event, "has a key in braces or brackets; put the key in quotes")
+
+    def _check_comment(self, event: Any) -> None:
+        """Refuse a comment without a space before it: libyaml lets it pass, YAML 1.2 does not."""
+        end = event.end_mark.index
+        if self._text[end : end + 1] == "#":
+            raise self._fault(event, COMMENT_RULE)
 
     def _check_indent(self, event: Any, first: int, *, closing: bool) -> None:
         """Refuse continuation lines left of the block they belong to: libyaml lets them pass, YAML 1.2 does not."""

@@ -5,8 +5,9 @@ Scalars are those of YAML 1.2's core schema, as the `yaml` library of Backstage 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -20,14 +21,21 @@ MAX_DOCUMENTS = 10_000
 MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\n]|\Z)", re.MULTILINE)
 """A document's start or end. Unindented it is one wherever it stands, also inside a scalar (YAML 1.2, 9.1.2)."""
 
-TAB_LINE = re.compile(r"^ *\t[ \t]*$", re.MULTILINE)
-"""A blank line with a tab in it: libyaml refuses it outside scalars, YAML 1.2 does not."""
+TAB_LINE = re.compile(r" *\t[ \t]*(?:#.*)?")
+"""A line with a tab and nothing else but a comment: libyaml refuses it outside scalars, YAML 1.2 does not."""
+
+MAX_TAB_LINES = 20
+"""That are mended in one document; each costs another reading of it."""
+
+DIRECTIVE = re.compile(r"^%(?!TAG[ \t]|YAML[ \t]+1\.[12](?:[ \t]|$)).*$", re.MULTILINE)
+"""A directive that libyaml refuses, while YAML 1.2 has it passed over."""
+
+SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+"""A character beyond U+FFFF as JSON escapes it, in two halves: libyaml takes neither half by itself."""
 
 _FOREIGN = [
     *range(0x01, 0x09),
-    0x0B,
-    0x0C,
-    *range(0x0E, 0x20),
+    *range(0x0B, 0x20),
     *range(0x7F, 0xA0),
     0x2028,
     0x2029,
@@ -52,20 +60,23 @@ class Document:
     """Position in the file from 0; empty documents count, though they are left out."""
     value: Any = None
     fault: Fault | None = None
+    fault_line: int | None = None
+    """The line of the document, from 0, at which the scanner gave up; None inside a block of text."""
+    open_quote: str = ""
+    """The quotation mark that the document opens and never closes."""
 
 
 def read_documents(content: bytes) -> Iterator[Document]:
     """Yield the documents of a file in order, empty ones left out. Raises nothing: what is wrong is in the document."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        yield Document(0, fault=Fault("", f"The file is not UTF-8 text (byte {error.start}); save it as UTF-8."))
-        return
+    text = content.decode("utf-8-sig", errors="replace")
     if "\0" in text:
         yield Document(0, fault=Fault("", "The file holds NUL characters: it is binary, not YAML."))
         return
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for index, (line, part) in enumerate(split_documents(text)):
+    text = text.replace("\r\n", "\n")
+    if not text.endswith("\n"):
+        text += "\n"  # a block of text at the end has a line break there, written or not
+    parts = list(islice(split_documents(text), MAX_DOCUMENTS + 1))
+    for index, (line, part) in enumerate(parts):
         if index == MAX_DOCUMENTS:
             message = f"The file has more than {MAX_DOCUMENTS} documents; split it."
             yield Document(index, fault=Fault("", message))
@@ -73,6 +84,8 @@ def read_documents(content: bytes) -> Iterator[Document]:
         document = _read_document(index, line, part)
         if document.fault is not None or document.value is not None:
             yield document
+        if document.open_quote and not any(document.open_quote in later for _, later in parts[index + 1 :]):
+            return  # all that follows stands inside the quotation
 
 
 def split_documents(text: str) -> Iterator[tuple[int, str]]:
@@ -102,11 +115,43 @@ def _is_prefix(text: str) -> bool:
 
 
 def _read_document(index: int, line: int, text: str) -> Document:
-    document = _compose(index, line, text)
-    if document.fault is not None and TAB_LINE.search(text):
-        retried = _compose(index, line, TAB_LINE.sub("", text))
-        return retried if retried.fault is None else document
+    document, text = _compose_without_tabs(index, line, text)
+    if document.fault is None:
+        return document
+    for pattern, replacement in _AMENDMENTS:
+        if pattern.search(text):
+            text = pattern.sub(replacement, text)
+            retried, text = _compose_without_tabs(index, line, text)
+            if retried.fault is None:
+                return retried
     return document
+
+
+def _compose_without_tabs(index: int, line: int, text: str) -> tuple[Document, str]:
+    """Return the document and the text it was read from: without the lines that hold nothing, but a tab."""
+    first = document = _compose(index, line, text)
+    for _ in range(MAX_TAB_LINES):
+        if document.fault is None or document.fault_line is None:
+            break
+        lines = text.split("\n")
+        if document.fault_line >= len(lines) or not TAB_LINE.fullmatch(lines[document.fault_line]):
+            break
+        lines[document.fault_line] = ""
+        text = "\n".join(lines)
+        document = _compose(index, line, text)
+    return (document if document.fault is None else first), text
+
+
+def _joined(halves: re.Match[str]) -> str:
+    before, high, low = halves.groups()
+    return f"{before}\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}"
+
+
+_AMENDMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (DIRECTIVE, "#"),
+    (SURROGATES, _joined),
+)
+"""What is tried, one after the other, on a document that libyaml refuses."""
 
 
 def _compose(index: int, line: int, text: str) -> Document:
@@ -117,10 +162,18 @@ def _compose(index: int, line: int, text: str) -> Document:
     except NodeFault as error:
         return Document(index, fault=error.fault)
     except yaml.MarkedYAMLError as error:
-        return Document(index, fault=_syntax_fault(error, line))
+        mark = error.problem_mark
+        stopped_at = mark.line if mark and error.context != "while scanning a block scalar" else None
+        return Document(index, None, _syntax_fault(error, line), stopped_at, _open_quote(error, text))
     except yaml.YAMLError as error:
         return Document(index, fault=Fault("", f"YAML error: {error}"))
     return Document(index, value=value)
+
+
+def _open_quote(error: yaml.MarkedYAMLError, text: str) -> str:
+    if error.context != "while scanning a quoted scalar" or error.problem != "found unexpected end of stream":
+        return ""
+    return text[error.context_mark.index] if error.context_mark else ""
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError, line: int) -> Fault:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, text
+from sqlalchemy import Connection, Table, delete, insert, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal_backend.core.db import Model, chunks
+
+PlainRow = tuple[int | str | None, ...]
 
 COPY_FROM = 200
 """Rows from which PostgreSQL's COPY is quicker than INSERT."""
@@ -21,12 +23,36 @@ def insert_rows(session: Session, model: type[Model], rows: Sequence[dict[str, A
         session.execute(insert(table_of(model)), list(rows))
         return
     names = list(rows[0])
-    columns = ", ".join(names)
-    driver: Any = connection.connection.driver_connection
     convert = _converters(table_of(model), names, connection.dialect)
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table_of(model).name} ({columns}) FROM STDIN") as copy:
+    _copy(
+        connection,
+        model,
+        names,
+        ([change(row[name]) if change else row[name] for name, change in convert] for row in rows),
+    )
+
+
+def insert_plain_rows(session: Session, model: type[Model], names: Sequence[str], rows: Sequence[PlainRow]) -> None:
+    """Insert rows of numbers, texts and truth values, which need no conversion: the quickest way for very many."""
+    if not rows:
+        return
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        if len(rows) >= COPY_FROM:
+            _copy(connection, model, names, rows)
+        else:
+            session.execute(insert(table_of(model)), [dict(zip(names, row, strict=True)) for row in rows])
+        return
+    statement = insert(table_of(model)).compile(dialect=connection.dialect, column_keys=list(names))
+    connection.exec_driver_sql(str(statement), list(rows))
+
+
+def _copy(connection: Connection, model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    driver: Any = connection.connection.driver_connection
+    statement = f"COPY {table_of(model).name} ({', '.join(names)}) FROM STDIN"
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row([change(row[name]) if change else row[name] for name, change in convert])
+            copy.write_row(row)
 
 
 def delete_rows(session: Session, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> None:

@@ -90,6 +90,8 @@ def _text(value: Any) -> str | None:
         text = value
     elif isinstance(value, bool):
         text = "true" if value else "false"
+    elif isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        text = str(int(value))  # as JavaScript writes whole numbers
     elif isinstance(value, int | float) and isfinite(value):
         text = orjson.dumps(value).decode()
     else:

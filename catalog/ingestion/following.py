@@ -2,14 +2,18 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urljoin
 
+from catalog.format.custom_kinds import known_kinds
 from catalog.format.documents import JudgedDocument, judge_documents
-from catalog.ingestion.reading import FILE, GLOB, MAX_TARGET_CHARACTERS, URL, Known, Place, Reader, TooMuch, Unreadable
+from catalog.ingestion.placeholders import Filling, Used
+from catalog.ingestion.reading import FILE, MAX_TARGET_CHARACTERS, URL, Content, Known, Place, Reader
+from catalog.places.faults import TooMuch, Unreadable
+from catalog.places.rules import AllowedKind
+from portal_backend.core.errors import Fault
 
 MAX_NESTING = 10
 """Location entities that lead to Location entities; deeper ones are a fault."""
@@ -34,6 +38,12 @@ class Nested(NamedTuple):
     type: str
     target: str
     optional: bool
+    ref: str = ""
+    """The Location entity that says so."""
+
+
+USED, BASIS = "$used", "$basis"
+"""What entries of `remembered` begin with that lead nowhere."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,19 @@ class KnownFile(Known):
     """A file that the last read found without a fault."""
 
     nested: tuple[Nested, ...] = ()
+    used: tuple[Used, ...] = ()
+    basis: str = ""
+
+    @classmethod
+    def recalled(cls, digest: str, http_etag: str | None, remembered: Sequence[Sequence[Any]]) -> "KnownFile":
+        """Return what was remembered of a file, from what `FileReading.remembered` made of it."""
+        return cls(
+            digest,
+            http_etag,
+            tuple(Nested(*one) for one in remembered if one[0] not in {USED, BASIS}),
+            tuple(Used(*one[1:]) for one in remembered if one[0] == USED),
+            next((one[1] for one in remembered if one[0] == BASIS), ""),
+        )
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,16 @@ class FileReading:
     """The content is what the last read found, without a fault: the documents are not judged again."""
     documents: tuple[JudgedDocument, ...] = ()
     nested: tuple[Nested, ...] = ()
+    used: tuple[Used, ...] = ()
+    """What its placeholders brought in."""
+    basis: str = ""
+    """What the verdict rests on beside the content."""
+    parent_ref: str | None = None
+    """The Location entity that led here; None for what the registered target itself means."""
+
+    def remembered(self) -> list[list[Any]]:
+        """Return what saves judging the file again, as JSON."""
+        return [*map(list, self.nested), *([USED, *one] for one in self.used), [BASIS, self.basis]]
 
 
 @dataclass
@@ -80,17 +113,19 @@ def read_location(
     target: str,
     known: Mapping[str, KnownFile],
     on_file: Callable[[str], None] = lambda _: None,
+    keep: Callable[[FileReading], FileReading] = lambda file: file,
 ) -> Reading:
     """Read a target and all that its Location entities lead to, each file once; raises nothing.
 
-    `known` holds what the last read found, by file; `on_file` is called with each file before it is read.
+    `known` holds what the last read found, by file; `on_file` is called with each file before it is read, `keep` with
+    what it held, and returns what is to be kept of it.
     """
-    walk = _Walk(reader, known, on_file)
+    walk = _Walk(reader.within(type_, target), (type_, target), known, on_file, keep)
     walk.waiting.append(_Step(Nested(type_, target, optional=False), 0, ""))
     while walk.waiting:
         step = walk.waiting.popleft()
         try:
-            for place in reader.places(step.nested.type, step.nested.target):
+            for place in walk.reader.places(step.nested.type, step.nested.target):
                 walk.visit(step, place)
         except TooMuch as error:
             walk.note_unreadable(step, step.nested.target, str(error))
@@ -103,12 +138,23 @@ def read_location(
 class _Walk:
     """The state of one read: what was seen, what waits, what was found."""
 
-    def __init__(self, reader: Reader, known: Mapping[str, KnownFile], on_file: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        registered: tuple[str, str],
+        known: Mapping[str, KnownFile],
+        on_file: Callable[[str], None],
+        keep: Callable[[FileReading], FileReading],
+    ) -> None:
+        self.reader = reader
         self.reading = Reading()
         self.waiting: deque[_Step] = deque()
-        self._reader = reader
+        self._registered = registered
         self._known = known
+        self._basis = reader.basis()
+        self._kinds = known_kinds(reader.kinds)
         self._on_file = on_file
+        self._keep = keep
         self._seen: set[Place] = set()
         self._size = 0
 
@@ -126,12 +172,13 @@ class _Walk:
         try:
             if len(place.target) > MAX_TARGET_CHARACTERS:
                 raise Unreadable(f"{place.target[:100]}… is longer than {MAX_TARGET_CHARACTERS} characters")
-            file, size = _read_file(self._reader, place, self._known.get(place.target), self.reading)
+            file, size = self._read(place)
         except Unreadable as error:
             self.note_unreadable(step, place.target, str(error))
             return
         self._size += size
-        self.reading.files.append(file)
+        file = replace(file, parent_ref=step.nested.ref or None)
+        self.reading.files.append(self._keep(file))
         self.waiting.extend(_deeper(step, file, self.reading))
 
     def note_unreadable(self, step: _Step, target: str, message: str) -> None:
@@ -142,25 +189,58 @@ class _Walk:
         if step.depth == 0 and target == step.nested.target:
             self.reading.error = message
         file = step.container or target
-        self.reading.faults.append(FoundFault(file[:MAX_TARGET_CHARACTERS], None, "", "", message))
+        self.reading.faults.append(FoundFault(file[:MAX_TARGET_CHARACTERS], None, step.nested.ref, "", message))
+
+    def _read(self, place: Place) -> tuple[FileReading, int]:
+        known = self._known.get(place.target)
+        if known is not None and known.basis != self._basis:
+            known = None
+        content = self.reader.read(place, known)
+        if content.data is None and known is not None:
+            if all(one.is_unchanged(self.reader) for one in known.used):
+                unchanged = FileReading(place, content.digest, content.http_etag, True, (), known.nested, known.used)
+                return replace(unchanged, basis=self._basis), 0
+            content = self.reader.read(place)
+        return self._judged(place, content), len(content.data or b"")
+
+    def _judged(self, place: Place, content: Content) -> FileReading:
+        """Judge what a file holds; its faults are noted, and so is where its Location entities lead."""
+        data, filling = content.data or b"", Filling(self.reader, place)
+        documents = self._admitted(place, tuple(judge_documents(data, fill=filling.fill, kinds=self._kinds)))
+        nested: list[Nested] = []
+        for document in documents:
+            self.reading.faults.extend(
+                FoundFault(place.target, document.index, document.ref or "", fault.path, fault.message)
+                for fault in document.faults
+            )
+            if document.entity is not None and document.entity["kind"] == "Location":
+                nested.extend(_targets(self.reader, place, document, document.entity.get("spec") or {}, self.reading))
+        used = tuple(filling.used.values())
+        return FileReading(place, content.digest, content.http_etag, False, documents, tuple(nested), used, self._basis)
+
+    def _admitted(self, place: Place, documents: tuple[JudgedDocument, ...]) -> tuple[JudgedDocument, ...]:
+        """Take none of a file's entities where one is of a kind that may not come from there."""
+        rules = self.reader.rules
+        allowed = rules.allowed(self._registered, (place.type, place.target)) if rules else None
+        if allowed is None:
+            return documents
+        judged = [_forbidden(document, allowed) for document in documents]
+        if all(one.entity is not None for one, before in zip(judged, documents, strict=True) if before.entity):
+            return documents
+        self.reading.complete = False
+        return tuple(replace(one, entity=None) for one in judged)
 
 
-def _read_file(reader: Reader, place: Place, known: KnownFile | None, reading: Reading) -> tuple[FileReading, int]:
-    content = reader.read(place, known)
-    if content.data is None and known is not None:
-        return FileReading(place, content.digest, content.http_etag, unchanged=True, nested=known.nested), 0
-    data = content.data or b""
-    documents = tuple(judge_documents(data))
-    nested: list[Nested] = []
-    for document in documents:
-        reading.faults.extend(
-            FoundFault(place.target, document.index, document.ref or "", fault.path, fault.message)
-            for fault in document.faults
-        )
-        if document.entity is not None and document.entity["kind"] == "Location":
-            nested.extend(_targets(place, document, document.entity.get("spec") or {}, reading))
-    file = FileReading(place, content.digest, content.http_etag, False, documents, tuple(nested))
-    return file, len(data)
+def _forbidden(document: JudgedDocument, allowed: Sequence[AllowedKind]) -> JudgedDocument:
+    entity = document.entity
+    if entity is None or any(kind.admits(entity) for kind in allowed):
+        return document
+    names = ", ".join(dict.fromkeys(one.kind for one in allowed)) or "no kind at all"
+    message = (
+        f"{entity['kind']} may not come from this location, which may hold {names}; no entity of this file is taken. "
+        "catalog.rules in portal.yaml says which kinds may come from where"
+    )
+    return replace(document, entity=None, faults=(Fault("kind", message),))
 
 
 def _deeper(step: _Step, file: FileReading, reading: Reading) -> Iterator[_Step]:
@@ -175,20 +255,22 @@ def _deeper(step: _Step, file: FileReading, reading: Reading) -> Iterator[_Step]
         yield _Step(nested, step.depth + 1, file.place.target)
 
 
-def _targets(place: Place, document: JudgedDocument, spec: Mapping[str, Any], reading: Reading) -> Iterator[Nested]:
+def _targets(
+    reader: Reader, place: Place, document: JudgedDocument, spec: Mapping[str, Any], reading: Reading
+) -> Iterator[Nested]:
     """Yield where a Location entity leads; what cannot be followed becomes a fault of its document."""
     optional = spec.get("presence") == "optional"
     named = [("spec.target", spec["target"])] if "target" in spec else []
     named += [(f"spec.targets[{index}]", target) for index, target in enumerate(spec.get("targets", ()))]
     for path, target in named:
         try:
-            yield Nested(*_resolve(place, spec.get("type"), target), optional)
+            yield Nested(*_resolve(reader, place, spec.get("type"), target), optional, document.ref or "")
         except Unreadable as error:
             fault = FoundFault(place.target, document.index, document.ref or "", path, str(error))
             reading.faults.append(fault)
 
 
-def _resolve(place: Place, type_: str | None, target: str) -> tuple[str, str]:
+def _resolve(reader: Reader, place: Place, type_: str | None, target: str) -> tuple[str, str]:
     """Return type and absolute target; both are relative to the file that names them. Raises Unreadable."""
     if type_ not in {None, FILE, URL}:
         raise Unreadable(f"leads to a location of type {type_!r}; only file and url can be followed")
@@ -196,9 +278,7 @@ def _resolve(place: Place, type_: str | None, target: str) -> tuple[str, str]:
     if place.type == URL:
         if type_ == FILE:
             raise Unreadable("leads to a file, but stands in a location of type url, which may only lead to URLs")
-        if GLOB.search(target) and not is_url:
-            raise Unreadable(f"{target!r} is a pattern; patterns are followed in files only, so name each target")
-        return URL, urljoin(place.target, target)
+        return URL, reader.resolve(place, target)
     if is_url:
         if type_ != URL:
             raise Unreadable("is a URL in a location of type file; set spec.type to url to have it followed")

@@ -1,38 +1,59 @@
 """Locations to entities: read, judge, compare with what is stored, write what differs.
 
-A bad document keeps the last good form of its entity; a target that cannot be read keeps all of them. Entities that
-left their files go only after a complete read, and only a few at a time: more of them wait for a person.
+A bad document keeps the last good form of its entity, with the error in its status; a target that cannot be read keeps
+all of them. Entities that left their files are marked as orphans after a complete read, and go after a grace period,
+only a few at a time: more of them wait for a person.
+
+A read has three parts: `begin` says what is known, `read` looks outside and needs no database, `write_some` stores a
+part of what was found and is called until it is done, each time in a transaction of its own. A process that is killed
+in between loses nothing: files are remembered last, and what was written is found to be so by the next read.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.format.documents import JudgedDocument
+from catalog import settings as catalog_settings
 from catalog.format.refs import location_ref
-from catalog.ingestion.bulk import delete_rows, insert_rows
-from catalog.ingestion.following import FileReading, FoundFault, KnownFile, Nested, Reading, read_location
-from catalog.ingestion.reading import Place, Reader
-from catalog.ingestion.storing import STORED_COLUMNS, Candidate, Stored, find_stored, remove_entities, write_entities
+from catalog.ingestion.documents import ReadDocument, documents_of
+from catalog.ingestion.findings import (
+    findings,
+    known_files,
+    let_others_try,
+    remember_files,
+    store_findings,
+)
+from catalog.ingestion.following import FileReading, FoundFault, KnownFile, Reading, read_location
+from catalog.ingestion.pacing import next_read
+from catalog.ingestion.planning import Departures, Plan, departures, make_plan, own_entities
+from catalog.ingestion.reading import Reader
+from catalog.ingestion.storing import (
+    INGESTION,
+    MANY,
+    Edges,
+    edges_of,
+    orphan_entities,
+    remove_entities,
+    restate,
+    tell_the_planner,
+    write_entities,
+)
 from catalog.locations import register_location
-from catalog.models import CatalogFault, Entity, Location, LocationFile
-from portal_backend.core.db import chunks, serialise
+from catalog.models import CatalogVersion, Location
+from catalog.settings import CatalogSettings
+from catalog.versions import next_version
+from portal_backend.core.db import serialise
 
-__all__ = ["IngestReport", "refresh_location", "register_location"]
+__all__ = ["INGESTION", "IngestReport", "begin", "read", "refresh_location", "register_location", "write_some"]
 
-INGESTION = "catalog ingestion"
-"""One location is written after the other: two at once could supply the same entity."""
-
-REMOVAL_SHARE = 0.05
-"""Share of a location's entities that may leave in one read without a person's consent; one may always."""
-
-MAX_FAULT_PATH = 500
-MAX_FAULT_MESSAGE = 2000
+AT_ONCE = 2_000
+"""Entities written in one transaction: others who want to write wait for no longer than that takes."""
+CLAIM = timedelta(minutes=2)
+"""When a location is read again whose read never ended, because its process died."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +72,43 @@ class IngestReport:
     """Entities whose final form changed, new ones and those whose relations changed included."""
     removed_refs: frozenset[str]
     withheld_refs: frozenset[str] = frozenset()
-    """Entities that are no longer in the files, whose removal waits."""
+    """Entities that are no longer in the files, whose removal waits for a person or for a complete read."""
+    orphaned_refs: frozenset[str] = frozenset()
+    """Entities that this read no longer found: marked, and removed after the grace period."""
     error: str | None = None
     """Why the target could not be read."""
+
+
+@dataclass
+class Ingestion:
+    """One read of a location on its way into the database."""
+
+    location_id: str
+    type: str
+    target: str
+    known: Mapping[str, KnownFile]
+    claimed_until: datetime | None = None
+    by_operator: bool = False
+    """Registered by whoever runs this server, in portal.yaml or on its command line: it may hold every kind."""
+    reading: Reading = field(default_factory=Reading)
+    documents: list[ReadDocument] = field(default_factory=list)
+    plan: Plan | None = None
+    coming: Edges = field(default_factory=Edges)
+    """What all candidates of the plan declare."""
+    version: int | None = None
+    """Of the catalog, when the plan was last known to hold."""
+    written: int = 0
+    """Candidates of the plan that are stored."""
+    added: int = 0
+    changed: int = 0
+    changed_refs: set[str] = field(default_factory=set)
+    report: IngestReport | None = None
+    """What it did, once it is done."""
+
+    @property
+    def name(self) -> str:
+        """The location, `file:/srv/catalog`."""
+        return location_ref(self.type, self.target)
 
 
 def refresh_location(
@@ -63,226 +118,172 @@ def refresh_location(
     *,
     allow_removals: bool = False,
     reader: Reader | None = None,
+    settings: CatalogSettings | None = None,
     on_file: Callable[[str], None] = lambda _: None,
 ) -> IngestReport:
-    """Read a registered location again and store what differs; what is wrong with it is in the report.
+    """Read a registered location again and store what differs, all in the caller's transaction.
 
-    `allow_removals` lifts the cap on entities that leave; `on_file` is called with each file before it is read.
+    `allow_removals` lifts the grace period of orphans and the cap on entities that leave; `on_file` is called with each
+    file before it is read. What is wrong is in the report.
     """
-    reading = read_location(reader or Reader(), location.type, location.target, _known(session, location), on_file)
+    settings = settings or catalog_settings.current()
+    ingestion = begin(session, location)
+    read(ingestion, reader or settings.reader(), on_file)
+    while ingestion.report is None:
+        write_some(session, ingestion, now, settings, allow_removals=allow_removals)
+    return ingestion.report
+
+
+def begin(session: Session, location: Location, claimed_until: datetime | None = None) -> Ingestion:
+    """Return what is known of a location before it is read.
+
+    With `claimed_until` it is due again then: whoever has died in between does not keep it from being read.
+    """
+    if claimed_until is not None:
+        location.due_at = claimed_until
+    known = known_files(session, location.id) if location.moved_at is None else {}
+    by_operator = location.registered_by is None or location.configured is True
+    return Ingestion(location.id, location.type, location.target, known, claimed_until, by_operator)
+
+
+def read(ingestion: Ingestion, reader: Reader, on_file: Callable[[str], None] = lambda _: None) -> None:
+    """Look at the files and servers; needs no database, and raises nothing."""
+    reader = reader.for_operator() if ingestion.by_operator else reader
+
+    def keep(file: FileReading) -> FileReading:
+        """Take the documents as JSON at once: as Python objects, those of many files would not fit into memory."""
+        ingestion.documents += documents_of(file)
+        return replace(file, documents=tuple(replace(one, entity=None) for one in file.documents))
+
+    ingestion.reading = read_location(reader, ingestion.type, ingestion.target, ingestion.known, on_file, keep)
+
+
+def write_some(
+    session: Session,
+    ingestion: Ingestion,
+    now: datetime,
+    settings: CatalogSettings,
+    *,
+    allow_removals: bool = False,
+) -> None:
+    """Store the next part of what was read; the last part sets the report.
+
+    A location that was taken away or given another target in the meantime is left alone.
+    """
     serialise(session, INGESTION)
-    own = _own(session, location.id)
-    plan = _plan(session, location, reading, own)
-    leaving, withheld, note = _removals(reading, plan, own, location, allow_removals=allow_removals)
-    gone = {stored.ref for stored in leaving}
-    changed_refs = remove_entities(session, leaving, now) | write_entities(session, plan.candidates, now)
-    faults = [*reading.faults, *plan.faults]
-    if note:
-        faults += [FoundFault(stored.file, stored.document, stored.ref, "", note) for stored in withheld]
-    _store_faults(session, location.id, faults, now)
-    _store_files(session, location.id, reading, {*(fault.file for fault in faults), *(one.file for one in withheld)})
+    location = session.get(Location, ingestion.location_id, populate_existing=True, with_for_update=True)
+    if location is None or (location.type, location.target) != (ingestion.type, ingestion.target):
+        ingestion.report = _report(ingestion, Plan(), Departures([], [], []))
+        return
+    plan = _plan(session, ingestion, location)
+    part = plan.candidates[ingestion.written : ingestion.written + AT_ONCE]
+    ingestion.changed_refs |= write_entities(session, part, ingestion.coming, ingestion.name, now)
+    ingestion.written += len(part)
+    counted = [candidate for candidate in part if candidate.ref != location.entity_ref]
+    ingestion.added += sum(candidate.stored is None for candidate in counted)
+    ingestion.changed += sum(candidate.stored is not None for candidate in counted)
+    done = ingestion.written == len(plan.candidates)
+    if len(part) >= MANY and (done or len(part) == ingestion.written):  # a first ingest is planned well from its start
+        tell_the_planner(session)
+    if done:
+        _end(session, ingestion, plan, location, now, settings, allow_removals=allow_removals)
+    if ingestion.changed_refs or part:
+        next_version(session)
+    ingestion.version = _version(session)
+
+
+def _plan(session: Session, ingestion: Ingestion, location: Location) -> Plan:
+    """Return the plan; made anew where somebody else has written since."""
+    if ingestion.plan is None or ingestion.version != _version(session):
+        own = own_entities(session, location.id)
+        ingestion.plan = make_plan(session, location, ingestion.reading, ingestion.documents, own)
+        ingestion.coming = edges_of(ingestion.plan.candidates)
+        ingestion.written = 0
+    return ingestion.plan
+
+
+def _version(session: Session) -> int | None:
+    return session.scalar(select(CatalogVersion.number))
+
+
+def _end(
+    session: Session,
+    ingestion: Ingestion,
+    plan: Plan,
+    location: Location,
+    now: datetime,
+    settings: CatalogSettings,
+    *,
+    allow_removals: bool,
+) -> None:
+    """Let go what left, keep what is wrong, remember the files, and say when the next read is due."""
+    reading, name = ingestion.reading, ingestion.name
+    own = own_entities(session, location.id)
+    leaving = departures(
+        reading,
+        plan,
+        own,
+        location,
+        now,
+        grace=settings.orphan_grace,
+        share=settings.removal_share,
+        allow_removals=allow_removals,
+    )
+    changed = remove_entities(session, leaving.removed, now, actor=name)
+    reasons = {one.ref: f"{one.file} no longer holds it" for one in leaving.orphaned}
+    changed |= orphan_entities(session, leaving.orphaned, reasons, name, now)
+    let_others_try(session, [one.ref for one in leaving.removed + leaving.orphaned], location.id)
+    touched = _keep_findings(session, ingestion, plan, leaving, location, now)
+    ingestion.changed_refs |= changed | restate(session, touched, name, now)
+    _note_read(location, ingestion, now, settings)
+    ingestion.report = _report(ingestion, plan, leaving, location.entity_ref)
+
+
+def _keep_findings(
+    session: Session, ingestion: Ingestion, plan: Plan, leaving: Departures, location: Location, now: datetime
+) -> set[str]:
+    reading = ingestion.reading
+    notes = _notes(leaving)
+    parents = {file.place.target: file.parent_ref for file in reading.files}
+    found = findings(reading, plan.conflicts, notes, parents, location.entity_ref)
+    doubtful = {*(one.file for one in found), *(one.file for one in leaving.withheld if one.orphaned_at is None)}
+    remember_files(session, location.id, reading, doubtful, known_files(session, location.id))
+    return store_findings(session, location.id, found, now)
+
+
+def _notes(leaving: Departures) -> list[FoundFault]:
+    if not leaving.note:
+        return []
+    return [FoundFault(one.file, one.document, one.ref, "", leaving.note) for one in leaving.withheld]
+
+
+def _note_read(location: Location, ingestion: Ingestion, now: datetime, settings: CatalogSettings) -> None:
+    reading = ingestion.reading
+    failing_since = None if reading.error is None else location.last_read_at or location.created_at
     location.last_attempt_at = now
     location.last_error = reading.error
     if reading.error is None:
         location.last_read_at = now
-    session.flush()
-    counted = [candidate for candidate in plan.candidates if candidate.ref != location.entity_ref]
+    if reading.complete:
+        location.moved_at = None
+    if location.due_at == ingestion.claimed_until:  # otherwise somebody has asked for another read since
+        chance = random.random()  # noqa: S311 (spreads load, guards nothing)
+        location.due_at = next_read(settings.refresh_every, settings.jitter, location.id, now, chance, failing_since)
+
+
+def _report(ingestion: Ingestion, plan: Plan, leaving: Departures, own_ref: str = "") -> IngestReport:
+    removed = frozenset(one.ref for one in leaving.removed)
+    faults = [*ingestion.reading.faults, *(one.fault for one in plan.conflicts), *_notes(leaving)]
     return IngestReport(
-        location=location_ref(location.type, location.target),
-        added=sum(candidate.stored is None for candidate in counted),
-        changed=sum(candidate.stored is not None for candidate in counted),
-        removed=len(gone),
+        location=ingestion.name,
+        added=ingestion.added,
+        changed=ingestion.changed,
+        removed=len(removed),
         unchanged=plan.unchanged,
         faults=tuple(faults),
-        changed_refs=frozenset(changed_refs - gone - {location.entity_ref}),
-        removed_refs=frozenset(gone),
-        withheld_refs=frozenset(stored.ref for stored in withheld),
-        error=reading.error,
-    )
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a reading means for the entities that are stored."""
-
-    candidates: tuple[Candidate, ...]
-    kept: frozenset[str]
-    """References that the files still name, in whatever state."""
-    unclear: frozenset[str]
-    """Files with a document whose entity cannot be told: nothing of theirs leaves."""
-    faults: tuple[FoundFault, ...]
-    unchanged: int
-
-
-def _known(session: Session, location: Location) -> dict[str, KnownFile]:
-    rows = session.execute(
-        select(LocationFile.file, LocationFile.content_hash, LocationFile.http_etag, LocationFile.nested).where(
-            LocationFile.location_id == location.id
-        )
-    )
-    return {
-        file: KnownFile(digest, etag, tuple(Nested(type_, target, optional) for type_, target, optional in nested))
-        for file, digest, etag, nested in rows
-    }
-
-
-def _own(session: Session, location_id: str) -> dict[str, Stored]:
-    rows = session.execute(select(*STORED_COLUMNS).where(Entity.location_id == location_id))
-    return {row.ref: Stored(*row) for row in rows}
-
-
-def _plan(session: Session, location: Location, reading: Reading, own: Mapping[str, Stored]) -> _Plan:
-    """Compare the documents with what is stored: who is new, who changed, who comes too late."""
-    unchanged_files = {file.place.target for file in reading.files if file.unchanged}
-    holders = {ref: stored.file for ref, stored in own.items() if stored.file in unchanged_files}
-    unchanged = len(holders)
-    stored_by_ref = {**find_stored(session, _good_refs(reading) - own.keys()), **own}
-    names = _names_of_others(session, stored_by_ref.values(), location.id)
-    candidates = _own_entity(session, location, own)
-    kept = {location.entity_ref, *holders}
-    faults: list[FoundFault] = []
-    for file, document in _documents(reading):
-        ref = document.ref
-        if ref is None:
-            continue
-        kept.add(ref)
-        if document.entity is None:
-            continue
-        stored = stored_by_ref.get(ref)
-        by = holders.get(ref)
-        if by is None and stored is not None and stored.location_id != location.id:
-            by = names[stored.location_id]
-        if by is not None:
-            message = f"{ref} is already supplied by {by}; rename one of them or take one away"
-            faults.append(FoundFault(file.place.target, document.index, ref, "metadata.name", message))
-            continue
-        holders[ref] = f"{file.place.target} (document {document.index})"
-        candidate = _candidate(location, file, document, stored)
-        if candidate is None:
-            unchanged += 1
-        else:
-            candidates.append(candidate)
-    unclear = frozenset(file.place.target for file, document in _documents(reading) if document.ref is None)
-    return _Plan(tuple(candidates), frozenset(kept), unclear, tuple(faults), unchanged)
-
-
-def _documents(reading: Reading) -> Iterable[tuple[FileReading, JudgedDocument]]:
-    return ((file, document) for file in reading.files for document in file.documents)
-
-
-def _good_refs(reading: Reading) -> set[str]:
-    return {document.ref for _, document in _documents(reading) if document.entity is not None and document.ref}
-
-
-def _names_of_others(session: Session, some: Iterable[Stored], location_id: str) -> dict[str, str]:
-    """Return what the other locations are called that supply entities of ours."""
-    ids = {stored.location_id for stored in some} - {location_id}
-    return {
-        id_: location_ref(type_, target)
-        for few in chunks(ids)
-        for id_, type_, target in session.execute(
-            select(Location.id, Location.type, Location.target).where(Location.id.in_(few))
-        )
-    }
-
-
-def _candidate(
-    location: Location, file: FileReading, document: JudgedDocument, stored: Stored | None
-) -> Candidate | None:
-    """Return what is to be written for a good document; None when it is stored as it is."""
-    entity, ref = document.entity, document.ref
-    assert entity is not None and ref is not None  # noqa: S101 (the caller looked)
-    digest = hashlib.sha256(orjson.dumps(entity)).hexdigest()
-    same = stored is not None and stored.document_hash == digest and stored.file == file.place.target
-    if same and stored is not None and stored.document == document.index:
-        return None
-    origin = location_ref(location.type, location.target)
-    return Candidate(ref, entity, location.id, origin, file.place, document.index, digest, stored)
-
-
-def _own_entity(session: Session, location: Location, own: Mapping[str, Stored]) -> list[Candidate]:
-    """Return the Location entity that stands for a registered location, unless it is stored already."""
-    if location.entity_ref in own:
-        return []
-    entity = {
-        "apiVersion": "backstage.io/v1alpha1",
-        "kind": "Location",
-        "metadata": {"name": location.entity_ref.partition("/")[2], "namespace": "default"},
-        "spec": {"type": location.type, "target": location.target},
-    }
-    if find_stored(session, [location.entity_ref]):
-        return []
-    document = JudgedDocument(0, location.entity_ref, entity, ())
-    file = FileReading(Place(location.type, location.target), "", None, unchanged=False)
-    candidate = _candidate(location, file, document, None)
-    return [candidate] if candidate else []
-
-
-def _removals(
-    reading: Reading, plan: _Plan, own: Mapping[str, Stored], location: Location, *, allow_removals: bool
-) -> tuple[list[Stored], list[Stored], str]:
-    """Return the entities that leave, those that are no longer in the files but stay, and why they stay."""
-    missing = [stored for ref, stored in own.items() if ref not in plan.kept and stored.file not in plan.unclear]
-    hidden = [stored for ref, stored in own.items() if ref not in plan.kept and stored.file in plan.unclear]
-    if not missing:
-        return [], hidden, ""
-    if not reading.complete:
-        return [], missing + hidden, ""
-    if not any(file.documents or file.unchanged for file in reading.files):
-        return [], missing, "is no longer in the files, but they are all empty; it stays until they hold something"
-    present = len(own) - (location.entity_ref in own)
-    if len(missing) <= max(1, int(present * REMOVAL_SHARE)) or allow_removals:
-        return missing, hidden, ""
-    note = (
-        f"is no longer in the files, like {len(missing)} of {present} entities of this location; "
-        "if that is meant, run `portal catalog refresh --allow-removals`"
-    )
-    return [], missing, note
-
-
-def _store_faults(session: Session, location_id: str, faults: Sequence[FoundFault], now: datetime) -> None:
-    """Keep the faults of the last read; those that stand already keep the time when they were first seen."""
-    wanted = dict.fromkeys(
-        fault._replace(path=fault.path[:MAX_FAULT_PATH], message=fault.message[:MAX_FAULT_MESSAGE]) for fault in faults
-    )
-    columns = (
-        CatalogFault.id,
-        CatalogFault.file,
-        CatalogFault.document,
-        CatalogFault.ref,
-        CatalogFault.path,
-        CatalogFault.message,
-    )
-    mended: list[int] = []
-    for id_, file, document, ref, path, message in session.execute(
-        select(*columns).where(CatalogFault.location_id == location_id)
-    ):
-        fault = FoundFault(file, document, ref, path, message)
-        if fault in wanted:
-            del wanted[fault]
-        else:
-            mended.append(id_)
-    delete_rows(session, CatalogFault.id, mended)
-    insert_rows(
-        session, CatalogFault, [{"location_id": location_id, **fault._asdict(), "seen_at": now} for fault in wanted]
-    )
-
-
-def _store_files(session: Session, location_id: str, reading: Reading, doubtful: set[str]) -> None:
-    """Remember the files without a fault, so that the next read need not judge them again."""
-    session.execute(delete(LocationFile).where(LocationFile.location_id == location_id))
-    insert_rows(
-        session,
-        LocationFile,
-        [
-            {
-                "location_id": location_id,
-                "file": file.place.target,
-                "content_hash": file.digest,
-                "http_etag": file.http_etag,
-                "nested": [list(nested) for nested in file.nested],
-            }
-            for file in reading.files
-            if file.place.target not in doubtful
-        ],
+        changed_refs=frozenset(ingestion.changed_refs - removed - {own_ref}),
+        removed_refs=removed,
+        withheld_refs=frozenset(one.ref for one in leaving.withheld),
+        orphaned_refs=frozenset(one.ref for one in leaving.orphaned),
+        error=ingestion.reading.error,
     )

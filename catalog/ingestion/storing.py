@@ -1,29 +1,35 @@
-"""Writing entities: final JSON, columns, search rows and relations, a chunk of entities per statement."""
+"""Writing entities: final forms with their relations and status, a chunk of entities per statement.
 
-import hashlib
+Whoever writes holds the lock of ingestion (`serialise(session, INGESTION)`), and counts the catalog's version once.
+"""
+
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, func, insert, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from catalog.format.refs import location_ref
+from catalog import settings
+from catalog.format.kinds import Kind
 from catalog.format.relations import Edge, declared_edges
-from catalog.ingestion.bulk import delete_rows, insert_rows, refresh_statistics
-from catalog.ingestion.flatten import columns, search_values
-from catalog.ingestion.reading import URL, Place
-from catalog.models import Entity, EntityBody, RelationRow, SearchKey, SearchRow
+from catalog.ingestion.bulk import delete_rows, insert_plain_rows, refresh_statistics
+from catalog.ingestion.changes import Change, ChangeKind, record_changes
+from catalog.ingestion.finishing import as_orphan, finish, items_of, with_annotations, with_uid
+from catalog.ingestion.reading import Place
+from catalog.ingestion.status import status_items
+from catalog.ingestion.writer import Writer
+from catalog.models import CatalogFault, Entity, EntityBody, EntityChange, RelationRow, SearchKey, SearchRow
+from catalog.versions import next_version
 from portal_backend.core.db import chunks
 
-MANAGED_BY = "backstage.io/managed-by-location"
-MANAGED_BY_ORIGIN = "backstage.io/managed-by-origin-location"
-VIEW_URL = "backstage.io/view-url"
+INGESTION = "catalog ingestion"
+"""One write follows the other: two at once could supply the same entity."""
 MANY = 1_000
-"""Entities written at once from which the planner's statistics are renewed."""
+"""Entities written from which the planner's statistics are renewed."""
 TUPLES = 200
 """Rows named by several columns in one statement; SQLite bounds the number of parameters."""
 
@@ -40,25 +46,31 @@ class Stored:
     file: str
     document: int
     document_hash: str
+    parent_ref: str | None
+    orphaned_at: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A good document that is new or changed, about to be stored."""
 
     ref: str
-    entity: dict[str, Any]
+    body: bytes
+    """The document as JSON: many of them wait at once, and so they take the least memory."""
     location_id: str
     origin: str
     """The registered location, `file:/srv/catalog`."""
     place: Place
     document: int
     document_hash: str
+    parent_ref: str | None
     stored: Stored | None
     """The entity's present row; None for a new one."""
+    kind: Kind | None = None
+    """What it was judged as; its relations are those of that kind."""
 
 
-STORED_COLUMNS = (
+STORED_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     Entity.id,
     Entity.ref,
     Entity.uid,
@@ -67,7 +79,27 @@ STORED_COLUMNS = (
     Entity.file,
     Entity.document,
     Entity.document_hash,
+    Entity.parent_ref,
+    Entity.orphaned_at,
 )
+
+RELATION_COLUMNS = ("declared_by", "source_ref", "type", "target_ref")
+
+
+@dataclass
+class Edges:
+    """Edges that documents declare and that are about to be stored.
+
+    Known for all documents before the first one is written, each entity is written once, with all its relations.
+    """
+
+    declared: dict[str, set[Edge]] = field(default_factory=dict)
+    """By the entity whose document says so."""
+    shown: dict[str, list[Edge]] = field(default_factory=dict)
+    """By the entity that shows them."""
+
+
+NO_EDGES = Edges()
 
 
 def find_stored(session: Session, refs: Iterable[str]) -> dict[str, Stored]:
@@ -79,70 +111,130 @@ def find_stored(session: Session, refs: Iterable[str]) -> dict[str, Stored]:
     }
 
 
-def write_entities(session: Session, candidates: Sequence[Candidate], now: datetime) -> set[str]:
+def edges_of(candidates: Iterable[Candidate]) -> Edges:
+    """Return the edges that documents declare."""
+    edges = Edges()
+    for candidate in candidates:
+        declared = edges.declared[candidate.ref] = declared_edges(orjson.loads(candidate.body), candidate.kind)
+        for edge in declared:
+            edges.shown.setdefault(edge.source, []).append(edge)
+    return edges
+
+
+def write_entities(
+    session: Session, candidates: Sequence[Candidate], coming: Edges, actor: str, now: datetime
+) -> set[str]:
     """Store new and changed entities, and renew those whose relations change with them.
 
-    Returns the references of all entities whose final form changed.
+    `coming` holds the edges of all documents that are being written, these and others: their entities are written with
+    all their relations anyway. Returns the references of all entities whose final form changed.
     """
+    if not candidates:
+        return set()
     ids = _give_ids(session, candidates)
-    edges = {candidate.ref: declared_edges(candidate.entity) for candidate in candidates}
-    owned = {ids[ref]: some for ref, some in edges.items()}
-    old = _edges_of(session, [candidate.stored.id for candidate in candidates if candidate.stored])
+    owned = {ids[candidate.ref]: coming.declared[candidate.ref] for candidate in candidates}
+    old = _edges_declared_by(session, [candidate.stored.id for candidate in candidates if candidate.stored])
     gone = {(id_, edge) for id_, some in old.items() for edge in some - owned[id_]}
     added = {(id_, edge) for id_, some in owned.items() for edge in some - old.get(id_, set())}
     _delete_edges(session, gone)
-    touched = {edge.source for _, edge in gone | added} - edges.keys()
-    changed: set[str] = set()
-    writer = _Writer(session, now)
-    uids = {c.ref: c.stored.uid if c.stored else str(uuid.uuid4()) for c in candidates}
-    incoming: dict[str, set[Edge]] = {}
-    for _, edge in added:
-        incoming.setdefault(edge.source, set()).add(edge)
+    writer = Writer(session, actor, now)
     for some in chunks(candidates):
-        relations = _relations(session, [candidate.ref for candidate in some], incoming)
-        for candidate in some:
-            base = _with_annotations(candidate, uids[candidate.ref])
-            writer.add(ids[candidate.ref], _finish(base, relations[candidate.ref]), candidate)
-        changed |= writer.flush()
-    changed |= _renew(session, writer, touched, incoming)
-    insert_rows(
-        session,
-        RelationRow,
-        [
-            {"declared_by": id_, "source_ref": edge.source, "type": edge.type, "target_ref": edge.target}
-            for id_, edge in sorted(added)
-        ],
-    )
-    if len(candidates) >= MANY:
-        session.flush()
-        refresh_statistics(session, (Entity, EntityBody, SearchKey, SearchRow, RelationRow))
-    return changed
+        _write_chunk(session, writer, some, ids, coming)
+    touched = {edge.source for _, edge in gone | added} - coming.declared.keys()
+    renew(session, writer, touched, coming)
+    insert_plain_rows(session, RelationRow, RELATION_COLUMNS, [(id_, *edge) for id_, edge in sorted(added)])
+    return writer.changed_refs
 
 
-def remove_entities(session: Session, gone: Sequence[Stored], now: datetime) -> set[str]:
-    """Remove entities with all that only they supplied; returns the references of others whose relations changed."""
+def _write_chunk(
+    session: Session,
+    writer: Writer,
+    some: Sequence[Candidate],
+    ids: Mapping[str, int],
+    coming: Edges,
+) -> None:
+    refs = [candidate.ref for candidate in some]
+    integrations = settings.current().integrations
+    relations = _relations(session, refs, coming)
+    items = status_items(session, refs, but_faults_of=some[0].location_id)
+    before = {ref: body for ref, (_, body) in _bodies(session, [c.stored for c in some if c.stored]).items()}
+    for candidate in some:
+        ref, stored = candidate.ref, candidate.stored
+        uid = stored.uid if stored else str(uuid.uuid4())
+        document = orjson.loads(candidate.body)
+        base = with_uid(with_annotations(document, candidate.place, candidate.origin, integrations), uid)
+        entity = finish(base, relations[ref], items.get(ref, ()))
+        if stored is None:
+            writer.add(ids[ref], ref, entity, {"ref": ref, **_origin_columns(candidate)})
+        else:
+            kind = ChangeKind.CHANGED if stored.orphaned_at is None else ChangeKind.RESTORED
+            writer.replace(ids[ref], ref, before[ref], entity, _origin_columns(candidate), kind)
+    writer.flush()
+
+
+def remove_entities(session: Session, gone: Sequence[Stored], now: datetime, *, actor: str = "portal") -> set[str]:
+    """Remove entities with all that only they supplied; returns the references of others whose relations changed.
+
+    `actor` is who or what does it, as the entities' history names it.
+    """
+    if not gone:
+        return set()
+    next_version(session)
     ids = [stored.id for stored in gone]
-    touched = {edge.source for some in _edges_of(session, ids).values() for edge in some}
+    touched = {edge.source for some in _edges_declared_by(session, ids).values() for edge in some}
     for column in (RelationRow.declared_by, SearchRow.entity_id, EntityBody.id, Entity.id):
         delete_rows(session, column, ids)
-    touched -= {stored.ref for stored in gone}
-    return _renew(session, _Writer(session, now), touched, {})
+    record_changes(session, [Change(one.ref, ChangeKind.REMOVED, one.etag, None) for one in gone], actor, now)
+    writer = Writer(session, actor, now)
+    renew(session, writer, touched - {stored.ref for stored in gone}, NO_EDGES)
+    return writer.changed_refs
 
 
-def _renew(session: Session, writer: "_Writer", refs: Iterable[str], incoming: Mapping[str, set[Edge]]) -> set[str]:
-    """Write those of the entities whose relations changed; returns their references."""
+def orphan_entities(
+    session: Session, lost: Sequence[Stored], reasons: Mapping[str, str], actor: str, now: datetime
+) -> set[str]:
+    """Mark entities that their files no longer hold, each with its reason; returns their references."""
+    writer = Writer(session, actor, now)
+    for some in chunks(lost):
+        for ref, (stored, body) in _bodies(session, some).items():
+            entity = finish(as_orphan(body, reasons[ref]), body["relations"], items_of(body))
+            writer.replace(stored.id, ref, body, entity, {"orphaned_at": now}, ChangeKind.ORPHANED)
+        writer.flush()
+    return writer.changed_refs
+
+
+def restate(session: Session, refs: Iterable[str], actor: str, now: datetime) -> set[str]:
+    """Write the status of entities whose faults came or went; returns the references of those that changed."""
+    writer = Writer(session, actor, now)
+    for some in chunks(find_stored(session, refs).values()):
+        items = status_items(session, [stored.ref for stored in some])
+        for ref, (stored, body) in _bodies(session, some).items():
+            entity = finish(body, body["relations"], items.get(ref, ()))
+            writer.replace(stored.id, ref, body, entity, {}, ChangeKind.CHANGED)
+        writer.flush()
+    return writer.changed_refs
+
+
+def renew(session: Session, writer: Writer, refs: Iterable[str], coming: Edges) -> None:
+    """Write those of the entities whose relations changed."""
     neighbours = find_stored(session, refs)
-    changed: set[str] = set()
     for some in chunks(neighbours):
-        relations = _relations(session, some, incoming)
-        for stored, base in _bases(session, [neighbours[ref] for ref in some]):
-            writer.renew(stored, _finish(base, relations[stored.ref]))
-        changed |= writer.flush()
-    return changed
+        relations = _relations(session, some, coming)
+        for ref, (stored, body) in _bodies(session, [neighbours[ref] for ref in some]).items():
+            entity = finish(body, relations[ref], items_of(body))
+            writer.replace(stored.id, ref, body, entity, {}, ChangeKind.CHANGED)
+        writer.flush()
+
+
+def tell_the_planner(session: Session) -> None:
+    """Renew the statistics of the catalog's tables; due after MANY entities were written."""
+    session.flush()
+    models = (Entity, EntityBody, SearchKey, SearchRow, RelationRow, CatalogFault, EntityChange)
+    refresh_statistics(session, models)
 
 
 def _give_ids(session: Session, candidates: Sequence[Candidate]) -> dict[str, int]:
-    """Return the id of each candidate; new ones get the next free numbers (ingestions follow one another)."""
+    """Return the id of each candidate; new ones get the next free numbers (writes follow one another)."""
     last = session.scalar(select(func.coalesce(func.max(Entity.id), 0))) or 0
     ids: dict[str, int] = {}
     for candidate in candidates:
@@ -154,7 +246,7 @@ def _give_ids(session: Session, candidates: Sequence[Candidate]) -> dict[str, in
     return ids
 
 
-def _edges_of(session: Session, ids: Iterable[int]) -> dict[int, set[Edge]]:
+def _edges_declared_by(session: Session, ids: Iterable[int]) -> dict[int, set[Edge]]:
     edges: dict[int, set[Edge]] = {}
     columns_ = (RelationRow.declared_by, RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
     for some in chunks(ids):
@@ -169,12 +261,10 @@ def _delete_edges(session: Session, gone: Iterable[tuple[int, Edge]]) -> None:
         session.execute(delete(RelationRow).where(key.in_([(id_, *edge) for id_, edge in some])))
 
 
-def _relations(
-    session: Session, refs: Sequence[str], incoming: Mapping[str, set[Edge]]
-) -> dict[str, list[dict[str, str]]]:
+def _relations(session: Session, refs: Sequence[str], coming: Edges) -> dict[str, list[dict[str, str]]]:
     """Return the relations that each entity shows, sorted by type and target: stored ones and those about to be."""
     pairs: dict[str, set[tuple[str, str]]] = {
-        ref: {(edge.type, edge.target) for edge in incoming.get(ref, ())} for ref in refs
+        ref: {(edge.type, edge.target) for edge in coming.shown.get(ref, ())} for ref in refs
     }
     statement = select(RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
     for some in chunks(refs):
@@ -185,142 +275,21 @@ def _relations(
     }
 
 
-def _bases(session: Session, some: Sequence[Stored]) -> list[tuple[Stored, dict[str, Any]]]:
-    """Return the final form of unchanged entities, from which only the relations will differ."""
-    bodies = session.execute(
-        select(EntityBody.id, EntityBody.body).where(EntityBody.id.in_([stored.id for stored in some]))
-    )
+def _bodies(session: Session, some: Sequence[Stored]) -> dict[str, tuple[Stored, dict[str, Any]]]:
+    """Return the present final form of stored entities."""
     by_id = {stored.id: stored for stored in some}
-    return [(by_id[id_], orjson.loads(body)) for id_, body in bodies]
-
-
-def _with_annotations(candidate: Candidate, uid: str) -> dict[str, Any]:
-    """Add what only the server knows; what a file says of these is overwritten."""
-    metadata = candidate.entity["metadata"]
-    place = candidate.place
-    annotations = {
-        **metadata.get("annotations", {}),
-        MANAGED_BY: location_ref(place.type, place.target),
-        MANAGED_BY_ORIGIN: candidate.origin,
-    }
-    if place.type == URL:
-        annotations[VIEW_URL] = place.target
-    return {**candidate.entity, "metadata": {**metadata, "annotations": annotations, "uid": uid}}
-
-
-def _finish(base: Mapping[str, Any], relations: list[dict[str, str]]) -> dict[str, Any]:
-    """Return the final entity: its relations, and an etag over everything else."""
-    metadata = {key: value for key, value in base["metadata"].items() if key != "etag"}
-    entity = {**base, "metadata": metadata, "relations": relations}
-    etag = hashlib.sha256(orjson.dumps(entity)).hexdigest()[:40]
-    return {**entity, "metadata": {**metadata, "etag": etag}}
-
-
-class _Writer:
-    """Collects rows of one chunk of entities and writes them together."""
-
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._session = session
-        self._now = now
-        self._keys: dict[str, int] = {}
-        self._new: list[tuple[int, dict[str, Any], Candidate]] = []
-        self._changed: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
-        self._refs: set[str] = set()
-
-    def add(self, id_: int, entity: dict[str, Any], candidate: Candidate) -> None:
-        """Take a new or changed document's entity."""
-        if candidate.stored is None:
-            self._refs.add(candidate.ref)
-            self._new.append((id_, entity, candidate))
-            return
-        if candidate.stored.etag != entity["metadata"]["etag"]:
-            self._refs.add(candidate.ref)
-        self._changed.append((id_, entity, {**columns(entity), **_origin_columns(candidate)}))
-
-    def renew(self, stored: Stored, entity: dict[str, Any]) -> None:
-        """Take an entity of which at most the relations changed."""
-        if stored.etag != entity["metadata"]["etag"]:
-            self._refs.add(stored.ref)
-            self._changed.append((stored.id, entity, {}))
-
-    def flush(self) -> set[str]:
-        """Write what was taken; returns the references of those whose final form changed."""
-        session, moment = self._session, self._now
-        new = [(id_, entity) for id_, entity, _ in self._new]
-        changed = [(id_, entity) for id_, entity, _ in self._changed]
-        insert_rows(
-            session,
-            Entity,
-            [
-                {
-                    "id": id_,
-                    "uid": entity["metadata"]["uid"],
-                    "ref": candidate.ref,
-                    **columns(entity),
-                    "etag": entity["metadata"]["etag"],
-                    "location_id": candidate.location_id,
-                    **_origin_columns(candidate),
-                    "updated_at": moment,
-                }
-                for id_, entity, candidate in self._new
-            ],
-        )
-        for whole in (True, False):
-            rows = [
-                {"id": id_, **extra, "etag": entity["metadata"]["etag"], "updated_at": moment}
-                for id_, entity, extra in self._changed
-                if bool(extra) is whole
-            ]
-            if rows:
-                session.execute(update(Entity), rows)
-        insert_rows(session, EntityBody, [{"id": id_, "body": orjson.dumps(entity)} for id_, entity in new])
-        if changed:
-            session.execute(update(EntityBody), [{"id": id_, "body": orjson.dumps(entity)} for id_, entity in changed])
-            delete_rows(session, SearchRow.entity_id, [id_ for id_, _ in changed])
-        self._write_search_rows(new + changed)
-        refs = self._refs
-        self._new, self._changed, self._refs = [], [], set()
-        return refs
-
-    def _write_search_rows(self, entities: Sequence[tuple[int, dict[str, Any]]]) -> None:
-        found = [(id_, search_values(entity)) for id_, entity in entities]
-        self._learn_keys({value.key for _, values in found for value in values})
-        insert_rows(
-            self._session,
-            SearchRow,
-            [
-                {
-                    "entity_id": id_,
-                    "position": position,
-                    "key_id": self._keys[value.key],
-                    "value": value.value,
-                    "original": value.original,
-                    "is_item": value.is_item,
-                }
-                for id_, values in found
-                for position, value in enumerate(values)
-            ],
-        )
-
-    def _learn_keys(self, wanted: set[str]) -> None:
-        """Make sure that the number of every key is known."""
-        self._load_keys(wanted - self._keys.keys())
-        missing = sorted(wanted - self._keys.keys())
-        if missing:
-            self._session.execute(insert(SearchKey), [{"name": name} for name in missing])
-            self._load_keys(missing)
-
-    def _load_keys(self, names: Iterable[str]) -> None:
-        for some in chunks(names):
-            for name, id_ in self._session.execute(
-                select(SearchKey.name, SearchKey.id).where(SearchKey.name.in_(some))
-            ):
-                self._keys[name] = id_
+    if not by_id:
+        return {}
+    rows = session.execute(select(EntityBody.id, EntityBody.body).where(EntityBody.id.in_(by_id)))
+    return {by_id[id_].ref: (by_id[id_], orjson.loads(body)) for id_, body in rows}
 
 
 def _origin_columns(candidate: Candidate) -> dict[str, Any]:
     return {
+        "location_id": candidate.location_id,
         "file": candidate.place.target,
         "document": candidate.document,
         "document_hash": candidate.document_hash,
+        "parent_ref": candidate.parent_ref,
+        "orphaned_at": None,
     }

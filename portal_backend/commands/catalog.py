@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -12,27 +12,32 @@ import orjson
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
+from catalog import settings
 from catalog.entities import EntitySummary, get_entity, list_entities, list_faults
 from catalog.format.documents import judge_documents
 from catalog.ingestion.following import FoundFault
+from catalog.ingestion.placeholders import Filling
 from catalog.ingestion.reading import FILE, GLOB, Place, Reader, Unreadable
-from catalog.ingestion.refresh import IngestReport, refresh_location, register_location
+from catalog.ingestion.refresh import IngestReport, register_location
 from catalog.locations import classify, list_locations
 from catalog.models import Location
 from portal_backend import catalog_refresh
+from portal_backend.commands.catalog_discovery import discover, providers
+from portal_backend.commands.catalog_life import all_pages, history, unprocessed
 from portal_backend.commands.common import (
     COULD_NOT_RUN,
     FOUND_FAULT,
     as_json,
     complaints,
     console,
+    operator,
     print_json,
     print_table,
     with_app,
 )
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
-from portal_backend.core.errors import Fault, NotFound
+from portal_backend.core.errors import Fault, InvalidInput, NotFound
 
 PAGE = 500
 SHOWN_REFS = 20
@@ -57,8 +62,8 @@ def add(targets: tuple[str, ...], json_output: bool) -> None:
     """
     places = [_require_target(target) for target in targets]
     with _progress(json_output) as on_file:
-        reports = [_add(type_, target, on_file) for type_, target in places]
-    _finish(reports, json_output)
+        read = [catalog_refresh.read_one(_register(type_, target), on_file=on_file) for type_, target in places]
+    _finish([report for report in read if report], json_output)
 
 
 @catalog.command("refresh")
@@ -70,8 +75,8 @@ def refresh(allow_removals: bool, json_output: bool) -> None:
     with reading() as session:
         ids = [location.id for location in list_locations(session)]
     with _progress(json_output) as on_file:
-        reports = [_refresh(id_, on_file, allow_removals=allow_removals) for id_ in ids]
-    _finish(reports, json_output)
+        read = [catalog_refresh.read_one(id_, allow_removals=allow_removals, on_file=on_file) for id_ in ids]
+    _finish([report for report in read if report], json_output)
 
 
 @catalog.command("validate")
@@ -120,8 +125,10 @@ def locations(json_output: bool) -> None:
     if json_output:
         print_json(found)
         return
-    rows = [(each["type"], each["target"], each["last_read_at"], each["last_error"]) for each in found]
-    print_table(("Type", "Target", "Last read", "Error"), rows)
+    rows = [
+        (each["type"], each["target"], _registrant(each), each["last_read_at"], each["last_error"]) for each in found
+    ]
+    print_table(("Type", "Target", "Registered by", "Last read", "Error"), rows)
 
 
 @catalog.command("show")
@@ -150,11 +157,7 @@ def show(ref: str, json_output: bool) -> None:
 def faults(ref: str | None, json_output: bool) -> None:
     """List what the last reads found wrong. Ends with 1 when there is anything."""
     with reading() as session:
-        page = list_faults(session, PAGE, ref=ref)
-        found = list(page.items)
-        while page.next_cursor:
-            page = list_faults(session, PAGE, page.next_cursor, ref=ref)
-            found += page.items
+        found = all_pages(lambda cursor: list_faults(session, PAGE, cursor, ref=ref))
     if json_output:
         print_json([asdict(fault) for fault in found])
     else:
@@ -162,25 +165,26 @@ def faults(ref: str | None, json_output: bool) -> None:
     sys.exit(FOUND_FAULT if found else 0)
 
 
-def _add(type_: str, target: str, on_file: FileSeen) -> IngestReport:
-    """Register and read. Two transactions: nobody is to wait for a lock while we wait for files or servers."""
-    with transaction() as session:
-        location_id = register_location(session, type_, target, clock.now()).id
-    return _refresh(location_id, on_file, allow_removals=False)
+catalog.add_command(discover)
+catalog.add_command(providers)
+catalog.add_command(history)
+catalog.add_command(unprocessed)
 
 
-def _refresh(location_id: str, on_file: FileSeen, *, allow_removals: bool) -> IngestReport:
+def _register(type_: str, target: str) -> str:
     with transaction() as session:
-        location = session.get_one(Location, location_id)
-        return refresh_location(session, location, clock.now(), allow_removals=allow_removals, on_file=on_file)
+        return register_location(session, type_, target, clock.now(), registered_by=operator().name).id
 
 
 def _require_target(target: str) -> tuple[str, str]:
-    """Return type and target; raises NotFound for a path that does not exist, which is more likely a slip."""
+    """Return type and target; raises NotFound for a path that does not exist, InvalidInput for what may not be read."""
     type_, full = classify(target)
     if type_ == FILE and not os.path.exists(full) and not GLOB.search(full):
         message = f"{target} does not exist; give a file, a folder, a pattern or an http(s) URL"
         raise NotFound(message, [Fault("TARGET", message)])
+    refused = settings.target_refusal(type_, full, settings.current())
+    if refused:
+        raise InvalidInput(refused, [Fault("TARGET", refused)])
     return type_, full
 
 
@@ -215,6 +219,7 @@ def _report(report: IngestReport) -> dict[str, Any]:
         "changed": report.changed,
         "removed": report.removed,
         "unchanged": report.unchanged,
+        "orphaned": sorted(report.orphaned_refs),
         "error": report.error,
         "withheld": sorted(report.withheld_refs),
         "faults": [fault._asdict() for fault in report.faults],
@@ -223,6 +228,8 @@ def _report(report: IngestReport) -> dict[str, Any]:
 
 def _show_report(report: IngestReport) -> None:
     counts = f"{report.added} added, {report.changed} changed, {report.removed} removed, {report.unchanged} unchanged"
+    if report.orphaned_refs:
+        counts += f", {len(report.orphaned_refs)} orphaned"
     console.print(f"[bold]{escape(report.location)}[/]: {counts}", soft_wrap=True)
     if report.withheld_refs:
         left = len(report.withheld_refs)
@@ -269,7 +276,7 @@ def _verdicts(reader: Reader, place: Place) -> Iterator[dict[str, Any]]:
     except Unreadable as error:
         yield _verdict(place.target, 0, None, [Fault("", str(error))])
         return
-    for document in judge_documents(content.data or b""):
+    for document in judge_documents(content.data or b"", Filling(reader, place).fill):
         yield _verdict(place.target, document.index, document.ref, document.faults)
 
 
@@ -298,7 +305,14 @@ def _location(location: Location) -> dict[str, Any]:
         "last_read_at": location.last_read_at,
         "last_attempt_at": location.last_attempt_at,
         "last_error": location.last_error,
+        "due_at": location.due_at,
+        "registered_by": location.registered_by,
+        "configured": bool(location.configured),
     }
+
+
+def _registrant(location: Mapping[str, Any]) -> str:
+    return "portal.yaml" if location["configured"] else location["registered_by"] or ""
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 """What every subcommand shares: the application, exit codes, and output for people and for programs."""
 
 import functools
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -9,17 +10,17 @@ from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 import click
 import orjson
+from flask import Flask
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal_backend.app import create_app
 from portal_backend.core.clock import format_time
 from portal_backend.core.config import Config, load_config
 from portal_backend.core.errors import Fault, InvalidInput, PortalError
+from portal_backend.core.principal import ALL_SCOPES, Principal, Role
 from portal_backend.migrations import require_schema
-from portal_backend.settings import option_schemas
 
 DONE, FOUND_FAULT, COULD_NOT_RUN = 0, 1, 2
 
@@ -40,11 +41,29 @@ console = _console(sys.stdout)
 complaints = _console(sys.stderr, stderr=True)
 
 
+def operator() -> Principal:
+    """Return who works at this command line: an administrator, told in the history by the account's name."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):
+        account = "unknown account"
+    return Principal(f"{account} (command line)", frozenset({Role.ADMINISTRATOR}), frozenset({ALL_SCOPES}))
+
+
+def create_app(config: Config) -> Flask:
+    """Return the application that commands run in. It is imported here: no help or usage error needs it."""
+    from portal_backend.foundation import create_foundation
+
+    return create_foundation(config)
+
+
 def configured() -> Config:
     """Return the checked configuration that this invocation names by --config, PORTAL_CONFIG or ./portal.yaml.
 
     Raises InvalidInput, also when its data folder can neither be found nor made.
     """
+    from portal_backend.settings import option_schemas
+
     config = load_config(named_config(), option_schemas())
     try:
         config.data_dir.mkdir(parents=True, exist_ok=True)

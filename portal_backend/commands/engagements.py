@@ -1,6 +1,5 @@
 """`portal engagements`: triage, a service's history, and its support tier."""
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,11 @@ from engagements.tiers import Tier
 from engagements.triage.directions import Direction
 from engagements.triage_lists.reading import StoredPage
 from engagements.triage_lists.reading import read as read_triage
-from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
+from portal_backend.commands.common import FOUND_FAULT, as_json, console, operator, print_json, print_table, with_app
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import Conflict, Fault, InvalidInput, NotFound
 from portal_backend.core.pagination import MAX_LIMIT
-from portal_backend.core.principal import ALL_SCOPES, Principal, Role
 from scorecards import judging
 
 DIRECTIONS = [direction.value for direction in Direction]
@@ -123,8 +121,8 @@ def import_file(file: Path, json_output: bool) -> None:
     now = clock.now()
     records = imports.read_records(file, now)
     with transaction() as session:
-        report = support.adopt(session, records, _operator(), now)
-        adoption.adopt(session, _operator(), now, [record.entity_ref for record in records])
+        report = support.adopt(session, records, operator(), now)
+        adoption.adopt(session, operator(), now, [record.entity_ref for record in records])
     refused = [{"entity": fault.path, "message": fault.message} for fault in report.refused]
     if json_output:
         print_json({"recorded": report.recorded, "unchanged": report.unchanged, "refused": refused})
@@ -151,7 +149,7 @@ def move(ref: str, tier: str, reason: str, consented_by: str, json_output: bool)
     with transaction() as session:
         whole = _service_ref(ref)
         found = circumstances.gather(session, judging.current(), whole, consented_by, now)
-        state = support.move(session, whole, Tier(tier), reason, _operator(), found, now)
+        state = support.move(session, whole, Tier(tier), reason, operator(), found, now)
     if json_output:
         print_json(SupportSchema().dump(state))
         return
@@ -240,15 +238,6 @@ def _service_ref(text: str) -> str:
         return str(parse_ref(text, default_kind="component"))
     except BadReference as error:
         raise InvalidInput(str(error)) from error
-
-
-def _operator() -> Principal:
-    """Return who works at this command line: an administrator, told in the history by the account's name."""
-    try:
-        account = getpass.getuser()
-    except (KeyError, OSError):
-        account = "unknown account"
-    return Principal(f"{account} (command line)", frozenset({Role.ADMINISTRATOR}), frozenset({ALL_SCOPES}))
 
 
 def _show_onboard(page: StoredPage, with_terms: bool) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from catalog.format.refs import BadReference, parse_ref
 from portal_backend import judgement
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
+from portal_backend.commands.lazy import Lazy, LazyGroup
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import InvalidInput, NotFound
@@ -29,7 +30,22 @@ MARKS = {
 BAR_WIDTH = 20
 
 
-@click.group()
+CATALOGUES = "portal_backend.commands.catalogues"
+LAZY = {
+    "simulate": Lazy(
+        CATALOGUES,
+        "simulate",
+        "Tell what changed check FILEs would do to today's services; nothing is written.",
+    ),
+    "validate": Lazy(
+        CATALOGUES,
+        "validate",
+        "Check files and folders of checks beside the default ones; needs no database.",
+    ),
+}
+
+
+@click.group(cls=LazyGroup, lazy=LAZY)
 def scorecards() -> None:
     """Show how ready services are, judge them again, and list the checks."""
 

@@ -1,18 +1,19 @@
 """Who is asking: deny by default, one place where every way of proving an identity comes in.
 
-Each route needs the scope `<area>:read` (GET, HEAD) or `<area>:write`, where the area is its blueprint's name; what is
-public stands in PUBLIC_ENDPOINTS. Roles (who may move an engagement) are checked by the domain, which gets the
-principal as an argument.
+Each route needs the scope `<area>:read` (GET, HEAD, and views marked with `reads`) or `<area>:write`, where the area is
+its blueprint's name; what is public stands in PUBLIC_ENDPOINTS. Roles (who may move an engagement) are checked by the
+domain, which gets the principal as an argument.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, g, request
+from flask import Flask, Request, current_app, g, request
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from portal_backend.core.config import is_loopback
-from portal_backend.core.errors import NotAllowed, NotAuthenticated, NotFound
+from portal_backend.core.errors import NotAllowed, NotAuthenticated, UnknownRoute
 from portal_backend.core.principal import LOCAL_ADMINISTRATOR, Principal
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -26,6 +27,8 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 """Routes that answer without a principal: what a load balancer asks, and the API's own description (no data)."""
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 Authenticator = Callable[[Request], Principal | None]
 """One way of proving an identity: returns None when the request does not use it, raises NotAuthenticated when it fails.
@@ -43,7 +46,7 @@ def init_app(app: Flask, authenticators: Sequence[Authenticator]) -> None:
         if request.endpoint is None:
             g.principal = identify(request, authenticators)
             if isinstance(request.routing_exception, WerkzeugNotFound):
-                raise NotFound(f"There is nothing at {request.path}; /openapi.json lists every route.")
+                raise UnknownRoute(f"There is nothing at {request.path}; /openapi.json lists every route.")
             return  # Flask answers a wrong method, or redirects
         if request.endpoint in PUBLIC_ENDPOINTS:
             return
@@ -80,11 +83,18 @@ def identify(asking: Request, authenticators: Sequence[Authenticator]) -> Princi
     raise NotAuthenticated("Send a token as 'Authorization: Bearer …'; `portal token issue` makes one.")
 
 
+def reads(view: View) -> View:
+    """Mark a view that only reads, though by POST (a query too long for an address): a read scope opens it."""
+    view.only_reads = True  # type: ignore[attr-defined]
+    return view
+
+
 def required_scope(asking: Request) -> str:
-    """Return the scope that a request needs: its blueprint's area, and read or write by its method."""
-    area = (asking.endpoint or "").partition(".")[0]
-    action = "read" if asking.method in {"GET", "HEAD", "OPTIONS"} else "write"
-    return f"{area}:{action}"
+    """Return the scope that a request needs: its blueprint's area, and read or write by its method and its view."""
+    endpoint = asking.endpoint or ""
+    only_reads = getattr(current_app.view_functions.get(endpoint), "only_reads", False)
+    action = "read" if only_reads or asking.method in {"GET", "HEAD", "OPTIONS"} else "write"
+    return f"{endpoint.partition('.')[0]}:{action}"
 
 
 def current_principal() -> Principal:

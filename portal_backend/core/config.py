@@ -89,6 +89,8 @@ class LocationConfig:
 
     type: str
     target: str
+    rules: tuple[Any, ...] | None = None
+    """Which kinds it may hold, as written; None: all."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,14 @@ class Config:
     port: int = 7007
     web_workers: int = 2
     web_threads: int = 4
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call the API from a browser."""
     service_tokens: bool = False
     """Whether requests must carry a service token; without any authentication everyone is a local administrator."""
     locations: tuple[LocationConfig, ...] = ()
     catalog_every: timedelta = timedelta(minutes=10)
+    catalog: Mapping[str, Any] = field(default_factory=dict)
+    """What else stands below `catalog:`, as it is written; loaded by `portal_backend.settings` like the parts below."""
     sources: tuple[SourceConfig, ...] = ()
     service_types: tuple[str, ...] = ("service",)
     """The `spec.type` values (lower case) of the Components that count as services."""
@@ -278,9 +284,11 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
         port=server["port"],
         web_workers=server["workers"],
         web_threads=server["threads"],
+        cors_origins=tuple(server["cors_origins"]),
         service_tokens=loaded["authentication"]["service_tokens"],
         locations=tuple(_location(entry, base_dir) for entry in catalog["locations"]),
         catalog_every=catalog["every"],
+        catalog={key: value for key, value in catalog.items() if key not in {"locations", "every"}},
         sources=tuple(_source(entry, base_dir, option_schemas) for entry in loaded["sources"]),
         service_types=tuple(kind.lower() for kind in loaded["services"]["types"]),
         check_paths=tuple(base_dir / path for path in scorecards["checks"]),
@@ -299,8 +307,8 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
 
 
 def _location(entry: Mapping[str, Any], base_dir: Path) -> LocationConfig:
-    target = entry["target"]
-    return LocationConfig(entry["type"], str((base_dir / target).resolve()) if entry["type"] == "file" else target)
+    target = str((base_dir / entry["target"]).resolve()) if entry["type"] == "file" else entry["target"]
+    return LocationConfig(entry["type"], target, None if entry["rules"] is None else tuple(entry["rules"]))
 
 
 def _source(entry: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, type[Schema]]) -> SourceConfig:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 SECRET_KEYS = frozenset({"token", "password", "value"})
 """Keys that hold a secret: only by reference."""
@@ -59,6 +59,14 @@ class ServerSchema(Schema):
     port = fields.Integer(load_default=7007, validate=validate.Range(1, 65535))
     workers = fields.Integer(load_default=2, strict=True, validate=validate.Range(1, 64))
     threads = fields.Integer(load_default=4, strict=True, validate=validate.Range(1, 64))
+    cors_origins = fields.List(
+        fields.String(
+            validate=validate.Regexp(
+                r"^https?://[^/*\s]+$", error="must be an origin such as https://portal.example.org"
+            )
+        ),
+        load_default=list,
+    )
 
 
 class DatabaseSchema(Schema):
@@ -96,10 +104,17 @@ class LocationSchema(Schema):
 
     type = fields.String(required=True, validate=validate.OneOf(["file", "url"]))
     target = fields.String(required=True, validate=validate.Length(1))
+    rules = fields.List(fields.Raw(), load_default=None)
+    """Checked by the catalog, which knows what a rule is."""
 
 
 class CatalogSchema(Schema):
-    """`catalog:`."""
+    """`catalog:`. All but its locations and their pace is checked by the catalog's own schema."""
+
+    class Meta:
+        """What is not known here is the catalog's."""
+
+        unknown = INCLUDE
 
     locations = fields.List(fields.Nested(LocationSchema), load_default=list)
     every = Duration(

@@ -16,6 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
+from portal_backend.core import quick_reading
+
 Item = TypeVar("Item")
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000
@@ -81,6 +83,7 @@ def init_app(app: Flask, url: str) -> None:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _tune_sqlite(db.engine)
+        quick_reading.init_app(app, db.engine)
 
 
 def with_driver(url: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -18,7 +19,10 @@ BACKSTAGE_NAMES = {
     403: "NotAllowedError",
     404: "NotFoundError",
     409: "ConflictError",
+    413: "PayloadTooLargeError",
 }
+PATH_CHARACTERS = "/:@!$&'()*+,;=~-._"
+"""What stands in a path as it is, besides letters and digits (RFC 3986)."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class NotFound(PortalError):
     code = "not_found"
 
 
+class UnknownRoute(NotFound):
+    """The address leads nowhere, whatever exists."""
+
+
 class Conflict(PortalError):
     """The request contradicts the present state."""
 
@@ -94,6 +102,8 @@ def init_app(app: Flask) -> None:
 
 
 def _answer_portal_error(error: PortalError) -> Response:
+    if isinstance(error, UnknownRoute) and backstage_mount():
+        return current_app.response_class(status=error.status)  # as Backstage does
     return _answer(error.status, error.code, error.message, error.faults)
 
 
@@ -148,9 +158,11 @@ def _join(prefix: str, key: object) -> str:
 
 
 def _answer(status: HTTPStatus, code: str, message: str, faults: Sequence[Fault]) -> Response:
-    if request.path.startswith(BACKSTAGE_MOUNTS):
+    if backstage_mount():
         response = current_app.response_class(
-            current_app.json.dumps(_backstage_document(status, message)), status=status, mimetype="application/json"
+            current_app.json.dumps(backstage_document(status, message)),
+            status=status,
+            content_type="application/json; charset=utf-8",
         )
     else:
         response = current_app.response_class(
@@ -177,11 +189,17 @@ def _problem_document(status: HTTPStatus, code: str, message: str, faults: Seque
     return document
 
 
-def _backstage_document(status: HTTPStatus, message: str) -> dict[str, Any]:
-    mount = next(mount for mount in BACKSTAGE_MOUNTS if request.path.startswith(mount))
+def backstage_mount() -> str | None:
+    """Return which of Backstage's mounts the request under way goes to, `/api/catalog`; None when to none of them."""
+    return next((mount for mount in BACKSTAGE_MOUNTS if f"{request.path}/".startswith(f"{mount}/")), None)
+
+
+def backstage_document(status: HTTPStatus, message: str) -> dict[str, Any]:
+    """Return what Backstage answers when the request under way fails; the address in it is relative to the mount."""
+    path = request.path.removeprefix(backstage_mount() or "")
     query = f"?{request.query_string.decode(errors='replace')}" if request.query_string else ""
     return {
         "error": {"name": BACKSTAGE_NAMES.get(int(status), "Error"), "message": message},
-        "request": {"method": request.method, "url": request.path.removeprefix(mount) + query},
+        "request": {"method": request.method, "url": quote(path, safe=PATH_CHARACTERS) + query},
         "response": {"statusCode": int(status)},
     }

@@ -2,14 +2,17 @@
 
 import re
 import uuid
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask.json.provider import JSONProvider
 from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
+from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from portal_backend.core.clock import format_time
@@ -64,6 +67,22 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE, "json": RAISE}
     DEFAULT_VALIDATION_STATUS = HTTPStatus.BAD_REQUEST
 
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the body; raises InvalidInput for one of another type, which would otherwise count as none.
+
+        The usual parser takes lone surrogates and NaN, which nothing can store, and falls over deep nesting.
+        """
+        body = req.get_data()
+        if not body.strip():
+            return missing
+        if not req.is_json:
+            message = f"is {req.mimetype or 'not stated'}; send the body as application/json"
+            raise InvalidInput(f"The content type {message}.", [Fault("Content-Type", message)])
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"The body is no JSON: {error}.", [Fault("json", f"is no JSON: {error}")]) from error
+
 
 class ApiBlueprint(Blueprint):
     """A blueprint whose views refuse parameters that they do not know."""
@@ -103,14 +122,22 @@ def _name_request() -> None:
 
 def _refuse_unread_parameters() -> None:
     """Refuse query parameters on a view that reads none: whoever sends one believes that it has an effect."""
+    if not request.query_string:
+        return
     view = current_app.view_functions.get(request.endpoint or "")
-    documented = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())
-    if view is None or not request.args or any(parameter["in"] == "query" for parameter in documented):
+    if view is None or any(parameter["in"] == "query" for parameter in _documented(view)) or not request.args:
         return
     if request.path.startswith("/api/"):
         message = "is no parameter of this route; /openapi.json lists those of every route"
         faults = [Fault(name, message) for name in request.args]
         raise InvalidInput(f"This route takes no query parameters; it was given {', '.join(request.args)}.", faults)
+
+
+def _documented(view: Any) -> Iterable[Mapping[str, Any]]:
+    """Return the parameters of a view: those that are parsed for it, and those that it describes and parses itself."""
+    description = getattr(view, "_apidoc", {})
+    parsed = description.get("arguments", {}).get("parameters", ())
+    return chain(parsed, description.get("manual_doc", {}).get("parameters", ()))
 
 
 def _finish(response: Response) -> Response:

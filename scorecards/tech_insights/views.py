@@ -9,6 +9,7 @@ from flask import Response, current_app, stream_with_context
 
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
+from portal_backend.core.auth import reads
 from portal_backend.core.db import reading
 from portal_backend.core.http import make_blueprint, plain_json
 from scorecards import judging
@@ -38,6 +39,7 @@ def list_checks(_query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/checks/run/<string:namespace>/<string:kind>/<string:name>")
+@reads
 @blueprint.arguments(RunBody)
 @_answers("An array of results; empty for what is no service.")
 def run_checks(body: dict[str, Any], namespace: str, kind: str, name: str) -> Response:
@@ -48,6 +50,7 @@ def run_checks(body: dict[str, Any], namespace: str, kind: str, name: str) -> Re
 
 
 @blueprint.post("/checks/run")
+@reads
 @blueprint.arguments(BulkBody)
 @_answers("An array of `{entity, results, error?}` in the order asked.")
 def run_bulk_checks(body: dict[str, Any]) -> Response:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from catalog.ingestion.following import KnownFile, Reading
 from catalog.ingestion.reading import Reader
 from catalog.ingestion.refresh import IngestReport, refresh_location, register_location
+from catalog.places.hosts import UrlPolicy
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-OFFLINE = Reader(allowed_hosts=frozenset())
+OFFLINE = Reader(UrlPolicy(allow=()))
 
 
 def component(name: str, spec: str = "", metadata: str = "", type_: str = "service", owner: str = "team-a") -> str:
@@ -30,3 +32,9 @@ def bring_in(session: Session, target: Path, now: datetime = NOW, *, allow_remov
     report = refresh_location(session, location, now, allow_removals=allow_removals, reader=OFFLINE)
     session.commit()
     return report
+
+
+def remembered(reading: Reading) -> dict[str, KnownFile]:
+    """What the next read is told of this one, as it would come from the database."""
+    found = reading.files
+    return {one.place.target: KnownFile.recalled(one.digest, one.http_etag, one.remembered()) for one in found}

@@ -96,9 +96,8 @@ def test_refresh_lets_removals_through_only_when_told(portal, tmp_path):
     assert portal("add", tmp_path).exit_code == 0
     files(tmp_path, all=component("s0"))
     result = portal("refresh")
-    assert result.exit_code == 1
-    assert "9 no longer in the files, kept for now" in result.stdout
-    assert portal("faults").exit_code == 1
+    assert (result.exit_code, "9 orphaned" in result.stdout) == (0, True)
+    assert len(json.loads(portal("list", "--kind", "Component", "--json").stdout)) == 10
     assert portal("refresh", "--allow-removals").exit_code == 0
     assert portal("faults").exit_code == 0
     assert [entity["name"] for entity in json.loads(portal("list", "--kind", "Component", "--json").stdout)] == ["s0"]
@@ -113,6 +112,18 @@ def test_list_and_show_read_the_catalog(portal, tmp_path):
     assert "Pay here" in portal("show", "component:default/checkout").stdout
     assert portal("show", "component:default/nope").exit_code == 2
     assert portal("show", "nope").exit_code == 2
+
+
+def test_history_and_what_never_passed_are_told(portal, tmp_path):
+    files(tmp_path, a=component("a"), b=component("b", spec="  system: 6\n"))
+    portal("add", tmp_path)
+    (change,) = json.loads(portal("history", "component:default/A", "--json").stdout)
+    assert (change["kind"], change["actor"]) == ("added", f"file:{tmp_path}")
+    assert "added" in portal("history", "component:default/a").stdout
+    assert portal("history", "component:default/nope").exit_code == 2
+    result = portal("unprocessed", "--json")
+    assert (result.exit_code, json.loads(result.stdout)[0]["entity_ref"]) == (1, "component:default/b")
+    assert "spec.system" in portal("unprocessed").stdout
 
 
 def test_faults_can_be_asked_by_entity(portal, tmp_path):

@@ -150,7 +150,7 @@ def test_a_document_that_cannot_be_told_keeps_all_entities_of_its_file(session, 
         assert refs(session) == {"component:default/a", "component:default/b"}
         assert report.withheld_refs == {"component:default/b"}
     report = bring_in(session, files(tmp_path, all=component("a")), LATER)
-    assert report.removed_refs == {"component:default/b"}
+    assert report.orphaned_refs == {"component:default/b"}
 
 
 def test_an_unreadable_target_keeps_its_entities_and_remembers_the_error(session, tmp_path):
@@ -174,6 +174,7 @@ def test_a_few_entities_may_leave_and_take_everything_of_theirs_along(session, t
     leaving = component("a", spec="  dependsOn: [component:b]\n", metadata="  tags: [x]\n")
     bring_in(session, files(tmp_path, a=leaving, b=component("b")))
     (tmp_path / "a.yaml").unlink()
+    assert bring_in(session, tmp_path, NOW).removed == 0
     report = bring_in(session, tmp_path, LATER)
     assert (report.removed_refs, report.changed_refs) == ({"component:default/a"}, {"component:default/b"})
     assert relations(session, "component:default/b") == [("ownedBy", "group:default/team-a")]
@@ -184,11 +185,11 @@ def test_a_few_entities_may_leave_and_take_everything_of_theirs_along(session, t
         assert set(session.scalars(select(column))) <= ids
 
 
-def test_an_entity_that_comes_back_is_a_new_one(session, tmp_path):
+def test_an_entity_that_was_removed_and_comes_back_is_a_new_one(session, tmp_path):
     bring_in(session, files(tmp_path, a=component("a"), b=component("b")))
     uid = get_entity(session, "component:default/a")["metadata"]["uid"]
     (tmp_path / "a.yaml").unlink()
-    bring_in(session, tmp_path)
+    bring_in(session, tmp_path, allow_removals=True)
     bring_in(session, files(tmp_path, a=component("a")))
     assert get_entity(session, "component:default/a")["metadata"]["uid"] != uid
 
@@ -197,6 +198,7 @@ def test_more_removals_than_the_cap_wait_for_a_person(session, tmp_path):
     bring_in(session, files(tmp_path, all=numbered(60)))
     files(tmp_path, all=numbered(56))
     gone = {f"component:default/s{number}" for number in range(56, 60)}
+    assert bring_in(session, tmp_path, NOW).orphaned_refs == gone
     for _ in range(2):
         report = bring_in(session, tmp_path, LATER)
         assert (report.removed, report.withheld_refs) == (0, gone)
@@ -209,7 +211,8 @@ def test_more_removals_than_the_cap_wait_for_a_person(session, tmp_path):
 
 def test_removals_under_the_cap_do_not_wait(session, tmp_path):
     bring_in(session, files(tmp_path, all=numbered(60)))
-    assert bring_in(session, files(tmp_path, all=numbered(57)), LATER).removed == 3
+    bring_in(session, files(tmp_path, all=numbered(57)))
+    assert bring_in(session, tmp_path, LATER).removed == 3
 
 
 @pytest.mark.parametrize("content", ["", "# all gone\n", None])
@@ -231,7 +234,8 @@ def test_nothing_leaves_while_a_part_cannot_be_read_and_it_is_not_forgotten_afte
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.yaml").write_text(component("c"))
     report = bring_in(session, tmp_path, LATER)
-    assert report.removed_refs == {"component:default/b"}
+    assert report.orphaned_refs == {"component:default/b"}
+    assert bring_in(session, tmp_path, LATER + timedelta(hours=1)).removed_refs == {"component:default/b"}
     assert refs(session) == {"component:default/a", "component:default/c"}
 
 
@@ -244,9 +248,11 @@ def test_a_second_location_does_not_take_an_entity_over_until_the_first_lets_go(
     assert report.added == 0
     assert f"already supplied by file:{first}" in report.faults[0].message
     assert get_entity(session, "component:default/a")["spec"]["owner"] == "one"
+    uid = get_entity(session, "component:default/a")["metadata"]["uid"]
     (first / "a.yaml").unlink()
     bring_in(session, first)
-    assert bring_in(session, second).added == 1
+    assert bring_in(session, second).changed == 1
+    assert get_entity(session, "component:default/a")["metadata"]["uid"] == uid
     assert get_entity(session, "component:default/a")["spec"]["owner"] == "two"
 
 

@@ -110,10 +110,11 @@ def test_only_four_fields_stand_at_the_root(extra, expected):
         ("1.5", "Component", ["apiVersion"]),
         ("backstage.io/v1alpha1", "component", ["kind"]),
         ("backstage.io/v1alpha1", "AiResource", ["kind"]),
-        ("backstage.io/v1alpha1", "Template", ["kind"]),
+        ("backstage.io/v1alpha1", "Template", ["apiVersion"]),
+        ("scaffolder.backstage.io/v1beta2", "Template", ["apiVersion"]),
         ("backstage.io/v1alpha1", "My-Kind", ["kind"]),
         ("backstage.io/v1alpha1", "5", ["kind"]),
-        ("scaffolder.backstage.io/v1beta3", "Template", []),
+        ("scaffolder.backstage.io/v1beta3", "Template", ["spec.steps"]),
         ("scaffolder.backstage.io/v1beta3", "Component", ["apiVersion"]),
     ],
 )
@@ -176,7 +177,7 @@ def test_each_kinds_fields(kind, spec, expected):
         ("dependsOn: component:a", ["spec.dependsOn"]),
         ("dependencyOf: [x]", ["spec.dependencyOf[0]"]),
         ("providesApis: [a, b/c, 'd:e/f']", []),
-        (f"dependsOn: ['component:{'x' * 300}']", ["spec.dependsOn[0]"]),
+        (f"dependsOn: ['component:{'x' * 3000}']", ["spec.dependsOn[0]"]),
         ("z: [{A: 1}, {a: 2}]", ["spec.z.a"]),
     ],
 )

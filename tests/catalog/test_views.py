@@ -14,10 +14,6 @@ def shop(session, tmp_path):
     return session
 
 
-def names(answer) -> list[str]:
-    return [entity["metadata"]["name"] for entity in answer.json if entity["kind"] == "Component"]
-
-
 def test_an_entity_is_found_by_name_in_any_case(shop, client):
     answer = client.get("/api/catalog/entities/by-name/COMPONENT/Default/S1")
     assert answer.status_code == 200
@@ -37,40 +33,6 @@ def test_an_unknown_entity_is_a_404_in_backstages_shape(client, name):
     assert answer.json["error"]["name"] == "NotFoundError"
     assert answer.json["response"] == {"statusCode": 404}
     assert answer.json["request"]["method"] == "GET"
-
-
-def test_entities_come_as_a_bare_list(shop, client):
-    answer = client.get("/api/catalog/entities")
-    assert names(answer) == [f"s{number}" for number in range(5)]
-    assert "Link" not in answer.headers
-
-
-def test_pages_follow_one_another_by_the_link_header(shop, client):
-    found, path, pages = [], "/entities?limit=2", 0
-    while path:
-        answer = client.get(f"/api/catalog{path}")
-        assert len(answer.json) <= 2
-        found += names(answer)
-        pages += 1
-        link = answer.headers.get("Link")
-        path = link.removeprefix("<").removesuffix('>; rel="next"') if link else None
-    assert found == [f"s{number}" for number in range(5)]
-    assert pages == 3
-    assert names(client.get("/api/catalog/entities?limit=2&offset=1")) == ["s1", "s2"]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "limit=0", "limit=-1", "limit=abc", "limit=1001", "limit=", "offset=-1", "offset=99999999999",
-        "after=nonsense", "after=", "after=bnVsbA==", "after=eyJsaW1pdCI6MH0=", "filter=kind=component",
-        "order=asc:kind", "fields=kind", "unknown=1",
-    ],
-)  # fmt: skip
-def test_a_parameter_that_is_wrong_or_unknown_is_a_400_and_never_ignored(client, query):
-    answer = client.get(f"/api/catalog/entities?{query}")
-    assert answer.status_code == 400
-    assert answer.json["error"]["name"] == "InputError"
 
 
 def test_locations_are_wrapped_as_the_client_wants_them(shop, client):

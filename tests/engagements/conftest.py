@@ -7,6 +7,7 @@ import yaml
 from sqlalchemy import insert
 
 from catalog.facts import FACTS as CATALOG_FACTS
+from catalog.ingestion.reading import Reader
 from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
 from catalog.services import directory, services
@@ -81,7 +82,8 @@ def catalog_of(session, tmp_path):
     def put(*entities):
         path = tmp_path / "catalog.yaml"
         path.write_text(yaml.safe_dump_all([group("bards"), group("players"), *entities]))
-        report = refresh_location(session, register_location(session, "file", str(path), NOW), NOW)
+        location = register_location(session, "file", str(path), NOW)
+        report = refresh_location(session, location, NOW, reader=Reader())
         assert not report.faults, report.faults
         session.commit()
 

@@ -1,0 +1,208 @@
+"""What a reading means for the entities that are stored: who is new, who changed, who comes too late, who left."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.format.refs import location_ref
+from catalog.ingestion.documents import ReadDocument, compact
+from catalog.ingestion.following import FoundFault, Reading
+from catalog.ingestion.pacing import may_remove
+from catalog.ingestion.reading import Place
+from catalog.ingestion.storing import STORED_COLUMNS, Candidate, Stored, find_stored
+from catalog.locations import location_entity
+from catalog.models import Entity, Location
+from portal_backend.core.db import chunks
+
+EMPTY = "is no longer in the files, but they are all empty; it stays until they hold something"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A document whose entity somebody else supplies."""
+
+    fault: FoundFault
+    supplied_by: str
+
+
+@dataclass
+class Plan:
+    """What is to be written."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    unchanged: int = 0
+    kept: set[str] = field(default_factory=set)
+    """References that the files still name, in whatever state."""
+    unclear: frozenset[str] = frozenset()
+    """Files with a document whose entity cannot be told: nothing of theirs leaves."""
+
+
+@dataclass(frozen=True)
+class Departures:
+    """Entities that the files no longer hold, by what becomes of them."""
+
+    removed: list[Stored]
+    orphaned: list[Stored]
+    withheld: list[Stored]
+    """They stay as they are: until everything could be read, or until a person agrees."""
+    note: str = ""
+    """Why those that could go stay."""
+
+
+def own_entities(session: Session, location_id: str) -> dict[str, Stored]:
+    """Return all that a location supplies, orphans included."""
+    rows = session.execute(select(*STORED_COLUMNS).where(Entity.location_id == location_id))
+    return {row.ref: Stored(*row) for row in rows}
+
+
+def make_plan(
+    session: Session, location: Location, reading: Reading, documents: Iterable[ReadDocument], own: Mapping[str, Stored]
+) -> Plan:
+    """Compare the documents with what is stored."""
+    documents = list(documents)
+    refs = {document.ref for document in documents if document.body is not None and document.ref}
+    stored_by_ref = {**find_stored(session, refs - own.keys()), **own}
+    names = _names_of_others(session, stored_by_ref.values(), location.id)
+    unchanged_files = {file.place.target for file in reading.files if file.unchanged}
+    holders = {ref: one.file for ref, one in own.items() if one.file in unchanged_files and one.orphaned_at is None}
+    plan = Plan(unchanged=len(holders), kept={location.entity_ref, *holders})
+    plan.unclear = frozenset(document.place.target for document in documents if document.ref is None)
+    for document in _with_own(session, location, reading, documents, own):
+        if document.ref is None:
+            continue
+        plan.kept.add(document.ref)
+        if document.body is None:
+            continue
+        stored = stored_by_ref.get(document.ref)
+        supplier = holders.get(document.ref) or _other_supplier(stored, location, names)
+        if supplier is not None:
+            plan.conflicts.append(_conflict(document, supplier))
+            continue
+        holders[document.ref] = f"{document.place.target} (document {document.index})"
+        if stored is not None and _is_same(stored, document, location):
+            plan.unchanged += document.ref != location.entity_ref
+        else:
+            plan.candidates.append(_candidate(document, location, stored))
+    return plan
+
+
+def departures(
+    reading: Reading,
+    plan: Plan,
+    own: Mapping[str, Stored],
+    location: Location,
+    now: datetime,
+    *,
+    grace: timedelta,
+    share: float,
+    allow_removals: bool,
+) -> Departures:
+    """Return what becomes of the entities that are no longer in the files.
+
+    After a complete read they are orphans, and go after the grace period under the cap; at once where a person said so,
+    or gave the location another target.
+    """
+    left = [one for ref, one in own.items() if ref not in plan.kept]
+    missing = [one for one in left if one.file not in plan.unclear or one.orphaned_at is not None]
+    hidden = [one for one in left if one.file in plan.unclear and one.orphaned_at is None]
+    if not reading.complete:
+        return Departures([], [], [one for one in left if one.orphaned_at is None])
+    if location.moved_at is not None:
+        return Departures(missing, [], hidden)
+    due = missing if allow_removals else [one for one in missing if now - (one.orphaned_at or now) >= grace]
+    lost = [one for one in missing if one.orphaned_at is None]
+    present = len(own) - (location.entity_ref in own)
+    note = ""
+    if due and not any(file.documents or file.unchanged for file in reading.files):
+        note = EMPTY
+    elif not allow_removals and not may_remove(share, len(due), present):
+        note = _over_the_cap(len(due), present)
+    if note:
+        return Departures([], lost, hidden + due, note)
+    removed = {one.ref for one in due}
+    return Departures(due, [one for one in lost if one.ref not in removed], hidden)
+
+
+def _over_the_cap(leaving: int, present: int) -> str:
+    return (
+        f"is no longer in the files, like {leaving} of {present} entities of this location; "
+        "if that is meant, run `portal catalog refresh --allow-removals`"
+    )
+
+
+def _with_own(
+    session: Session,
+    location: Location,
+    reading: Reading,
+    documents: Iterable[ReadDocument],
+    own: Mapping[str, Stored],
+) -> Iterator[ReadDocument]:
+    """Yield the Location entity that stands for a registered location, once it could be read, and the documents."""
+    stored = own.get(location.entity_ref) or find_stored(session, [location.entity_ref]).get(location.entity_ref)
+    if stored is not None and stored.location_id != location.id:
+        own_is_due = False
+    else:
+        own_is_due = stored is not None or reading.error is None
+    if own_is_due:
+        entity = location_entity(location.entity_ref, location.type, location.target)
+        yield compact(location.entity_ref, 0, entity, Place(location.type, location.target), None)
+    yield from documents
+
+
+def _names_of_others(session: Session, some: Iterable[Stored], location_id: str) -> dict[str, str]:
+    """Return what the other locations are called that supply entities of ours."""
+    ids = {stored.location_id for stored in some} - {location_id}
+    return {
+        id_: location_ref(type_, target)
+        for few in chunks(ids)
+        for id_, type_, target in session.execute(
+            select(Location.id, Location.type, Location.target).where(Location.id.in_(few))
+        )
+    }
+
+
+def _other_supplier(stored: Stored | None, location: Location, names: Mapping[str, str]) -> str | None:
+    """Return who else supplies an entity; nobody does who has lost it: that is how one moves to another location."""
+    if stored is None or stored.location_id == location.id or stored.orphaned_at is not None:
+        return None
+    return names[stored.location_id]
+
+
+def _conflict(document: ReadDocument, supplier: str) -> Conflict:
+    message = f"{document.ref} is already supplied by {supplier}; rename one of them or take one away"
+    return Conflict(
+        FoundFault(document.place.target, document.index, document.ref or "", "metadata.name", message), supplier
+    )
+
+
+def _is_same(stored: Stored, document: ReadDocument, location: Location) -> bool:
+    if location.moved_at is not None or stored.orphaned_at is not None or stored.location_id != location.id:
+        return False
+    before = (stored.document_hash, stored.file, stored.document, stored.parent_ref)
+    return before == (document.digest, document.place.target, document.index, _parent(document, location))
+
+
+def _candidate(document: ReadDocument, location: Location, stored: Stored | None) -> Candidate:
+    assert document.ref is not None and document.body is not None  # noqa: S101 (the caller looked)
+    return Candidate(
+        ref=document.ref,
+        body=document.body,
+        location_id=location.id,
+        origin=location_ref(location.type, location.target),
+        place=document.place,
+        document=document.index,
+        document_hash=document.digest,
+        parent_ref=_parent(document, location),
+        stored=stored,
+        kind=document.kind,
+    )
+
+
+def _parent(document: ReadDocument, location: Location) -> str | None:
+    if document.ref == location.entity_ref:
+        return None
+    return document.parent_ref or location.entity_ref

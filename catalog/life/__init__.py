@@ -1,0 +1,1 @@
+"""What happened to entities, and which of them never came to life."""

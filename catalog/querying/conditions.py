@@ -1,0 +1,116 @@
+"""What an entity must be: one tree to which the `filter` parameters and the predicates of request bodies compile. Pure.
+
+Keys and values are lower case. A key sees the flattened final entity, as `catalog.ingestion.flatten` describes it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_CONDITIONS = 2_000
+"""Values compared in one condition; SQLite and PostgreSQL bound the parameters of a statement."""
+MAX_DEPTH = 8
+"""Levels of a condition; SQLite's parser bounds how deep an expression nests."""
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The key is there, with or without a value."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Equals:
+    """The key has one of the values; none never holds."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HasPrefix:
+    """A value of the key starts with the text."""
+
+    key: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Every:
+    """All of the conditions hold; no condition always holds."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True)
+class Some:
+    """At least one of the conditions holds; no condition never holds."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """The condition does not hold."""
+
+    condition: "Condition"
+
+
+Condition = Exists | Equals | HasPrefix | Every | Some | Not
+
+ALWAYS = Every(())
+NEVER = Some(())
+
+
+class TooComplex(ValueError):
+    """The condition has more values or levels than one request may ask for."""
+
+
+def every(conditions: Iterable[Condition]) -> Condition:
+    """Return the condition that all hold, in its simplest form."""
+    flat: dict[Condition, None] = {}
+    for condition in conditions:
+        flat.update(dict.fromkeys(condition.conditions if isinstance(condition, Every) else (condition,)))
+    if NEVER in flat:
+        return NEVER
+    return next(iter(flat)) if len(flat) == 1 else Every(tuple(flat))
+
+
+def some(conditions: Iterable[Condition]) -> Condition:
+    """Return the condition that one holds, in its simplest form: equalities of one key become one."""
+    values: dict[str, dict[str, None]] = {}
+    flat: dict[Condition, None] = {}
+    for condition in conditions:
+        for inner in condition.conditions if isinstance(condition, Some) else (condition,):
+            if isinstance(inner, Equals):
+                values.setdefault(inner.key, {}).update(dict.fromkeys(inner.values))
+            else:
+                flat[inner] = None
+    if ALWAYS in flat:
+        return ALWAYS
+    found = (*(Equals(key, tuple(some_values)) for key, some_values in values.items()), *flat)
+    return found[0] if len(found) == 1 else Some(found)
+
+
+def negate(condition: Condition) -> Condition:
+    """Return the condition that this one does not hold."""
+    if isinstance(condition, Not):
+        return condition.condition
+    if condition == ALWAYS:
+        return NEVER
+    return ALWAYS if condition == NEVER else Not(condition)
+
+
+def require_bounded(condition: Condition) -> None:
+    """Raise TooComplex when the condition has too many values or levels."""
+    found = _size(condition)
+    if found > MAX_CONDITIONS:
+        raise TooComplex(f"compares {found} values; one request may compare {MAX_CONDITIONS}: ask in parts")
+
+
+def _size(condition: Condition) -> int:
+    if isinstance(condition, Every | Some):
+        return sum(_size(inner) for inner in condition.conditions)
+    if isinstance(condition, Not):
+        return _size(condition.condition)
+    return len(condition.values) if isinstance(condition, Equals) else 1

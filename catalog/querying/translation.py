@@ -1,0 +1,250 @@
+"""Conditions as SQL over the entity table, its columns and the rest-index. Pure: text and parameters come out.
+
+The entity is `e`. On PostgreSQL the rest-index is asked by EXISTS, of which the planner makes a join, a probe or a
+hashed list as it pays; SQLite is given lists, which it computes once. What a request says becomes parameters only.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import singledispatchmethod
+from typing import Any, NamedTuple
+
+from catalog.ingestion.flatten import COLUMNS as HOT_COLUMNS
+from catalog.ingestion.flatten import MAX_KEY
+from catalog.querying.conditions import Condition, Equals, Every, Exists, HasPrefix, Not, Some
+from catalog.querying.selection import Order, Selection, TextFilter
+
+COLUMNS: Mapping[str, str] = {**HOT_COLUMNS, "metadata.uid": "uid"}
+NEVER_NULL = frozenset({"kind", "metadata.name", "metadata.namespace", "metadata.uid"})
+WITHOUT_ORIGINAL = frozenset({"metadata.namespace", "metadata.uid"})
+"""Always lower case."""
+ITEM_VALUE = "true"
+"""What `path.item` is, for an item of a list of strings."""
+ITEM_COLUMNS = f"'{ITEM_VALUE}' AS value, NULL AS original, TRUE AS is_item"
+NUL = "\0"
+"""No text of the database holds it; PostgreSQL refuses to compare with it."""
+
+
+class Sql(NamedTuple):
+    """Text with `%s` for each parameter."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+
+
+TRUE, FALSE = Sql("TRUE"), Sql("FALSE")
+
+
+class Source(NamedTuple):
+    """Rows of the rest-index that a key stands for: all of a key's, or one item of a list."""
+
+    key_id: int
+    item: str | None
+
+
+def key_names(keys: Iterable[str]) -> set[str]:
+    """Return the names that the rest-index may know these keys by: each whole, and up to each of its dots."""
+    return {name for key in keys for name, _ in _splits(key)}
+
+
+def _splits(key: str) -> Iterator[tuple[str, str | None]]:
+    if len(key) > MAX_KEY or NUL in key:
+        return
+    yield key, None
+    at = key.find(".")
+    while at != -1:
+        yield key[:at], key[at + 1 :]
+        at = key.find(".", at + 1)
+
+
+def keys_of(selection: Selection) -> Iterator[str]:
+    """Return every key that a selection looks at."""
+    yield from _condition_keys(selection.condition)
+    if selection.text:
+        yield from selection.text.fields
+    for order in selection.orders:
+        yield order.field
+
+
+def _condition_keys(condition: Condition) -> Iterator[str]:
+    if isinstance(condition, Every | Some):
+        for inner in condition.conditions:
+            yield from _condition_keys(inner)
+    elif isinstance(condition, Not):
+        yield from _condition_keys(condition.condition)
+    else:
+        yield condition.key
+
+
+@dataclass(frozen=True)
+class Translator:
+    """Writes SQL for one database, with the ids of the keys that its rest-index knows."""
+
+    is_postgresql: bool
+    key_ids: Mapping[str, int]
+
+    def sources(self, key: str) -> list[Source]:
+        """Return where the rest-index has values of the key."""
+        return [Source(self.key_ids[name], item) for name, item in _splits(key) if name in self.key_ids]
+
+    def where(self, selection: Selection) -> Sql:
+        """Return what an entity of the selection fulfils, its order left aside."""
+        condition = self.condition(selection.condition)
+        return join_and([condition, self._text(selection.text)]) if selection.text else condition
+
+    @singledispatchmethod
+    def condition(self, condition: Any) -> Sql:
+        """Return the condition as SQL."""
+        raise TypeError(f"{condition!r} is no condition")
+
+    @condition.register
+    def _(self, condition: Every) -> Sql:
+        return join_and([self.condition(inner) for inner in condition.conditions])
+
+    @condition.register
+    def _(self, condition: Some) -> Sql:
+        return join_or([self.condition(inner) for inner in condition.conditions])
+
+    @condition.register
+    def _(self, condition: Not) -> Sql:
+        text, parameters = self.condition(condition.condition)
+        # A column that is null equals nothing; to SQL that is unknown, and so is its opposite.
+        is_known = all(key in NEVER_NULL or key not in COLUMNS for key in _condition_keys(condition.condition))
+        return Sql(f"NOT ({text})" if is_known else f"({text}) IS NOT TRUE", parameters)
+
+    @condition.register
+    def _(self, condition: Exists) -> Sql:
+        column = COLUMNS.get(condition.key)
+        if condition.key in NEVER_NULL:
+            return TRUE
+        parts = [Sql(f"e.{column} IS NOT NULL")] if column else []
+        parts += [self._rows(self._of(source)) for source in self.sources(condition.key)]
+        return join_or(parts)
+
+    @condition.register
+    def _(self, condition: Equals) -> Sql:
+        column = COLUMNS.get(condition.key)
+        values = tuple(value for value in condition.values if NUL not in value)
+        if not values:
+            return FALSE
+        parts = [_is_one_of(f"e.{column}", values)] if column else []
+        for source in self.sources(condition.key):
+            if source.item is None:
+                parts.append(self._rows(join_and([self._of(source), _is_one_of("s.value", values)])))
+            elif ITEM_VALUE in values:
+                parts.append(self._rows(self._of(source)))
+        return join_or(parts)
+
+    @condition.register
+    def _(self, condition: HasPrefix) -> Sql:
+        prefix = condition.prefix
+        if NUL in prefix:
+            return FALSE
+        column = COLUMNS.get(condition.key)
+        parts = [_starts(f"e.{column}", prefix)] if column else []
+        for source in self.sources(condition.key):
+            if source.item is None:
+                parts.append(self._rows(join_and([self._of(source), _starts("s.value", prefix)])))
+            elif ITEM_VALUE.startswith(prefix):
+                parts.append(self._rows(self._of(source)))
+        return join_or(parts)
+
+    def _text(self, text: TextFilter) -> Sql:
+        if NUL in text.term:
+            return FALSE
+        parts = [self._contains(f"e.{COLUMNS[field]}", text.term) for field in text.fields if field in COLUMNS]
+        sources = [source for field in text.fields for source in self.sources(field)]
+        plain = tuple(dict.fromkeys(source.key_id for source in sources if source.item is None))
+        if plain:
+            parts.append(self._rows(join_and([_is_one_of("s.key_id", plain), self._contains("s.value", text.term)])))
+        if text.term in ITEM_VALUE:
+            parts += [self._rows(self._of(source)) for source in sources if source.item is not None]
+        return join_or(parts)
+
+    def _contains(self, expression: str, term: str) -> Sql:
+        function = "strpos" if self.is_postgresql else "instr"
+        return Sql(f"{function}({expression}, %s) > 0", (term,))
+
+    def _of(self, source: Source) -> Sql:
+        if source.item is None:
+            return Sql("s.key_id = %s", (source.key_id,))
+        return Sql("s.key_id = %s AND s.value = %s AND s.is_item", source)
+
+    def _rows(self, condition: Sql) -> Sql:
+        """Return that a row of the entity in the rest-index fulfils the condition."""
+        if self.is_postgresql:
+            text = f"EXISTS (SELECT 1 FROM catalog_search s WHERE s.entity_id = e.id AND {condition.text})"  # noqa: S608
+        else:
+            text = f"e.id IN (SELECT s.entity_id FROM catalog_search s WHERE {condition.text})"  # noqa: S608
+        return Sql(text, condition.parameters)
+
+    def values(self, key: str) -> Sql | None:
+        """Return a query of entity_id, value, original and is_item for a key in the rest-index; None if it has none."""
+        parts = []
+        for source in self.sources(key):
+            columns = "s.value, s.original, s.is_item" if source.item is None else ITEM_COLUMNS
+            of = self._of(source)
+            rows = f"SELECT s.entity_id, {columns} FROM catalog_search s"  # noqa: S608
+            parts.append(Sql(f"{rows} WHERE {of.text} AND s.value IS NOT NULL", of.parameters))
+        if not parts:
+            return None
+        return Sql(" UNION ALL ".join(part.text for part in parts), _all_parameters(parts))
+
+
+@dataclass(frozen=True)
+class OrderSql:
+    """What a list is ordered by: a join that the value needs, and the value (None where no entity has one)."""
+
+    join: Sql
+    value: str
+    is_never_null: bool
+
+
+def order_sql(translator: Translator, order: Order, number: int) -> OrderSql:
+    """Return the value that entities are ordered by: the least of several, so that each stands in one place."""
+    column = COLUMNS.get(order.field)
+    values = translator.values(order.field) if order.field not in NEVER_NULL else None
+    if values is None:
+        return OrderSql(Sql(""), f"e.{column}" if column else "CAST(NULL AS text)", order.field in NEVER_NULL)
+    least = f"SELECT entity_id, min(value) AS value FROM ({values.text}) v{number} GROUP BY entity_id"  # noqa: S608
+    join = Sql(f" LEFT JOIN ({least}) o{number} ON o{number}.entity_id = e.id", values.parameters)
+    return OrderSql(join, f"COALESCE(e.{column}, o{number}.value)" if column else f"o{number}.value", False)
+
+
+def join_and(parts: Iterable[Sql]) -> Sql:
+    """Return that all hold."""
+    found = [part for part in parts if part != TRUE]
+    if FALSE in found:
+        return FALSE
+    return _join(found, "AND") if found else TRUE
+
+
+def join_or(parts: Iterable[Sql]) -> Sql:
+    """Return that one holds."""
+    found = [part for part in parts if part != FALSE]
+    if TRUE in found:
+        return TRUE
+    return _join(found, "OR") if found else FALSE
+
+
+def _join(parts: list[Sql], word: str) -> Sql:
+    """Join in halves: SQLite bounds the depth of an expression, and a plain chain is as deep as it is long."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    left, right = _join(parts[:middle], word), _join(parts[middle:], word)
+    return Sql(f"({left.text} {word} {right.text})", left.parameters + right.parameters)
+
+
+def _all_parameters(parts: Iterable[Sql]) -> tuple[Any, ...]:
+    return tuple(parameter for part in parts for parameter in part.parameters)
+
+
+def _is_one_of(expression: str, values: tuple[Any, ...]) -> Sql:
+    if len(values) == 1:
+        return Sql(f"{expression} = %s", values)
+    return Sql(f"{expression} IN ({', '.join(['%s'] * len(values))})", values)
+
+
+def _starts(expression: str, prefix: str) -> Sql:
+    return Sql(f"substr({expression}, 1, {len(prefix)}) = %s", (prefix,))

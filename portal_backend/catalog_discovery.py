@@ -1,0 +1,40 @@
+"""Asks the providers of `catalog.providers` for catalog files, each in its own time."""
+
+import logging
+
+import catalog.settings
+from catalog.discovery.finding import find_targets
+from catalog.discovery.keeping import DiscoveryReport, due_providers, keep_failure, keep_found
+from catalog.places.faults import Unreadable
+from catalog.settings import CatalogSettings, Provider
+from portal_backend.core import clock
+from portal_backend.core.db import reading, transaction
+from portal_backend.core.errors import PortalError
+
+log = logging.getLogger(__name__)
+
+
+def discover(*, only_due: bool = False, allow_removals: bool = False) -> list[DiscoveryReport]:
+    """Ask every provider, or those that are due; one that cannot be asked keeps what it found before.
+
+    `allow_removals` lets go what is found no more, however much it is.
+    """
+    settings = catalog.settings.current()
+    providers = list(settings.providers)
+    if only_due and providers:
+        with reading() as session:
+            providers = due_providers(session, providers, clock.now())
+    return [_discover(provider, settings, allow_removals=allow_removals) for provider in providers]
+
+
+def _discover(provider: Provider, settings: CatalogSettings, *, allow_removals: bool) -> DiscoveryReport:
+    try:
+        targets = find_targets(provider, settings.urls)
+        with transaction() as session:
+            return keep_found(
+                session, provider, targets, settings.removal_share, clock.now(), allow_removals=allow_removals
+            )
+    except (Unreadable, PortalError) as error:
+        log.warning("catalog files not discovered", extra={"portal": {"provider": provider.name, "error": str(error)}})
+        with transaction() as session:
+            return keep_failure(session, provider, str(error), clock.now())

@@ -1,0 +1,335 @@
+"""The life of an entity: born, changed, at fault, orphaned, restored, removed; and what is remembered of it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from catalog.entities import get_entity
+from catalog.ingestion import refresh
+from catalog.ingestion.changes import list_changes, prune_changes
+from catalog.ingestion.pacing import next_read
+from catalog.ingestion.refresh import begin, read, refresh_location, write_some
+from catalog.life.unprocessed import list_failed, list_pending
+from catalog.locations import register_location
+from catalog.models import CatalogFault, CatalogVersion, Entity, EntityChange, Location, RelationRow, SearchRow
+from catalog.settings import CatalogSettings
+from portal_backend.core.errors import NotFound
+from tests.catalog.samples import NOW, OFFLINE, bring_in, component, files
+
+LATER = NOW + timedelta(minutes=30)
+MUCH_LATER = NOW + timedelta(hours=2)
+A, B = "component:default/a", "component:default/b"
+NESTED = "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {name: more}\nspec: {target: sub/x.yaml}\n"
+
+
+def items(session, ref=A):
+    return get_entity(session, ref).get("status", {}).get("items", [])
+
+
+def kinds(session, ref=A):
+    return [change["kind"] for change in list_changes(session, ref, 50).items]
+
+
+def numbered(count):
+    return "---\n".join(component(f"s{number}", spec="  dependsOn: [component:s0]\n") for number in range(count))
+
+
+def settled(session):
+    """What a reader sees of all entities, without what differs from one run to the next."""
+    return {
+        ref: [(one["type"], one["targetRef"]) for one in get_entity(session, ref)["relations"]]
+        for ref in session.scalars(select(Entity.ref).where(Entity.kind != "location"))
+    }
+
+
+def test_a_bad_update_shows_in_the_status_until_the_next_good_one(session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a")))
+    good = get_entity(session, A)
+    bring_in(session, files(tmp_path, a=component("a", spec="  system: 5\n")), LATER)
+    bad = get_entity(session, A)
+    assert bad["spec"] == good["spec"]
+    assert bad["metadata"]["etag"] != good["metadata"]["etag"]
+    [item] = bad["status"]["items"]
+    assert (item["type"], item["level"]) == ("backstage.io/catalog-processing", "error")
+    assert item["message"] == f"{item['error']['name']}: {item['error']['message']}"
+    assert item["error"]["name"] == "InputError"
+    assert "spec.system" in item["error"]["message"]
+    bring_in(session, files(tmp_path, a=component("a")), MUCH_LATER)
+    assert get_entity(session, A) == good
+
+
+def test_an_unreadable_target_shows_at_the_location_and_keeps_its_entities(session, tmp_path):
+    target = files(tmp_path, a=component("a")) / "a.yaml"
+    bring_in(session, target)
+    own = session.scalars(select(Location.entity_ref)).one()
+    target.unlink()
+    bring_in(session, target, LATER)
+    assert items(session, own)[0]["error"]["name"] == "NotFoundError"
+    assert items(session) == []
+    files(tmp_path, a=component("a"))
+    bring_in(session, target, MUCH_LATER)
+    assert items(session, own) == []
+
+
+def test_a_document_that_cannot_be_told_shows_at_the_location_that_led_to_its_file(session, tmp_path):
+    (tmp_path / "sub").mkdir()
+    files(tmp_path / "sub", x=component("b"))
+    bring_in(session, files(tmp_path, l=NESTED) / "l.yaml")
+    assert session.scalar(select(Entity.parent_ref).where(Entity.ref == B)) == "location:default/more"
+    files(tmp_path / "sub", x=component("b") + "---\nx: [\n")
+    bring_in(session, tmp_path / "l.yaml", LATER)
+    assert items(session, "location:default/more")[0]["level"] == "error"
+    assert items(session, B) == []
+    (tmp_path / "sub" / "x.yaml").unlink()
+    bring_in(session, tmp_path / "l.yaml", LATER)
+    assert items(session, "location:default/more")[0]["error"]["name"] == "NotFoundError"
+
+
+def test_every_entity_knows_the_location_that_led_to_it(session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a")))
+    own = session.scalars(select(Location.entity_ref)).one()
+    parents = dict(session.execute(select(Entity.ref, Entity.parent_ref)).all())
+    assert parents == {A: own, own: None}
+
+
+def test_entities_that_never_passed_are_listed_with_their_cause(session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a"), b=component("b", spec="  system: 5\n")))
+    gone = register_location(session, "file", str(tmp_path / "none.yaml"), NOW)
+    assert [one.ref for one in list_pending(session, 10).items] == [gone.entity_ref]
+    refresh_location(session, gone, NOW, reader=OFFLINE)
+    page = list_failed(session, 1)
+    [first] = page.items
+    [second] = list_failed(session, 1, page.next_cursor).items
+    assert (first.ref, first.location) == (B, f"file:{tmp_path}")
+    assert "spec.system" in first.errors[0]["message"]
+    assert (second.ref, second.errors[0]["name"]) == (gone.entity_ref, "NotFoundError")
+    assert list_pending(session, 10).items == []
+
+
+def test_a_conflict_shows_at_both_owners_and_ends_at_both(session, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    bring_in(session, files(one, a=component("a")))
+    bring_in(session, files(two, a=component("a"), b=component("b")))
+    assert [fault.supplied_by for fault in session.scalars(select(CatalogFault))] == [f"file:{one}"]
+    [item] = items(session)
+    assert (item["level"], item["error"]["name"]) == ("warning", "ConflictError")
+    assert f"file:{two}" in item["message"]
+    bring_in(session, files(one, a=component("a", metadata="  tags: [x]\n")), LATER)
+    assert len(items(session)) == 1
+    (two / "a.yaml").unlink()
+    bring_in(session, two, LATER)
+    assert items(session) == []
+
+
+def test_an_entity_that_left_its_file_is_an_orphan_then_gone(session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a"), b=component("b")))
+    (tmp_path / "a.yaml").unlink()
+    report = bring_in(session, tmp_path)
+    annotations = get_entity(session, A)["metadata"]["annotations"]
+    assert (report.orphaned_refs, report.changed_refs) == ({A}, {A})
+    assert annotations["backstage.io/orphan"] == "true"
+    assert f"{tmp_path}/a.yaml" in annotations["sre.portal/orphan-reason"]
+    assert session.scalar(select(Entity.orphaned_at).where(Entity.ref == A)) == NOW
+    assert bring_in(session, tmp_path, LATER).removed_refs == frozenset()
+    assert bring_in(session, tmp_path, MUCH_LATER).removed_refs == {A}
+    assert kinds(session) == ["removed", "orphaned", "added"]
+
+
+def test_an_orphan_that_returns_is_the_one_it_was(session, tmp_path):
+    bring_in(session, files(tmp_path, all=component("a") + "---\n" + component("b")))
+    before = get_entity(session, A)
+    bring_in(session, files(tmp_path, all=component("b")))
+    assert bring_in(session, tmp_path, LATER).orphaned_refs == frozenset()
+    bring_in(session, files(tmp_path, all=component("a") + "---\n" + component("b")), LATER)
+    assert get_entity(session, A) == before
+    assert kinds(session) == ["restored", "orphaned", "added"]
+
+
+def test_an_entity_that_moves_to_another_location_stays_the_same_one(session, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    bring_in(session, files(one, a=component("a"), b=component("b")))
+    uid = get_entity(session, A)["metadata"]["uid"]
+    (one / "a.yaml").rename(two / "a.yaml")
+    bring_in(session, two)
+    second = session.scalars(select(Location).where(Location.target == str(two))).one()
+    assert second.due_at > NOW
+    bring_in(session, one, LATER)
+    session.expire_all()
+    assert second.due_at is None
+    bring_in(session, two, LATER)
+    entity = get_entity(session, A)
+    assert entity["metadata"]["uid"] == uid
+    assert entity["metadata"]["annotations"]["backstage.io/managed-by-origin-location"] == f"file:{two}"
+    assert "backstage.io/orphan" not in entity["metadata"]["annotations"]
+    assert bring_in(session, one, MUCH_LATER).removed_refs == frozenset()
+
+
+def test_what_only_the_old_target_of_a_location_held_leaves_at_once(session, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    bring_in(session, files(one, all=numbered(30), a=component("a")))
+    files(two, a=component("a"))
+    location = session.scalars(select(Location)).one()
+    location.target, location.moved_at = str(two), NOW
+    report = refresh_location(session, location, LATER, reader=OFFLINE)
+    assert len(report.removed_refs) == 30
+    assert get_entity(session, location.entity_ref)["spec"]["target"] == str(two)
+    annotations = get_entity(session, A)["metadata"]["annotations"]
+    assert annotations["backstage.io/managed-by-origin-location"] == f"file:{two}"
+    assert location.moved_at is None
+
+
+def test_a_change_says_who_and_what(session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a", owner="one")))
+    first = get_entity(session, A)["metadata"]["etag"]
+    bring_in(session, files(tmp_path, a=component("a", owner="two")), LATER)
+    change, added = list_changes(session, A, 10).items
+    assert (added["kind"], added["from_etag"], added["to_etag"]) == ("added", None, first)
+    assert (change["actor"], change["at"], change["from_etag"]) == (f"file:{tmp_path}", LATER, first)
+    assert change["to_etag"] == get_entity(session, A)["metadata"]["etag"]
+    assert {"path": "spec.owner", "before": "one", "after": "two"} in change["fields"]
+    assert {"path": "relations.ownedBy", "before": "group:default/one", "after": None} in change["fields"]
+
+
+def test_what_differs_is_told_in_bounds(session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a")))
+    many = "".join(f"  x{number}: {'y' * 1000}\n" for number in range(100))
+    bring_in(session, files(tmp_path, a=component("a", spec=many)))
+    fields = list_changes(session, A, 1).items[0]["fields"]
+    assert len(fields) == 21
+    assert max(len(field["after"]) for field in fields) <= 300
+
+
+def test_the_history_is_paged_outlives_the_entity_and_is_pruned(session, tmp_path):
+    for number in range(4):
+        bring_in(session, files(tmp_path, a=component("a", owner=f"o{number}")), NOW + timedelta(minutes=number))
+    page = list_changes(session, A, 3)
+    rest = list_changes(session, A, 3, page.next_cursor)
+    assert [len(page.items), len(rest.items), rest.next_cursor] == [3, 1, None]
+    before = session.scalar(select(func.count(EntityChange.id)).where(EntityChange.at < NOW + timedelta(minutes=2)))
+    assert prune_changes(session, NOW + timedelta(minutes=2), limit=1_000) == before
+    assert kinds(session) == ["changed", "changed"]
+    with pytest.raises(NotFound):
+        list_changes(session, "component:default/never", 10)
+
+
+def test_the_version_is_counted_when_something_changed_and_only_then(session, tmp_path):
+    def version():
+        return session.scalar(select(CatalogVersion.number))
+
+    bring_in(session, files(tmp_path, a=component("a")))
+    first = version()
+    bring_in(session, tmp_path, LATER)
+    assert version() == first
+    bring_in(session, files(tmp_path, a=component("a", spec="  system: 5\n")), LATER)
+    assert version() > first
+
+
+def test_a_killed_writer_loses_nothing_and_doubles_nothing(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh, "AT_ONCE", 10)
+    location = register_location(session, "file", str(files(tmp_path, all=numbered(35))), NOW)
+    session.commit()
+    ingestion = begin(session, location, NOW + timedelta(minutes=2))
+    read(ingestion, OFFLINE)
+    for _ in range(2):
+        write_some(session, ingestion, NOW, CatalogSettings())
+        session.commit()
+    assert ingestion.report is None
+    assert len(settled(session)) == 19  # and the Location entity
+    report = refresh_location(session, location, LATER, reader=OFFLINE)
+    assert (report.added, report.unchanged) == (16, 19)
+    broken = settled(session)
+    assert len(broken[f"{A[:-1]}s0"]) == 37
+    ids = set(session.scalars(select(Entity.id)))
+    for column in (SearchRow.entity_id, RelationRow.declared_by):
+        assert set(session.scalars(select(column))) <= ids
+
+
+def test_a_writer_plans_anew_when_another_one_has_come_between(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh, "AT_ONCE", 10)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    location = register_location(session, "file", str(files(one, all=numbered(30))), NOW)
+    ingestion = begin(session, location)
+    read(ingestion, OFFLINE)
+    write_some(session, ingestion, NOW, CatalogSettings())
+    session.commit()
+    late = "---\n".join(component(f"s{number}", owner="other") for number in range(20, 30))
+    assert bring_in(session, files(two, late=late)).added == 10
+    while ingestion.report is None:
+        write_some(session, ingestion, NOW, CatalogSettings())
+    assert ingestion.report.added == 20
+    assert {fault.ref for fault in ingestion.report.faults} == {f"component:default/s{n}" for n in range(20, 30)}
+    assert len(settled(session)) == 30
+
+
+def test_a_location_that_was_moved_while_it_was_read_is_left_alone(session, tmp_path):
+    location = register_location(session, "file", str(files(tmp_path, a=component("a"))), NOW)
+    ingestion = begin(session, location)
+    read(ingestion, OFFLINE)
+    location.target = str(tmp_path / "elsewhere")
+    session.flush()
+    write_some(session, ingestion, NOW, CatalogSettings())
+    assert (ingestion.report.added, settled(session)) == (0, {})
+
+
+def test_a_read_sets_when_the_next_is_due_unless_somebody_asked_meanwhile(session, tmp_path):
+    location = register_location(session, "file", str(files(tmp_path, a=component("a"))), NOW)
+    settings = CatalogSettings(refresh_every=timedelta(minutes=10), jitter=0.5)
+    claimed = NOW + timedelta(minutes=2)
+    ingestion = begin(session, location, claimed)
+    read(ingestion, OFFLINE)
+    write_some(session, ingestion, NOW, settings)
+    assert timedelta(minutes=10) <= location.due_at - NOW <= timedelta(minutes=15)
+    ingestion = begin(session, location, claimed)
+    read(ingestion, OFFLINE)
+    location.due_at = None
+    session.flush()
+    write_some(session, ingestion, NOW, settings)
+    assert location.due_at is None
+
+
+def test_failing_reads_come_ever_more_seldom_and_chance_spreads_the_others():
+    every = timedelta(minutes=10)
+
+    def wait(failing, chance=0.0, jitter=0.0):
+        since = None if failing is None else NOW - timedelta(minutes=failing)
+        return next_read(every, jitter, "id", NOW, chance, since) - NOW
+
+    assert [wait(minutes) / timedelta(minutes=1) for minutes in (0, 5, 40, 600)] == [1, 5, 40, 60]
+    assert wait(None) == every
+    assert every < wait(None, 0.0, 0.5) < wait(None, 1.0, 0.5) <= every * 1.5
+
+
+def test_thousands_of_entities_in_one_file_are_taken_in_several_writes(session, tmp_path):
+    count = 3_000
+    report = bring_in(session, files(tmp_path, all="---\n".join(component(f"n{number}") for number in range(count))))
+    assert report.added == count
+    again = bring_in(session, tmp_path, LATER)
+    assert (again.unchanged, again.changed_refs) == (count, frozenset())
+
+
+def test_history_and_what_never_passed_are_answered_over_http(client, session, tmp_path):
+    bring_in(session, files(tmp_path, a=component("a"), b=component("b", spec="  system: 5\n")))
+    answer = client.get("/api/catalog/entities/by-name/Component/Default/A/history?limit=1")
+    [change] = answer.json["items"]
+    assert (answer.status_code, change["kind"], change["actor"]) == (200, "added", f"file:{tmp_path}")
+    failed = client.get("/api/catalog/entities/unprocessed/failed").json
+    assert (failed["type"], [one["entity_ref"] for one in failed["entities"]]) == ("failed", [B])
+    assert failed["entities"][0]["unprocessed_entity"]["metadata"]["name"] == "b"
+    assert client.get("/api/catalog/entities/unprocessed/pending").json["entities"] == []
+    for path in ("by-name/x/y/z/history", "by-name/x/y/%00/history"):
+        assert client.get(f"/api/catalog/entities/{path}").status_code == 404
+    for path in (
+        "by-name/component/default/a/history?cursor=x",
+        "unprocessed/failed?cursor=MQ",
+        "unprocessed/failed?x=1",
+    ):
+        assert client.get(f"/api/catalog/entities/{path}").status_code == 400
