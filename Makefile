@@ -32,7 +32,7 @@ servers: | $(BIN)/python
 	@PYTHON=$(BIN)/python tools/install-test-servers
 
 test: $(INSTALLED_DEV) servers
-	$(BIN)/python -m pytest -rs -n auto --dist loadfile
+	$(BIN)/python -m pytest -rs -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
