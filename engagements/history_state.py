@@ -26,7 +26,6 @@ FROM_TO = {
 TIER = "tier.changed"
 PRESENCE = ("service.registered", "service.removed")
 ENGAGED = tuple(kind for kind in EVENT_KINDS if kind.startswith("engagement."))
-ENGAGEMENTS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)

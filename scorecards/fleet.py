@@ -21,7 +21,6 @@ AXES = list(Axis)
 MAX_GROUPS = 500
 WORST = 5
 COUNTING = frozenset({Status.PASS, Status.FAIL, Status.UNKNOWN, Status.INHERITED})
-GROUPED = ("owner", "system", "criticality", "lifecycle", "type")
 Group = str | None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from statistics import quantiles
 from typing import Any
 
@@ -63,8 +63,3 @@ def month_ends(period: Period) -> list[datetime]:
         if end >= period.until:
             return [*moments, period.until]
         moments.append(end)
-
-
-def last_days(now: datetime, days: int) -> Period:
-    """Return the period of so many days up to now."""
-    return Period(now - timedelta(days=days), now)

@@ -13,9 +13,6 @@ from engagements.triage.hand_back_terms import RuleTerm, State, compared, only_p
 from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import Evidence
 
-LADDER = ("escalate", "pager_returned", "disengage")
-"""What SRE does about a neglected service, step by step (SRE workbook, chapter 18)."""
-
 
 @dataclass(frozen=True)
 class Rule:

@@ -38,9 +38,9 @@ def plan_of(session):
     return explain
 
 
-def refuse_slow(plan):
+def slow_steps(plan):
     slow = ("SCAN history_event", "TEMP B-TREE", "Seq Scan on history_event", "Sort ")
-    assert [line for line in plan if any(word in line for word in slow)] == [], plan
+    return [line for line in plan if any(word in line for word in slow)]
 
 
 @pytest.mark.parametrize(
@@ -56,22 +56,22 @@ def refuse_slow(plan):
 def test_a_page_of_a_history(plan_of, wanted):
     query = select(HistoryEvent.summary).where(HistoryEvent.entity_ref == CHECKOUT, *conditions(wanted))
     query = query.where(tuple_(*PLACE) < tuple_(NOW - timedelta(minutes=5), 7))
-    refuse_slow(plan_of(query.order_by(*(column.desc() for column in PLACE)).limit(51)))
+    assert slow_steps(plan_of(query.order_by(*(column.desc() for column in PLACE)).limit(51))) == []
 
 
 def test_the_corrections_of_a_page(plan_of, session):
     plan = plan_of(corrections_of(CHECKOUT))
-    refuse_slow(plan)
+    assert slow_steps(plan) == []
     assert "kind" in " ".join(plan), plan
 
 
 def test_the_newest_events_of_some_kinds_of_several_services(plan_of, session):
     has_lateral = session.get_bind().dialect.name == "postgresql"
     query = _statement(has_lateral, ("deploy.finished", "alert.fired"), 10).params(refs=[CHECKOUT, CART])
-    refuse_slow(plan_of(query))
+    assert slow_steps(plan_of(query)) == []
 
 
 def test_the_newest_events_of_some_patterns(plan_of, session):
     has_lateral = session.get_bind().dialect.name == "postgresql"
     query = _of_patterns(has_lateral, 2, ("alert.fired",), 10).params(pattern_0="A1", pattern_1="A2")
-    refuse_slow(plan_of(query))
+    assert slow_steps(plan_of(query)) == []

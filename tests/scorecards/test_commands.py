@@ -1,7 +1,6 @@
 """`portal scorecards` as a person or a program uses it."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -11,20 +10,17 @@ from sqlalchemy import select
 from portal_backend.commands import common
 from portal_backend.commands import scorecards as command
 from portal_backend.core import clock
-from scorecards.judging import init_app
 from scorecards.models import Scorecard
 from scorecards.scorecard import update
 from tests.scorecards.conftest import REF
-from tests.scorecards.known_checks import only_known
+from tests.scorecards.known_checks import judge_by_known
 from tests.scorecards.samples import NOW
 
 
 @pytest.fixture
 def judging(judging, app):
     """The checks that the sample company has evidence for, whatever else the default catalogue asks."""
-    few = replace(judging, catalogue=only_known(judging.catalogue))
-    init_app(app, few)
-    return few
+    return judge_by_known(judging, app)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from sqlalchemy import event, func, select
 from portal_backend.core.errors import NotFound
 from scorecards import facts
 from scorecards.checks.catalogue import load_catalogue
-from scorecards.judging import init_app
 from scorecards.loading import dependents_of
 from scorecards.models import Scorecard, ScorecardChange
 from scorecards.scorecard import (
@@ -24,7 +23,7 @@ from scorecards.scorecard import (
 )
 from scorecards.timeline import list_changes
 from tests.scorecards.conftest import QUILL, REF, SHAKESPEARE
-from tests.scorecards.known_checks import only_known
+from tests.scorecards.known_checks import judge_by_known, only_known
 from tests.scorecards.samples import DAY, GOOD, MINUTE, NOW, SOURCE_OF
 
 LATER = NOW + timedelta(minutes=10)
@@ -33,9 +32,7 @@ LATER = NOW + timedelta(minutes=10)
 @pytest.fixture
 def judging(judging, app):
     """The checks that the sample company has evidence for, whatever else the default catalogue asks."""
-    few = replace(judging, catalogue=only_known(judging.catalogue))
-    init_app(app, few)
-    return few
+    return judge_by_known(judging, app)
 
 
 def kept(session, ref=REF):

@@ -10,11 +10,10 @@ from portal_backend.core.errors import InvalidInput, NotFound
 from scorecards import timeline
 from scorecards.exceptions.models import WaiverRow
 from scorecards.fleet import roll_up
-from scorecards.judging import init_app
 from scorecards.models import Scorecard
 from scorecards.scorecard import due, read, update
 from tests.scorecards.conftest import OTHERS, QUILL, REF, SHAKESPEARE
-from tests.scorecards.known_checks import only_known
+from tests.scorecards.known_checks import judge_by_known
 from tests.scorecards.samples import DAY, GOOD, MINUTE, NOW, SOURCE_OF
 
 LATER = NOW + timedelta(hours=2)
@@ -23,9 +22,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def judging(judging, app):
-    few = replace(judging, catalogue=only_known(judging.catalogue))
-    init_app(app, few)
-    return few
+    return judge_by_known(judging, app)
 
 
 def kept(session, ref=REF):

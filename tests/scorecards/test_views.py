@@ -1,15 +1,12 @@
 """The HTTP side of scorecards."""
 
-from dataclasses import replace
-
 import pytest
 
 from portal_backend.core import clock
-from scorecards.judging import init_app
 from scorecards.schemas import ScorecardSchema
 from scorecards.scorecard import read, update
 from tests.scorecards.conftest import REF
-from tests.scorecards.known_checks import only_known
+from tests.scorecards.known_checks import judge_by_known
 from tests.scorecards.samples import DAY, NOW
 
 PATH = "/api/services/component/default/shakespeare/scorecard"
@@ -18,9 +15,7 @@ PATH = "/api/services/component/default/shakespeare/scorecard"
 @pytest.fixture
 def judging(judging, app):
     """The checks that the sample company has evidence for, whatever else the default catalogue asks."""
-    few = replace(judging, catalogue=only_known(judging.catalogue))
-    init_app(app, few)
-    return few
+    return judge_by_known(judging, app)
 
 
 @pytest.fixture

@@ -124,13 +124,8 @@ def adoptions_of(session: Session, refs: Collection[str]) -> dict[str, list[Buil
     return found
 
 
-def capabilities_of(session: Session, refs: Collection[str], now: datetime) -> dict[str, dict[str, list[str]]]:
-    """Return, by service and uniform capability, the supported modules that provide it (`request-log 2.1`)."""
-    return {ref: provided(modules, now) for ref, modules in adoptions_of(session, refs).items()}
-
-
 def provided(modules: Sequence[BuiltOn], now: datetime) -> dict[str, list[str]]:
-    """Return, by capability, the modules that provide it and are still supported."""
+    """Return, by uniform capability, the supported modules that provide it (`request-log 2.1`)."""
     found: dict[str, list[str]] = {}
     for adoption, module, release in modules:
         if is_supported(release, now):

@@ -182,7 +182,7 @@ def assess(catalogue, specs, supply, observations, service, neighbours, in_force
     return plan, Assessor(plan, reader, NOW).assess([Given(fields, seen, in_force, hold)])[0], view
 
 
-def agree(catalogue, specs, supply, observations, service, neighbours, in_force, hold=None):
+def assert_agreement(catalogue, specs, supply, observations, service, neighbours, in_force, hold=None):
     plan, fast, view = assess(catalogue, specs, supply, observations, service, neighbours, in_force, hold)
     told = grade_service(service, view, catalogue, NOW, in_force, hold)
     by_check = {result.check.id: result for result in told.results}
@@ -229,7 +229,7 @@ def test_both_judgements_agree_on_random_catalogues_and_facts(data):
     service = subject(
         tags=data.draw(st.sampled_from([(), ("go",)])), lifecycle=data.draw(st.sampled_from(["ga", None]))
     )
-    agree(catalogue, RANDOM_SPECS, supply, observations, service, {}, in_force, hold)
+    assert_agreement(catalogue, RANDOM_SPECS, supply, observations, service, {}, in_force, hold)
 
 
 @settings(max_examples=30, deadline=None, phases=NO_SHRINKING)
@@ -303,7 +303,7 @@ def test_both_judgements_agree_on_the_default_checks_and_the_sample_service(data
     around = {QUILL: View(Observations([("openslo", neighbour)]), supply, NOW)} if data.draw(st.booleans()) else {}
     catalogue = known_checks()
     in_force = data.draw(exceptions(catalogue))
-    agree(catalogue, SPECS, supply, Observations(found), subject(), around, in_force)
+    assert_agreement(catalogue, SPECS, supply, Observations(found), subject(), around, in_force)
 
 
 def test_no_rule_of_the_default_catalogue_is_left_to_the_slow_way():
@@ -324,6 +324,6 @@ def test_both_judgements_read_odd_values_alike(value):
         for key in RANDOM_SPECS
     }
     supply = Supply(RANDOM_SPECS, {}, {})
-    agree(
+    assert_agreement(
         CheckCatalogue(made, "v"), RANDOM_SPECS, supply, Observations([("alpha", document)]), subject(), {}, InForce()
     )

@@ -9,7 +9,7 @@ from engagements.models import HistoryEvent
 from portal_backend.core.principal import Role
 from scorecards.exceptions.loading import load_in_force
 from scorecards.exceptions.models import ModuleAdoption
-from scorecards.exceptions.modules.adoption import capabilities_of
+from scorecards.exceptions.modules.adoption import adoptions_of, provided
 from tests.scorecards.exceptions.conftest import QUILL, SHAKESPEARE
 from tests.scorecards.samples import DAY, NOW
 
@@ -137,7 +137,7 @@ def test_row_36_the_capabilities_that_are_uniform_for_a_service_are_told(metrics
         "configuration": ["config 7"],
         "controls": ["config 7"],
     }
-    assert "controls" not in capabilities_of(session, [REF], NOW + 60 * DAY)[REF]
+    assert "controls" not in provided(adoptions_of(session, [REF])[REF], NOW + 60 * DAY)
 
 
 def test_row_41_a_release_scores_every_adopter_again_and_tells_who_gained(metrics, session):

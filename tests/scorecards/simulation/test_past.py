@@ -1,17 +1,15 @@
 """What a changed catalogue would have said over past weeks: judged by the facts as they were then."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from portal_backend.core import clock
 from portal_backend.core.errors import InvalidInput
-from scorecards.judging import init_app
 from scorecards.scorecard import read, update
 from scorecards.simulation.history import simulate_past
 from tests.scorecards.conftest import OTHERS, QUILL, REF, SHAKESPEARE, SOURCES
-from tests.scorecards.known_checks import only_known
+from tests.scorecards.known_checks import judge_by_known, only_known
 from tests.scorecards.samples import DAY, GOOD, NOW, SOURCE_OF
 from tests.scorecards.simulation.test_simulation import STRICTER, changed
 from tests.scorecards.test_timeline import waive
@@ -24,9 +22,7 @@ POST = "/api/scorecards/simulate/past"
 @pytest.fixture
 def judging(judging, app):
     """Only checks that the sample service shows something of."""
-    few = replace(judging, catalogue=only_known(judging.catalogue))
-    init_app(app, few)
-    return few
+    return judge_by_known(judging, app)
 
 
 @pytest.fixture
