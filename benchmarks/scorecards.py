@@ -26,7 +26,7 @@ import orjson
 from flask import Flask
 from sqlalchemy import func, select, text
 
-from benchmarks.line import entity
+from benchmarks.fleet import entity
 from catalog.ingestion.refresh import refresh_location, register_location
 from plugins.contract import FactSpec, FactType
 from portal_backend import pipeline, settings

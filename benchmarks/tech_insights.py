@@ -18,7 +18,8 @@ from statistics import median
 
 from flask.testing import FlaskClient
 
-from benchmarks.line import VALUES, ceiling_client, entity
+from benchmarks.fleet import VALUES, entity
+from benchmarks.line import ceiling_client
 from catalog.ingestion.refresh import refresh_location, register_location
 from plugins.contract import Fact
 from portal_backend import catalog_refresh, judgement, pipeline, settings

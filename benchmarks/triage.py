@@ -5,14 +5,11 @@
 Compare within a run: the last line judges the fleet as every request had to before the lists were kept.
 """
 
-import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks.line import VALUES, entity
+from benchmarks.fleet import VALUES, fleet_of_arguments, timed
 from catalog.ingestion.refresh import refresh_location, register_location
 from engagements.triage.candidates import Frameworks
 from engagements.triage.settings import TriageSettings
@@ -20,36 +17,24 @@ from engagements.triage_inputs import gather
 from engagements.triage_lists.refresh import refresh, row_of
 from plugins.contract import Fact
 from portal_backend import settings
-from portal_backend.app import create_app
 from portal_backend.core import clock
-from portal_backend.core.config import Config
-from portal_backend.core.db import Model, db, reading, transaction
+from portal_backend.core.db import reading, transaction
 from scorecards import facts, judging
 
-SERVICES, REQUESTS = 2000, 20
+REQUESTS = 20
 
 
 def main() -> None:
     """Time a fleet's lists."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else SERVICES
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url = sys.argv[2] if len(sys.argv) > 2 else f"sqlite:///{folder}/benchmark.db"
-        (folder / "catalog.yaml").write_text("".join(entity(number, count) for number in range(count)))
-        app = create_app(Config(database_url=url, data_dir=folder, base_dir=folder))
-        with app.app_context():
-            print(f"{count} services, {db.engine.dialect.name}")
-            Model.metadata.drop_all(db.engine)
-            Model.metadata.create_all(db.engine)
-            fill(folder, count)
-            timed("keep the lists, all new", keep)
-            timed("keep them again, nothing changed", keep)
-            client = app.test_client()
-            for path in ("?direction=onboard&limit=20", "?direction=onboard&limit=20&rule=R2", "/changes"):
-                spent = [requested(client, f"/api/engagements/triage{path}") for _ in range(REQUESTS)]
-                print(f"  {path:<40} {1000 * median(spent):8.1f} ms")
-            timed("judge the fleet for one request", judge)
-            Model.metadata.drop_all(db.engine)
+    with fleet_of_arguments() as (app, folder, count), app.app_context():
+        fill(folder, count)
+        timed("keep the lists, all new", keep)
+        timed("keep them again, nothing changed", keep)
+        client = app.test_client()
+        for path in ("?direction=onboard&limit=20", "?direction=onboard&limit=20&rule=R2", "/changes"):
+            spent = [requested(client, f"/api/engagements/triage{path}") for _ in range(REQUESTS)]
+            print(f"  {path:<40} {1000 * median(spent):8.1f} ms")
+        timed("judge the fleet for one request", judge)
 
 
 def fill(folder: Path, count: int) -> None:
@@ -83,13 +68,6 @@ def requested(client: object, path: str) -> float:
     begin = time.perf_counter()
     assert client.get(path).status_code == 200  # type: ignore[attr-defined]
     return time.perf_counter() - begin
-
-
-def timed(what: str, work: Callable[[], None]) -> None:
-    """Print how long something took."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    print(f"  {what:<40} {time.perf_counter() - wall:8.2f} s  {time.process_time() - cpu:8.2f} s CPU")
 
 
 if __name__ == "__main__":

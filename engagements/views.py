@@ -1,10 +1,9 @@
 """HTTP: the service list, a service's support and history."""
 
-import re
 from dataclasses import asdict
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from engagements import circumstances, history, services, support
 from engagements.blueprints import services_blueprint
@@ -25,12 +24,9 @@ from engagements.service_query import FILTERS, ServiceFilter, parse_sort
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
-from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.entity_tags import Tagged, version_asked_for, with_tag
 from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
-
-Answer = tuple[support.SupportState, int, dict[str, str]]
-ENTITY_TAG = re.compile(r'"(\d{1,9})"')
 
 
 @services_blueprint.get("")
@@ -77,11 +73,12 @@ def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> 
 
 @services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/tier")
 @services_blueprint.response(200, SupportSchema)
-def get_tier(kind: str, namespace: str, name: str) -> Answer:
+def get_tier(kind: str, namespace: str, name: str) -> Tagged:
     """Read a service's support; its ETag is what If-Match takes."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return _with_tag(support.read(session, ref))
+        state = support.read(session, ref)
+        return with_tag(state, state.version)
 
 
 @services_blueprint.post("/<string:kind>/<string:namespace>/<string:name>/tier")
@@ -90,29 +87,12 @@ def get_tier(kind: str, namespace: str, name: str) -> Answer:
 @services_blueprint.alt_response(403, description="The caller lacks the role; nothing else stands in the way.")
 @services_blueprint.alt_response(409, description="Guards that fail, each with what would meet it.")
 @services_blueprint.alt_response(412, description="The support changed since the caller read it.")
-def move_tier(body: dict[str, Any], kind: str, namespace: str, name: str) -> Answer:
+def move_tier(body: dict[str, Any], kind: str, namespace: str, name: str) -> Tagged:
     """Move a service to another support tier."""
-    now, if_match = clock.now(), _version_asked_for()
+    now, if_match = clock.now(), version_asked_for()
     with transaction() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
         hours = review_settings().advice_hours_per_quarter
         found = circumstances.gather(session, judging(), ref, body["consented_by"], now, hours)
-        return _with_tag(
-            support.move(session, ref, body["tier"], body["reason"], current_principal(), found, now, if_match)
-        )
-
-
-def _with_tag(state: support.SupportState) -> Answer:
-    return state, 200, {"ETag": f'"{state.version}"'}
-
-
-def _version_asked_for() -> int | None:
-    """Return the version in If-Match; raises InvalidInput when it is no ETag of a support."""
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return None
-    tag = ENTITY_TAG.fullmatch(given.strip())
-    if tag is None:
-        message = 'must be the ETag that GET …/tier answered, such as "3"'
-        raise InvalidInput(f"If-Match {message}", [Fault("If-Match", message)])
-    return int(tag.group(1))
+        state = support.move(session, ref, body["tier"], body["reason"], current_principal(), found, now, if_match)
+        return with_tag(state, state.version)

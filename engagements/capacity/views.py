@@ -1,9 +1,8 @@
 """HTTP: SRE teams, what uses their capacity, and the plan on which people decide."""
 
-import re
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from catalog.format.refs import make_ref
 from engagements import services
@@ -33,11 +32,10 @@ from engagements.in_force import capacity_settings, review_settings
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
+from portal_backend.core.entity_tags import version_asked_for, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
-
-ENTITY_TAG = re.compile(r'"(\d{1,9})"')
 
 
 @engagements_blueprint.get("/teams")
@@ -56,7 +54,7 @@ def get_team(kind: str, namespace: str, name: str) -> Any:
     with reading() as session:
         team = teams.get(session, ref, clock.now())
         shown = {**_shown(team), "ledger": teams.entries(session, ref)}
-        return _tagged(plain_json(TeamDetailSchema().dump(shown)), team)
+        return with_tag(shown, team.version)
 
 
 @engagements_blueprint.put("/teams/<string:kind>/<string:namespace>/<string:name>")
@@ -70,8 +68,8 @@ def put_team(body: dict[str, Any], kind: str, namespace: str, name: str) -> Any:
     reason, effective_at = body.pop("reason"), body.pop("effective_at") or now
     with transaction() as session:
         wanted = TeamLimits(ref, **body)
-        team = teams.put(session, wanted, reason, effective_at, current_principal(), now, _version_asked_for())
-        return _tagged(plain_json(TeamSchema().dump(_shown(team))), team)
+        team = teams.put(session, wanted, reason, effective_at, current_principal(), now, version_asked_for())
+        return with_tag(_shown(team), team.version)
 
 
 @engagements_blueprint.get("/capacity")
@@ -172,22 +170,5 @@ def _saved(session: Any, saved: Any) -> dict[str, Any]:
     }
 
 
-def _tagged(answer: Response, team: teams.Team) -> Response:
-    answer.headers["ETag"] = f'"{team.version}"'
-    return answer
-
-
 def _shown(team: teams.Team) -> dict[str, Any]:
     return {**vars(team.limits), "version": team.version}
-
-
-def _version_asked_for() -> int | None:
-    """Return the version in If-Match; raises InvalidInput when it is no ETag of a team."""
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return None
-    tag = ENTITY_TAG.fullmatch(given.strip())
-    if tag is None:
-        message = 'must be the ETag that GET …/teams/… answered, such as "3"'
-        raise InvalidInput(f"If-Match {message}", [Fault("If-Match", message)])
-    return int(tag.group(1))

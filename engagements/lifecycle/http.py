@@ -17,7 +17,6 @@ from portal_backend.core.db import transaction
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.http import plain_json
 
-ENTITY_TAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]+)?"')
 KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
 
 IF_MATCH = {
@@ -33,18 +32,6 @@ IDEMPOTENCY_KEY = {
     "description": "A word of your own: the same request under the same key is done once. Optional.",
 }
 HEADERS = [IF_MATCH, IDEMPOTENCY_KEY]
-
-
-def if_match() -> int | None:
-    """Return the version in If-Match; raises InvalidInput when it is no ETag of ours."""
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return None
-    tag = ENTITY_TAG.fullmatch(given.strip())
-    if tag is None:
-        message = 'must be the ETag that was answered, such as "3"'
-        raise InvalidInput(f"If-Match {message}", [Fault("If-Match", message)])
-    return int(tag.group(1))
 
 
 def writing(act: Callable[[Session], Mapping[str, Any]], status: int = 200) -> Response:

@@ -11,7 +11,7 @@ from engagements.capacity.teams import team_ref
 from engagements.in_force import lifecycle_settings, numbers
 from engagements.lifecycle import adoption, requests, transitions
 from engagements.lifecycle import reading as read
-from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, if_match, tagged, writing
+from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, tagged, writing
 from engagements.lifecycle.machines import MACHINES, Machine
 from engagements.lifecycle.schemas import (
     AdoptedSchema,
@@ -34,6 +34,7 @@ from engagements.tiers import Tier
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading
+from portal_backend.core.entity_tags import version_asked_for
 from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
@@ -173,7 +174,7 @@ def move(body: dict[str, Any], engagement_id: str) -> Response:
     now = clock.now()
     return engagement(
         lambda session: transitions.make(
-            session, judging(), engagement_id, _wish(body), current_principal(), now, if_match(), numbers()
+            session, judging(), engagement_id, _wish(body), current_principal(), now, version_asked_for(), numbers()
         )
     )
 
@@ -190,7 +191,7 @@ def complete_request(body: dict[str, Any], engagement_id: str) -> Response:
     """
     now = clock.now()
     return engagement(
-        lambda session: requests.complete(session, engagement_id, body, current_principal(), now, if_match())
+        lambda session: requests.complete(session, engagement_id, body, current_principal(), now, version_asked_for())
     )
 
 

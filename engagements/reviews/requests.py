@@ -1,33 +1,17 @@
-"""What the views of reviews share: the version in If-Match, and the fields that many bodies have."""
+"""What the views of reviews share: the fields that many bodies have."""
 
-import re
 from typing import Any
 
-from flask import request
 from marshmallow import RAISE, Schema, fields, missing, validate
 
 from engagements.text_fields import PlainText, in_range
 from engagements.triage_schemas import said
-from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.http import Moment
 from scorecards.checks.definitions import Axis
 
-ENTITY_TAG = re.compile(r'"(\d{1,9})"')
 MAX_TEXT, MAX_NAME, MAX_ITEMS = 4000, 200, 200
 AXES = [axis.value for axis in Axis]
 ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$(?!\n)"
-
-
-def version_asked_for() -> int | None:
-    """Return the version in If-Match; raises InvalidInput when it is no ETag of a record."""
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return None
-    tag = ENTITY_TAG.fullmatch(given.strip())
-    if tag is None:
-        message = 'must be the version that the record was read with, such as "3"'
-        raise InvalidInput(f"If-Match {message}", [Fault("If-Match", message)])
-    return int(tag.group(1))
 
 
 def text(required: bool = False, longest: int = MAX_TEXT, about: str = "", default: Any = "") -> PlainText:

@@ -24,7 +24,7 @@ from engagements.reviews.improvement_schemas import (
 )
 from engagements.reviews.improvements import Edit, NewImprovement, Surroundings
 from engagements.reviews.models import Finding, Improvement, ImprovementPlan
-from engagements.reviews.requests import NothingSchema, version_asked_for
+from engagements.reviews.requests import NothingSchema
 from engagements.reviews.schemas import (
     FindingMoveSchema,
     FindingPageSchema,
@@ -37,6 +37,7 @@ from engagements.reviews.schemas import (
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
+from portal_backend.core.entity_tags import Tagged, version_asked_for, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.principal import Role
 from scorecards.judging import current as judging
@@ -188,17 +189,18 @@ def propose_improvement(body: dict[str, Any], engagement_id: str) -> Improvement
 
 @engagements_blueprint.get("/improvements/<string:improvement_id>")
 @engagements_blueprint.response(200, ImprovementSchema)
-def get_improvement(improvement_id: str) -> tuple[Improvement, int, dict[str, str]]:
+def get_improvement(improvement_id: str) -> Tagged:
     """Read an improvement; its ETag is what If-Match takes."""
     with reading() as session:
-        return _tagged(records.get(session, Improvement, improvement_id, "improvement"))
+        row = records.get(session, Improvement, improvement_id, "improvement")
+        return with_tag(row, row.version)
 
 
 @engagements_blueprint.patch("/improvements/<string:improvement_id>")
 @engagements_blueprint.arguments(ImprovementEditSchema)
 @engagements_blueprint.response(200, ImprovementSchema)
 @engagements_blueprint.alt_response(412, description="It changed since the caller read it.")
-def edit_improvement(body: dict[str, Any], improvement_id: str) -> tuple[Improvement, int, dict[str, str]]:
+def edit_improvement(body: dict[str, Any], improvement_id: str) -> Tagged:
     """Change what an improvement says, or negotiate its priority; the computed one is kept beside it."""
     if_match, now = version_asked_for(), clock.now()
     with transaction() as session:
@@ -207,14 +209,15 @@ def edit_improvement(body: dict[str, Any], improvement_id: str) -> tuple[Improve
         around = _around(session, row.entity_ref)
         row = improvements.edit(session, around, row, Edit(**body), current_principal(), now)
         _follow(session, row, now)
-        return _tagged(records.detached(session, row))
+        row = records.detached(session, row)
+        return with_tag(row, row.version)
 
 
 @engagements_blueprint.post("/improvements/<string:improvement_id>/state")
 @engagements_blueprint.arguments(ImprovementMoveSchema)
 @engagements_blueprint.response(200, ImprovementSchema)
 @engagements_blueprint.alt_response(409, description="What stands in the way, each with its remedy.")
-def move_improvement(body: dict[str, Any], improvement_id: str) -> tuple[Improvement, int, dict[str, str]]:
+def move_improvement(body: dict[str, Any], improvement_id: str) -> Tagged:
     """Move an improvement. To agree and to reject takes both sides; what a check shows, only the check verifies."""
     if_match, now = version_asked_for(), clock.now()
     wish = Wish(body.pop("state"), body.pop("reason"), body.pop("until"), body.pop("evidence"))
@@ -229,7 +232,8 @@ def move_improvement(body: dict[str, Any], improvement_id: str) -> tuple[Improve
             results = checklist.results_of(session, judging(), row.entity_ref, now) if row.check_id else {}
             row = improvements.move(session, row, wish, side, results, current_principal(), now)
             _follow(session, row, now)
-        return _tagged(records.detached(session, row))
+        row = records.detached(session, row)
+        return with_tag(row, row.version)
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/plan")
@@ -335,7 +339,3 @@ def _follow(session: Any, row: Improvement, now: Any) -> None:
 def _plan(session: Any, plan: ImprovementPlan) -> dict[str, Any]:
     states = {row.id: row for row in improvements.of_engagement(session, str(plan.engagement_id))}
     return plans.form(plan, states, clock.now())
-
-
-def _tagged(row: Improvement) -> tuple[Improvement, int, dict[str, str]]:
-    return row, 200, {"ETag": f'"{row.version}"'}

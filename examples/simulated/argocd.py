@@ -32,16 +32,20 @@ SELECTABLE_FIELDS = (
     "metadata.annotations",
     "metadata.labels",
     "metadata.creationTimestamp",
+    "metadata.deletionTimestamp",
     "spec",
+    "status.sourceHydrator",
     "status.sync.status",
     "status.health",
-    "status.resources",
-    "status.operationState.phase",
+    "status.summary",
     "status.operationState.startedAt",
     "status.operationState.finishedAt",
+    "status.resources",
+    "operation.sync",
+    "status.operationState.phase",
     "status.operationState.operation.sync",
 )
-"""What a real server's `fields` can select: a list kept by hand, without uid and history."""
+"""All that a real server's `fields` can select: it keeps a list by hand, and uid and history are not on it."""
 
 
 def create_app(deploys: Path) -> Flask:
@@ -56,7 +60,7 @@ def create_app(deploys: Path) -> Flask:
         items = [document(name, one, now) for name, one in applications.items() if _selected(name, one)]
         fields = request.args.get("fields")
         if fields:
-            items = [_only(item, fields.split(",")) for item in items]
+            items = [selected_fields(item, fields.split(",")) for item in items]
         return server.answer({"metadata": {"resourceVersion": str(int(now))}, "items": items or None})
 
     def get_application(name: str) -> Response:
@@ -160,8 +164,8 @@ def _resource(name: str, application: Application, number: int) -> dict[str, Any
     }
 
 
-def _only(item: dict[str, Any], fields: list[str]) -> dict[str, Any]:
-    """Keep what `fields` asks for and a real server can select."""
+def selected_fields(item: dict[str, Any], fields: list[str]) -> dict[str, Any]:
+    """Return of an application what `fields` asks for and a real server can select."""
     kept: dict[str, Any] = {}
     for path in SELECTABLE_FIELDS:
         if f"items.{path}" in fields:

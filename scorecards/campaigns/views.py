@@ -6,6 +6,7 @@ from typing import Any
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
+from portal_backend.core.entity_tags import version_asked_for, with_content_tag, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.pagination import Page
 from scorecards import judging
@@ -29,7 +30,6 @@ from scorecards.campaigns.schemas import (
     MemberQuery,
     ServiceCampaignListSchema,
 )
-from scorecards.exceptions.entity_tags import version_asked_for, with_content_tag, with_tag
 from scorecards.exceptions.models import columns_of
 from scorecards.exceptions.people import find_service, owner_ref
 from scorecards.exceptions.recording import begin, settle

@@ -8,28 +8,8 @@ from typing import Any
 
 from flask import request
 
+from examples.simulated.argocd import selected_fields
 from tests.fakes.server import Fake
-
-FIELDS = (
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.annotations",
-    "metadata.labels",
-    "metadata.creationTimestamp",
-    "metadata.deletionTimestamp",
-    "spec",
-    "status.sourceHydrator",
-    "status.sync.status",
-    "status.health",
-    "status.summary",
-    "status.operationState.startedAt",
-    "status.operationState.finishedAt",
-    "status.resources",
-    "operation.sync",
-    "status.operationState.phase",
-    "status.operationState.operation.sync",
-)
-"""All that the server's `fields` can select: it keeps a list by hand, and the history is not on it."""
 
 
 class ArgoCd(Fake):
@@ -95,7 +75,7 @@ class ArgoCd(Fake):
         chosen = [a for a in self.applications.values() if self._selected(a)]
         fields = request.args.get("fields")
         if fields:
-            chosen = [_only(a, fields.split(",")) for a in chosen]
+            chosen = [selected_fields(a, fields.split(",")) for a in chosen]
         return {"metadata": {"resourceVersion": "1"}, "items": chosen or None}
 
     def _selected(self, application: dict[str, Any]) -> bool:
@@ -113,21 +93,3 @@ class ArgoCd(Fake):
 
 def rfc3339(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _only(application: dict[str, Any], fields: list[str]) -> dict[str, Any]:
-    """Keep the fields that were asked for and that the server knows."""
-    kept: dict[str, Any] = {}
-    for field in FIELDS:
-        if f"items.{field}" in fields:
-            _copy(application, kept, field.split("."))
-    return kept
-
-
-def _copy(source: Any, target: dict[str, Any], path: list[str]) -> None:
-    *parents, last = path
-    for parent in parents:
-        source = (source or {}).get(parent)
-        target = target.setdefault(parent, {})
-    if isinstance(source, dict) and last in source:
-        target[last] = source[last]

@@ -10,7 +10,7 @@ from catalog.services import services as read_services
 from engagements import services
 from engagements.blueprints import engagements_blueprint, services_blueprint
 from engagements.in_force import capacity_settings, lifecycle_settings
-from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, if_match, tagged, writing
+from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, tagged, writing
 from engagements.lifecycle.schemas import EngagementSchema
 from engagements.lifecycle.states import Aspect, Duty, EngagementState, Holder
 from engagements.lifecycle.terms import (
@@ -43,6 +43,7 @@ from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.clock import format_time
 from portal_backend.core.db import reading
+from portal_backend.core.entity_tags import version_asked_for
 from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.judging import current as judging
 
@@ -83,7 +84,7 @@ def _routed(
 
 def _amended(change: Callable[..., EngagementState], engagement_id: str, *told: Any, **numbers: Any) -> Response:
     """Change the terms of an engagement in one transaction, on the version in If-Match, and answer with it."""
-    who, now, version = current_principal(), clock.now(), if_match()
+    who, now, version = current_principal(), clock.now(), version_asked_for()
     return engagement(lambda session: change(session, engagement_id, *told, who, now, version, **numbers))
 
 
@@ -228,7 +229,7 @@ def put_split(body: dict[str, Any], kind: str, namespace: str, name: str) -> Res
 
     def act(session: Any) -> dict[str, Any]:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return _split(oncall.put(session, ref, body["routes"], current_principal(), now, if_match()))
+        return _split(oncall.put(session, ref, body["routes"], current_principal(), now, version_asked_for()))
 
     return writing(act)
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
+from portal_backend.core.entity_tags import version_asked_for, with_content_tag, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.pagination import Page
 from scorecards import judging
 from scorecards.blueprints import blueprint
-from scorecards.exceptions.entity_tags import version_asked_for, with_content_tag, with_tag
 from scorecards.exceptions.models import FrameworkModule, ModuleAdoption, ModuleRelease, columns_of
 from scorecards.exceptions.modules import adoption, registry, releases
 from scorecards.exceptions.modules.fixes import propagation, versions_without

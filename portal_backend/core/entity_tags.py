@@ -9,7 +9,10 @@ from flask import request
 
 from portal_backend.core.errors import Fault, InvalidInput
 
-ENTITY_TAG = re.compile(r'"(\d{1,9})(-[0-9a-f]{16})?"')
+ENTITY_TAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]{1,64})?"')
+"""A version, and what tells the content where more changes than the version counts; weak once a proxy packed it."""
+
+Tagged = tuple[Any, int, dict[str, str]]
 
 
 def version_asked_for() -> int | None:
@@ -24,12 +27,12 @@ def version_asked_for() -> int | None:
     return int(tag.group(1))
 
 
-def with_tag(value: Any, version: int) -> tuple[Any, int, dict[str, str]]:
+def with_tag(value: Any, version: int) -> Tagged:
     """Return an answer that carries its version as the ETag."""
     return value, 200, {"ETag": f'"{version}"'}
 
 
-def with_content_tag(value: dict[str, Any], version: int) -> tuple[Any, int, dict[str, str]]:
+def with_content_tag(value: dict[str, Any], version: int) -> Tagged:
     """Return an answer of which more changes than its version counts: the ETag names the version and the content."""
     seen = hashlib.sha256(orjson.dumps(value, default=str)).hexdigest()[:16]
     return value, 200, {"ETag": f'"{version}-{seen}"'}
