@@ -4,23 +4,24 @@ import functools
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TextIO, TypeVar
 
 import click
 import orjson
-from flask import Flask
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal_backend.core.clock import format_time
 from portal_backend.core.config import Config, load_config
 from portal_backend.core.errors import Fault, InvalidInput, PortalError
 from portal_backend.core.principal import ALL_SCOPES, Principal, Role
-from portal_backend.migrations import require_schema
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from marshmallow import Schema
 
 DONE, FOUND_FAULT, COULD_NOT_RUN = 0, 1, 2
 
@@ -50,11 +51,36 @@ def operator() -> Principal:
     return Principal(f"{account} (command line)", frozenset({Role.ADMINISTRATOR}), frozenset({ALL_SCOPES}))
 
 
-def create_app(config: Config) -> Flask:
+def create_app(config: Config) -> "Flask":
     """Return the application that commands run in. It is imported here: no help or usage error needs it."""
     from portal_backend.foundation import create_foundation
 
     return create_foundation(config)
+
+
+def create_catalog_app(config: Config) -> "Flask":
+    """Return an application of the database and the catalog's settings alone, which is there in a third of the time.
+
+    Raises InvalidInput that names each fault of the catalog's settings.
+    """
+    from flask import Flask
+
+    import catalog.settings
+    from catalog.settings_loading import load_settings
+    from portal_backend.core import db
+
+    app = Flask("portal_backend")
+    db.init_app(app, config.database_url)
+    settings = load_settings(config.catalog, config.locations, config.catalog_every, config.base_dir)
+    catalog.settings.init_app(app, settings)
+    return app
+
+
+def require_schema() -> None:
+    """Raise SchemaOutdated unless the database has this release's schema. Needs an app context."""
+    from portal_backend import migrations
+
+    migrations.require_schema()
 
 
 def configured() -> Config:
@@ -62,9 +88,18 @@ def configured() -> Config:
 
     Raises InvalidInput, also when its data folder can neither be found nor made.
     """
-    from portal_backend.settings import option_schemas
+    from plugins import registry
 
-    config = load_config(named_config(), option_schemas())
+    return _with_data_folder({name: one.options_schema for name, one in registry.connectors().items()})
+
+
+def configured_catalog() -> Config:
+    """Return the configuration like `configured`, the options of the sources unread, so that no connector is loaded."""
+    return _with_data_folder(None)
+
+
+def _with_data_folder(option_schemas: "Mapping[str, type[Schema]] | None") -> Config:
+    config = load_config(named_config(), option_schemas)
     try:
         config.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -85,12 +120,37 @@ def with_app(function: Callable[P, R]) -> Callable[P, R]:
 
     What a caller can mend ends the command with exit code 2 and a message that says how.
     """
+    return _inside(lambda: create_app(configured()), function)
+
+
+def with_catalog(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a command like `with_app`, with the database and the catalog's settings only: for what judges nothing."""
+    return _inside(lambda: create_catalog_app(configured_catalog()), function)
+
+
+def with_sources(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
+    """Run a command like `with_catalog`, and give it the configuration, the options of the sources checked."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        found: list[Config] = []
+
+        def make_app() -> "Flask":
+            found.append(configured())
+            return create_catalog_app(found[0])
+
+        return _inside(make_app, lambda: function(found[0], *args, **kwargs))()
+
+    return run
+
+
+def _inside(make_app: "Callable[[], Flask]", function: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from sqlalchemy.exc import SQLAlchemyError
+
         try:
-            app = create_app(configured())
-            with app.app_context():
+            with make_app().app_context():
                 require_schema()
                 return function(*args, **kwargs)
         except PortalError as error:

@@ -32,6 +32,9 @@ from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_loggi
 from portal_backend.migrations import FOLDER, wanted_revision
 from portal_backend.supervisor import Program, portal_command, supervise
 
+LONGEST_REQUEST_LINE = 8190
+"""Bytes, gunicorn's most. Backstage's clients write long ones: Tech Insights' asks for every fact by its name."""
+
 
 class WebServer(BaseApplication):
     """gunicorn, configured by portal.yaml instead of its own files."""
@@ -49,6 +52,7 @@ class WebServer(BaseApplication):
             "threads": config.web_threads,
             "worker_class": "gthread",
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 (gunicorn's own advice)
+            "limit_request_line": LONGEST_REQUEST_LINE,
             "keepalive": 30,
             "graceful_timeout": 10,
             "control_socket_disable": True,

@@ -43,17 +43,18 @@ def init_app(app: Flask, authenticators: Sequence[Authenticator]) -> None:
     def authorise() -> None:
         if not authenticators:
             _refuse_strangers(request)
-        if request.endpoint is None:
+        endpoint = request.endpoint
+        if endpoint is None:
             g.principal = identify(request, authenticators)
             if isinstance(request.routing_exception, WerkzeugNotFound):
                 raise UnknownRoute(f"There is nothing at {request.path}; /openapi.json lists every route.")
             return  # Flask answers a wrong method, or redirects
-        if request.endpoint in PUBLIC_ENDPOINTS:
+        if endpoint in PUBLIC_ENDPOINTS:
             return
-        g.principal = identify(request, authenticators)
+        principal = g.principal = identify(request, authenticators)
         scope = required_scope(request)
-        if not g.principal.may(scope):
-            raise NotAllowed(f"This needs the scope {scope}, which {g.principal.name} was not given.")
+        if not principal.may(scope):
+            raise NotAllowed(f"This needs the scope {scope}, which {principal.name} was not given.")
 
     app.before_request(authorise)
 

@@ -145,7 +145,7 @@ def load_config(
     `path` defaults to PORTAL_CONFIG, then to ./portal.yaml if that exists, then to the defaults alone.
     `option_schemas` holds the options schema of each connector by name; None leaves plugins and options unchecked.
     """
-    path = path or _default_path(environment)
+    path = path or default_path(environment)
     base_dir = path.parent.resolve() if path else Path.cwd()
     written = _read(path) if path else {}
     faults = _literal_secrets(written)
@@ -170,7 +170,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _default_path(environment: Mapping[str, str]) -> Path | None:
+def default_path(environment: Mapping[str, str]) -> Path | None:
+    """Return the file that holds where none is named: PORTAL_CONFIG, then ./portal.yaml if that exists."""
     named = environment.get("PORTAL_CONFIG")
     if named:
         return Path(named)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,6 @@ import orjson
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, TypeDecorator, event, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
@@ -134,12 +134,23 @@ def serialise(session: Session, purpose: str) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+@cache
+def _insert(dialect: str) -> Any:
+    """Return the INSERT of a database that knows ON CONFLICT; each dialect takes long to import, and one is used."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as of_postgresql
+
+        return of_postgresql
+    from sqlalchemy.dialects.sqlite import insert as of_sqlite
+
+    return of_sqlite
+
+
 def upsert(session: Session, table: type[Model], rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:
     """Insert rows, or update those whose key columns exist already; every row has the same columns."""
     if not rows:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
+    statement = _insert(session.get_bind().dialect.name)(table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
     if changed:
         statement = statement.on_conflict_do_update(index_elements=list(key), set_=changed)

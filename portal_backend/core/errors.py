@@ -4,13 +4,14 @@ Domain functions raise these; they know no HTTP beyond the number that their err
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from portal_backend.core.faults import Fault as Fault
 
 BACKSTAGE_MOUNTS = ("/api/catalog", "/api/tech-insights")
 BACKSTAGE_NAMES = {
@@ -23,17 +24,6 @@ BACKSTAGE_NAMES = {
 }
 PATH_CHARACTERS = "/:@!$&'()*+,;=~-._"
 """What stands in a path as it is, besides letters and digits (RFC 3986)."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong with an input: where (a dotted path, `tier` or `sources[2].url`), what, and how to mend it."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class PortalError(Exception):

@@ -1,25 +1,30 @@
 """What every HTTP answer of ours shares: orjson bodies, ETags, request ids, and the blueprint that views are put on."""
 
+import hashlib
+import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import orjson
 from flask import Flask, Request, Response, current_app, g, request
 from flask.json.provider import JSONProvider
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from portal_backend.core.clock import format_time
-from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.pagination import DEFAULT_LIMIT, MAX_LIMIT
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
+CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE"})
+"""Headers that make a request conditional, as WSGI names them."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -41,8 +46,24 @@ def _default(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+FIRST_YEAR, LAST_YEAR = 1000, 9000
+"""Of times that are taken: nearer to the ends of the calendar, neither UTC nor a span before or behind can be told."""
+
+
 class Moment(fields.AwareDateTime):
     """A time in RFC 3339 UTC, `2026-11-22T10:00:00Z`."""
+
+    default_error_messages: ClassVar = {  # type: ignore[misc]
+        "invalid": "Not a time; write for example 2026-11-22T10:00:00Z.",
+        "invalid_awareness": "A time without its offset; write for example 2026-11-22T10:00:00Z.",
+        "remote": "Must lie between the years 1000 and 9000.",
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        if not FIRST_YEAR <= moment.year < LAST_YEAR:
+            raise self.make_error("remote")
+        return moment
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else format_time(value)
@@ -59,6 +80,10 @@ class PageQuery(Schema):
     cursor = fields.String(
         load_default=None, metadata={"description": "The `next_cursor` of the previous page; opaque."}
     )
+
+
+UNKNOWN_FIELD = "Unknown field."
+"""As marshmallow says it."""
 
 
 class StrictParser(FlaskParser):
@@ -82,6 +107,30 @@ class StrictParser(FlaskParser):
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise InvalidInput(f"The body is no JSON: {error}.", [Fault("json", f"is no JSON: {error}")]) from error
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **more: Any) -> NoReturn:
+        """Refuse the request; whoever guessed a name wrong is told those that there are."""
+        for messages in error.messages_dict.values():
+            _name_the_known(messages, schema)
+        super().handle_error(error, req, schema, **more)
+        raise error
+
+
+def _name_the_known(messages: Any, schema: Schema) -> None:
+    """Add the fields that a schema knows to each message that says a field is unknown."""
+    if not isinstance(messages, dict):
+        return
+    known = ", ".join(sorted(field.data_key or name for name, field in schema.load_fields.items()))
+    for name, found in messages.items():
+        if found == [UNKNOWN_FIELD]:
+            messages[name] = [f"Unknown field; there are {known}." if known else UNKNOWN_FIELD]
+        elif isinstance(name, int):
+            _name_the_known(found, schema)
+        elif name in schema.load_fields:
+            field = schema.load_fields[name]
+            inner = field.inner if isinstance(field, fields.List) else field
+            if isinstance(inner, fields.Nested):
+                _name_the_known(found, inner.schema)
 
 
 class ApiBlueprint(Blueprint):
@@ -110,6 +159,7 @@ def init_app(app: Flask) -> None:
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_name_request)
+    app.before_request(_refuse_nul)
     app.before_request(_refuse_unread_parameters)
     app.after_request(_finish)
 
@@ -117,7 +167,23 @@ def init_app(app: Flask) -> None:
 def _name_request() -> None:
     """Take the caller's request id if it is a plain word, else make one: it names this request in every log line."""
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    g.request_id = given if given and REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+
+
+def _refuse_nul() -> None:
+    """Refuse a NUL in an address: no database keeps one. The catalog's routes look for themselves."""
+    if request.path.startswith("/api/catalog/"):
+        return
+    if "\0" in request.path:
+        raise NotFound("Nothing has a NUL character in its name; look at the address.")
+    if b"%00" in request.query_string:
+        faults = [Fault(name, "holds a NUL character (%00); take it out") for name in _parameters_with_nul()]
+        raise InvalidInput("A parameter holds a NUL character (%00); take it out.", faults)
+
+
+def _parameters_with_nul() -> list[str]:
+    """Return the names of the parameters that hold a NUL, or have one in their name."""
+    return sorted({name.replace("\0", "") for name, value in request.args.items(multi=True) if "\0" in name + value})
 
 
 def _refuse_unread_parameters() -> None:
@@ -125,12 +191,17 @@ def _refuse_unread_parameters() -> None:
     if not request.query_string:
         return
     view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or any(parameter["in"] == "query" for parameter in _documented(view)) or not request.args:
+    if view is None or _reads_parameters(view) or not request.args:
         return
     if request.path.startswith("/api/"):
         message = "is no parameter of this route; /openapi.json lists those of every route"
         faults = [Fault(name, message) for name in request.args]
         raise InvalidInput(f"This route takes no query parameters; it was given {', '.join(request.args)}.", faults)
+
+
+@lru_cache(1_024)
+def _reads_parameters(view: Any) -> bool:
+    return any(parameter["in"] == "query" for parameter in _documented(view))
 
 
 def _documented(view: Any) -> Iterable[Mapping[str, Any]]:
@@ -141,10 +212,18 @@ def _documented(view: Any) -> Iterable[Mapping[str, Any]]:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers = response.headers
+    headers["X-Request-Id"] = g.get("request_id", "")
+    headers["X-Content-Type-Options"] = "nosniff"
     if request.method in {"GET", "HEAD"} and response.status_code == 200 and not response.direct_passthrough:
-        response.headers.setdefault("Cache-Control", "private, no-cache")
-        response.add_etag()
-        response.make_conditional(request)
+        headers.setdefault("Cache-Control", "private, no-cache")
+        if "ETag" not in headers:
+            headers["ETag"] = entity_tag(response.get_data())
+        if not request.environ.keys().isdisjoint(CONDITIONS):
+            response.make_conditional(request)
     return response
+
+
+def entity_tag(body: bytes) -> str:
+    """Return the ETag of a body."""
+    return f'"{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"'

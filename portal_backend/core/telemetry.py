@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -77,9 +78,17 @@ def _start() -> None:
 
 def _measure(response: Response) -> Response:
     # An unknown path is one series, not one for each path that somebody tries.
-    route = request.url_rule.rule if request.url_rule else "unmatched"
-    method = request.method if request.method in METHODS else "other"
-    REQUESTS.labels(method, route, str(response.status_code)).inc()
+    rule, method = request.url_rule, request.method
+    route = rule.rule if rule else "unmatched"
+    method = method if method in METHODS else "other"
+    counter, seconds = _series(method, route, response.status_code)
+    counter.inc()
     if "started" in g:
-        SECONDS.labels(method, route).observe(time.perf_counter() - g.started)
+        seconds.observe(time.perf_counter() - g.started)
     return response
+
+
+@lru_cache(4_096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the two series that a request belongs to: finding them by their labels costs more than counting."""
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(method, route)

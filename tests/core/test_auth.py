@@ -1,6 +1,7 @@
 """Who may: deny by default, scopes, service tokens, and the local administrator."""
 
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from portal_backend.core.config import Config
 from portal_backend.core.db import Model, db, transaction
 from portal_backend.core.errors import InvalidInput
 from portal_backend.core.principal import Principal, Role
-from portal_backend.core.tokens import issue_token, revoke_token
+from portal_backend.core.tokens import TRUSTED_SECONDS, ServiceToken, issue_token, revoke_token
 
 
 @pytest.fixture
@@ -100,6 +101,32 @@ def test_an_expired_or_revoked_token_says_so(guarded, monkeypatch):
     other, _ = issue(guarded)
     monkeypatch.setenv("PORTAL_CLOCK", clock.format_time(clock.now() + timedelta(days=2)))
     assert "expired" in ask(client, other).json["detail"]
+
+
+def test_a_token_that_was_just_used_is_refused_once_it_is_revoked_or_expired(guarded, monkeypatch):
+    """It is remembered for a moment: revoking drops what this process remembers, and its end is looked at each time."""
+    client = guarded.test_client()
+    revoked, token_id = issue(guarded)
+    short, _ = issue(guarded, lifetime=timedelta(minutes=1))
+    assert ask(client, revoked).status_code == ask(client, short).status_code == 200
+    with guarded.app_context(), transaction() as session:
+        revoke_token(session, token_id, clock.now())
+    assert "revoked" in ask(client, revoked).json["detail"]
+    assert ask(client, short).status_code == 200
+    monkeypatch.setenv("PORTAL_CLOCK", clock.format_time(clock.now() + timedelta(minutes=1)))
+    assert "expired" in ask(client, short).json["detail"]
+
+
+def test_a_token_that_another_process_revoked_is_refused_after_a_moment(guarded, monkeypatch):
+    client = guarded.test_client()
+    token, token_id = issue(guarded)
+    assert ask(client, token).status_code == 200
+    with guarded.app_context(), transaction() as session:
+        session.get_one(ServiceToken, token_id).revoked_at = clock.now()
+    assert ask(client, token).status_code == 200
+    later = time.monotonic() + TRUSTED_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert ask(client, token).status_code == 401
 
 
 def test_only_a_hash_of_the_secret_is_stored(guarded, tmp_path):

@@ -74,3 +74,22 @@ def test_the_api_describes_itself(client):
     assert page.status_code == 200
     assert b"http://" not in page.data.replace(b"http://localhost", b"")
     assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0999-12-31T00:00:00Z"])
+def test_a_moment_at_the_end_of_the_calendar_is_refused_since_nothing_can_be_reckoned_from_it(client, text):
+    for path in ("/api/services/component/default/x/scorecard?at=", "/api/scorecards/fleet/trend?to="):
+        answer = client.get(path + text.replace("+", "%2B"))
+        assert (answer.status_code, "between the years" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "path", ["services/component/default/%00/scorecard", "plugins/sources/%00/runs", "engagements/teams/group/a/%00"]
+)
+def test_a_name_with_a_nul_is_not_found_on_either_database(client, path):
+    assert client.get(f"/api/{path}").status_code == 404
+
+
+def test_a_parameter_with_a_nul_is_refused(client):
+    answer = client.get("/api/scorecards/fleet?owner=%00")
+    assert (answer.status_code, "NUL" in answer.text) == (400, True)

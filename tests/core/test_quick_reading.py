@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import text
 
 from portal_backend.core.db import db
+from portal_backend.core.prepared import MAX_PREPARED
 from portal_backend.core.quick_reading import quick_reading
 from portal_backend.core.tokens import ServiceToken, issue_token
 
@@ -32,6 +34,42 @@ def test_a_reader_holds_no_transaction_open(app, session):
         assert len(reader.rows(SQL, ("ci",))) == 1
 
 
+def test_a_statement_may_come_again_and_again_and_outlive_a_change_of_its_table(app, session):
+    """PostgreSQL prepares what comes a second time; a prepared statement of a table that changed is out of date."""
+    sql = "SELECT * FROM quick_reading_table WHERE number = %s"
+    session.execute(text("CREATE TABLE quick_reading_table (number INTEGER)"))
+    session.execute(text("INSERT INTO quick_reading_table VALUES (1)"))
+    session.commit()
+    try:
+        with app.app_context(), quick_reading() as reader:
+            for _ in range(4):
+                assert reader.rows(sql, (1,)) == [(1,)]
+            session.execute(text("ALTER TABLE quick_reading_table ADD COLUMN name TEXT"))
+            session.commit()
+            for _ in range(4):
+                assert reader.rows(sql, (1,)) == [(1, None)]
+    finally:
+        session.execute(text("DROP TABLE quick_reading_table"))
+        session.commit()
+
+
+def test_more_statements_than_a_connection_keeps_prepared_are_answered(app):
+    with app.app_context(), quick_reading() as reader:
+        for _ in range(2):
+            for number in range(MAX_PREPARED + 10):
+                assert reader.rows(f"SELECT {number} WHERE 1 = %s", (1,)) == [(number,)]
+        if reader.is_postgresql:
+            assert reader.rows("SELECT count(*) <= %s FROM pg_prepared_statements", (MAX_PREPARED + 1,)) == [(True,)]
+
+
+def test_what_the_database_refuses_is_raised_and_harms_no_later_read(app):
+    with app.app_context(), quick_reading() as reader:
+        for _ in range(3):
+            with pytest.raises(Exception, match="no_such_table"):
+                reader.rows("SELECT * FROM no_such_table WHERE id = %s", (1,))
+        assert reader.rows("SELECT 1 WHERE 1 = %s", (1,)) == [(1,)]
+
+
 def test_connections_that_the_server_dropped_are_replaced(app, session):
     if session.get_bind().dialect.name != "postgresql":
         with app.app_context(), quick_reading() as reader:
@@ -47,3 +85,12 @@ def test_connections_that_the_server_dropped_are_replaced(app, session):
         with quick_reading() as one, quick_reading() as two:
             assert one.rows("SELECT 1") == [(1,)]
             assert two.rows("SELECT 1") == [(1,)]
+
+
+def test_a_reader_that_failed_is_lent_to_nobody_again(app):
+    with app.app_context():
+        with pytest.raises(Exception, match="no_such_table"), quick_reading() as reader:
+            reader.rows("SELECT * FROM no_such_table")
+        with quick_reading() as another:
+            assert another is not reader
+            assert another.rows("SELECT 1") == [(1,)]
