@@ -31,8 +31,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from benchmarks.catalog_data import write_catalog
 from catalog.ingestion.refresh import refresh_location, register_location
 from catalog.models import Entity
-from catalog.querying import facets, lists
-from catalog.querying.remembering import Remembered
+from catalog.querying.remembering import answers
 from portal_backend.app import create_app
 from portal_backend.core import clock, tokens
 from portal_backend.core.config import Config
@@ -146,7 +145,7 @@ def make_app() -> Any:
     """Return what the server runs: the application, and beside it a view that answers with a file's bytes."""
     folder = Path(os.environ["BENCHMARK_FOLDER"])
     if not os.environ.get("BENCHMARK_CACHED"):
-        facets.answers = lists.answers = Remembered(0)
+        answers.capacity = 0
     app = create_app(Config(database_url=os.environ["BENCHMARK_URL"], data_dir=folder, service_tokens=True))
     ceiling = Flask("ceiling")
     kept: dict[str, bytes] = {}

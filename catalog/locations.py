@@ -79,13 +79,6 @@ def _free_ref(session: Session, location: str, location_id: str) -> str:
     return ref if taken is None else generated_ref(f"{location} {location_id}")
 
 
-def classify(target: str) -> tuple[str, str]:
-    """Return type and target of what a person names on a command line: a URL, or a path made absolute."""
-    if target.lower().startswith(("http://", "https://")):
-        return URL, target
-    return FILE, os.path.abspath(os.path.expanduser(target))
-
-
 def check_target(type_: str, target: str) -> None:
     """Raise InvalidInput for a type or a target that can never be read."""
     faults = []

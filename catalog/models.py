@@ -119,12 +119,14 @@ class EntityBody(Model):
 
 
 class SearchKey(Model):
-    """A path into entities that the rest-index knows, lower case."""
+    """A path into the entities of one kind that the rest-index knows, lower case: what is asked is asked of a kind."""
 
     __tablename__ = "catalog_search_key"
+    __table_args__ = (UniqueConstraint("kind", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str | None]
+    name: Mapped[str]
 
 
 class SearchRow(Model):
@@ -151,11 +153,12 @@ class SearchRow(Model):
 class RelationRow(Model):
     """One end of a relation, as the entity at `source_ref` shows it; the other end has its own row.
 
-    It has no foreign key, like the rest-index.
+    So nobody needs to look for a target: it is the source of the reverse relation. It has no foreign key, like the
+    rest-index.
     """
 
     __tablename__ = "catalog_relation"
-    __table_args__ = (Index(None, "source_ref", "type", "target_ref"), Index(None, "target_ref", "type", "source_ref"))
+    __table_args__ = (Index(None, "source_ref", "type", "target_ref"),)
 
     declared_by: Mapped[int] = mapped_column(primary_key=True)
     """The entity whose file says so; the relation goes when it goes."""

@@ -75,6 +75,19 @@ def services(session: Session, types: Collection[str], refs: Collection[str] | N
     return sorted((_service(ref, entity, read_at, callers) for ref, entity, read_at in bodies), key=lambda one: one.ref)
 
 
+def described(
+    ref: str, body: bytes, read_at: datetime | None, api_relations: Iterable[tuple[str, str, str]] = ()
+) -> Service:
+    """Return a service whose body was read otherwise.
+
+    `api_relations` (API, `apiProvidedBy` or `apiConsumedBy`, who) tell who it depends on by way of an API.
+    """
+    callers: dict[tuple[str, str], set[str]] = {}
+    for api, type_, other in api_relations:
+        callers.setdefault((api, type_), set()).add(other)
+    return _service(ref, orjson.loads(body), read_at, callers)
+
+
 def targets(session: Session, types: Collection[str]) -> list[Target]:
     """Return the services as connectors get them."""
     return [

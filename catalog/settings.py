@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-from flask import Flask, current_app, has_app_context
+from typing import TYPE_CHECKING
 
 from catalog.format.custom_kinds import CustomKind
 from catalog.ingestion.reading import URL, Reader
 from catalog.places.files import FilePolicy
-from catalog.places.hosts import AllowedHost, UrlPolicy
+from catalog.places.hosts import AllowedHost, Proxy, UrlPolicy
 from catalog.places.rules import DEFAULT_RULE, Rules
 from catalog.places.scm import WELL_KNOWN, Integration
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 EXTENSION = "catalog"
 
@@ -71,18 +73,22 @@ class CatalogSettings:
         return Reader(self.urls, self.files, self.integrations, self.rules, self.kinds)
 
 
-def url_policy(allow: tuple[AllowedHost, ...] | None, integrations: tuple[Integration, ...]) -> UrlPolicy:
+def url_policy(
+    allow: tuple[AllowedHost, ...] | None, integrations: tuple[Integration, ...], proxy: Proxy | None = None
+) -> UrlPolicy:
     """Return which URLs may be read: those of an allow-list, and those of the hosts that are integrations."""
-    return UrlPolicy(allow, tuple(host for one in integrations for host in one.trusted()))
+    return UrlPolicy(allow, tuple(host for one in integrations for host in one.trusted()), proxy)
 
 
-def init_app(app: Flask, settings: CatalogSettings) -> None:
+def init_app(app: "Flask", settings: CatalogSettings) -> None:
     """Let an application's catalog work by these settings."""
     app.extensions[EXTENSION] = settings
 
 
 def current() -> CatalogSettings:
     """Return the settings of the application whose context is active; the defaults where there is none."""
+    from flask import current_app, has_app_context  # a check of files has no application, and does without its import
+
     found: CatalogSettings | None = current_app.extensions.get(EXTENSION) if has_app_context() else None
     return found or CatalogSettings()
 

@@ -11,7 +11,8 @@ from marshmallow import ValidationError
 from catalog.format.custom_kinds import CustomKind, CustomRelation, check_custom_kinds
 from catalog.ingestion.reading import FILE
 from catalog.places.files import FilePolicy, fixed_part
-from catalog.places.hosts import AllowedHost
+from catalog.places.hosts import AllowedHost, Proxy
+from catalog.places.proxies import make_proxy
 from catalog.places.rules import DEFAULT_RULE, AllowedKind, Rule, RuleLocation, Rules
 from catalog.places.scm import WELL_KNOWN, Integration, Scm
 from catalog.settings import CatalogSettings, Include, Provider, url_policy
@@ -36,14 +37,14 @@ def load_settings(
     providers = _providers(loaded["providers"], integrations, faults)
     allow = loaded["reading"]["allow"]
     hosts = None if allow is None else tuple(AllowedHost(one["host"], tuple(one["paths"])) for one in allow)
-    kinds = tuple(_kind(one) for one in loaded["kinds"])
-    faults += [Fault(f"catalog.kinds{fault.path}", fault.message) for fault in check_custom_kinds(kinds)]
+    kinds = _kinds(loaded["kinds"], faults)
     files = _files(loaded["reading"]["roots"], loaded["registration"]["types"], locations, base_dir, faults)
+    proxy = _proxy(loaded["reading"], faults)
     if faults:
         raise InvalidInput("portal.yaml has faults below catalog.", faults)
     types = frozenset(loaded["registration"]["types"])
     return CatalogSettings(
-        urls=url_policy(hosts, integrations),
+        urls=url_policy(hosts, integrations, proxy),
         files=files,
         integrations=integrations,
         registration_types=types,
@@ -55,6 +56,16 @@ def load_settings(
         orphan_grace=loaded["orphan_grace"],
         removal_share=loaded["removal_share"],
     )
+
+
+def load_kinds(written: Any) -> tuple[CustomKind, ...]:
+    """Return the kinds of `catalog.kinds` alone; raises InvalidInput that names every fault with its path."""
+    schema = CatalogSettingsSchema(only=("kinds",))
+    faults = flatten_messages(schema.validate({"kinds": written}), "catalog")
+    kinds = () if faults else _kinds(dict(schema.load({"kinds": written}))["kinds"], faults)
+    if faults:
+        raise InvalidInput("portal.yaml has faults below catalog.kinds.", faults)
+    return kinds
 
 
 def _own_rules(
@@ -136,6 +147,14 @@ def _providers(
     return tuple(found.values())
 
 
+def _proxy(reading: Mapping[str, Any], faults: list[Fault]) -> Proxy | None:
+    try:
+        return make_proxy(reading["proxy"], reading["no_proxy"], os.environ)
+    except ValueError as error:
+        faults.append(Fault("catalog.reading.proxy", str(error)))
+        return None
+
+
 def _files(
     written: Sequence[str] | None,
     registration: Sequence[str],
@@ -151,6 +170,12 @@ def _files(
         return FilePolicy()
     named = [fixed_part(location.target) for location in locations if location.type == FILE]
     return FilePolicy((*(os.path.abspath(base_dir / root) for root in written), *named))
+
+
+def _kinds(written: Sequence[Mapping[str, Any]], faults: list[Fault]) -> tuple[CustomKind, ...]:
+    kinds = tuple(_kind(one) for one in written)
+    faults += [Fault(f"catalog.kinds{fault.path}", fault.message) for fault in check_custom_kinds(kinds)]
+    return kinds
 
 
 def _kind(written: Mapping[str, Any]) -> CustomKind:

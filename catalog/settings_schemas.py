@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from catalog.ingestion.reading import FILE, URL
 from catalog.places.hosts import is_host_pattern
+from catalog.places.proxies import ENVIRONMENT, is_proxy_url
 from catalog.places.rules import AllowedKind
 from catalog.settings import CatalogSettings, Include, Provider
 from portal_backend.core.config_schema import NAME, Duration, SecretReference
@@ -34,6 +35,11 @@ def _duration(default: timedelta, least: timedelta, most: timedelta) -> Duration
 def _check_host(text: str) -> None:
     if not is_host_pattern(text):
         raise ValidationError("must be a host such as example.com, example.com:8443, example.com:* or *.example.com")
+
+
+def _check_proxy(text: str) -> None:
+    if text != ENVIRONMENT and not is_proxy_url(text):
+        raise ValidationError("must be a URL such as http://proxy.example.com:3128, or the word environment")
 
 
 def _check_regex(text: str) -> None:
@@ -89,6 +95,8 @@ class ReadingSchema(Schema):
 
     allow = fields.List(fields.Nested(AllowedHostSchema), load_default=None, allow_none=True)
     roots = fields.List(_text(), load_default=None, allow_none=True)
+    proxy = fields.String(load_default=None, allow_none=True, validate=_check_proxy)
+    no_proxy = fields.List(fields.String(validate=_check_host), load_default=list)
 
 
 class RegistrationSchema(Schema):

@@ -30,6 +30,7 @@ from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.errors import InvalidInput
 from portal_backend.core.principal import LOCAL_ADMINISTRATOR
+from portal_backend.core.processes import other_processes
 from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
@@ -112,10 +113,11 @@ def read_one(
         if location is None:
             return None
         ingestion = begin(session, location, claimed_until=clock.now() + CLAIM)
-    read(ingestion, settings_.reader(), on_file)
-    while ingestion.report is None:
-        with transaction() as session:
-            write_some(session, ingestion, clock.now(), settings_, allow_removals=allow_removals)
+    with other_processes() as run:
+        read(ingestion, settings_.reader(), on_file, run)
+        while ingestion.report is None:
+            with transaction() as session:
+                write_some(session, ingestion, clock.now(), settings_, allow_removals=allow_removals, run=run)
     return ingestion.report
 
 

@@ -9,7 +9,7 @@ from catalog.places.hosts import UrlPolicy
 from catalog.places.scm import Integration
 from catalog.places.trees import ask_json, next_page
 from catalog.places.web import TOTAL_SECONDS, Answer, Limits, Question
-from plugins.transport.timed_transport import Deadline
+from plugins.transport.deadline import Deadline
 
 MAX_PAGES = 500
 """Of repositories, a hundred each."""

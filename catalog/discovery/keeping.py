@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from catalog.discovery.models import DiscoveredLocation, DiscoveryRun
@@ -16,8 +16,10 @@ from catalog.models import Location
 from catalog.registering.removal import remove_location
 from catalog.settings import Provider
 from portal_backend.core.db import chunks, serialise
+from portal_backend.core.errors import InvalidInput
 
 MAX_ERROR = 2_000
+MAX_SHOWN = 200
 _OF_RUN: Mapping[str, Any] = {
     "due_at": None, "last_attempt_at": None, "last_success_at": None, "last_error": None, "found": 0, "withheld": 0,
 }  # fmt: skip
@@ -35,6 +37,10 @@ class DiscoveryReport:
     removed: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     """Targets that were found no more; so many at once wait for a person."""
+    skipped: tuple[str, ...] = ()
+    """Targets that are not the provider's to add or remove, each with the reason."""
+    configured: bool = True
+    """Whether portal.yaml still names the provider."""
     error: str | None = None
     """Why the provider could not be asked; nothing changed then."""
 
@@ -46,17 +52,47 @@ def due_providers(session: Session, providers: Sequence[Provider], now: datetime
 
 
 def provider_states(session: Session, providers: Sequence[Provider]) -> list[dict[str, Any]]:
-    """Return each provider and how its last run went."""
+    """Return each provider and how its last run went; then those that portal.yaml names no more, but have locations."""
     runs = {run.provider: run for run in session.scalars(select(DiscoveryRun))}
+    named = {provider.name: (provider.integration.host, provider.owner) for provider in providers}
+    left = dict.fromkeys(unnamed_providers(session, named), (None, None))
     return [
         {
-            "name": provider.name,
-            "host": provider.integration.host,
-            "owner": provider.owner,
-            **{name: getattr(runs.get(provider.name), name, default) for name, default in _OF_RUN.items()},
+            "name": name,
+            "host": host,
+            "owner": owner,
+            "configured": name in named,
+            **{field: getattr(runs.get(name), field, default) for field, default in _OF_RUN.items()},
         }
-        for provider in providers
+        for name, (host, owner) in {**left, **named}.items()
     ]
+
+
+def unnamed_providers(session: Session, named: Collection[str]) -> list[str]:
+    """Return the providers, sorted, that have locations, though portal.yaml names them no more."""
+    known = session.scalars(select(DiscoveredLocation.provider).distinct())
+    return sorted(set(known) - set(named))
+
+
+def let_go_unnamed(
+    session: Session, named: Collection[str], share: float, now: datetime, *, allow_removals: bool = False
+) -> list[DiscoveryReport]:
+    """Let go the locations of providers that portal.yaml names no more, under the cap of `keep_found`."""
+    reports = []
+    for name in unnamed_providers(session, named):
+        serialise(session, f"catalog discovery {name}")
+        own = _own(session, name)
+        removed, withheld, skipped = _let_go(
+            session, name, own, sorted(own), now, may_go=allow_removals or may_remove(share, len(own), len(own))
+        )
+        run = session.get(DiscoveryRun, name)
+        if run is not None:
+            run.found, run.withheld, run.last_error = 0, len(withheld), "portal.yaml names this provider no more"
+            if not withheld:
+                session.delete(run)
+        session.flush()
+        reports.append(DiscoveryReport(name, 0, (), tuple(removed), tuple(withheld), tuple(skipped), configured=False))
+    return reports
 
 
 def keep_found(
@@ -67,27 +103,73 @@ def keep_found(
     now: datetime,
     *,
     allow_removals: bool = False,
+    named: Collection[str] | None = None,
 ) -> DiscoveryReport:
     """Register what was found and let go what was not; safe to repeat.
 
     At most the `share` of the provider's locations goes at once, or one. Nothing goes where nothing at all was found.
-    What somebody else registered stays theirs.
+    What somebody else registered stays theirs; of a provider that is not among the `named` any more, it is taken over.
     """
     serialise(session, f"catalog discovery {provider.name}")
-    actor = f"provider:{provider.name}"
+    if named is not None:
+        _take_over(session, provider.name, targets, unnamed_providers(session, named))
     own = _own(session, provider.name)
-    added = sorted(set(targets) - own.keys() - _registered(session, targets))
-    for target in added:
-        location = register_location(session, URL, target, now, registered_by=actor)
+    added, skipped = [], []
+    for target in sorted(set(targets) - own.keys() - _registered(session, targets)):
+        try:
+            location = register_location(session, URL, target, now, registered_by=f"provider:{provider.name}")
+        except InvalidInput as error:
+            skipped.append(f"{target[:MAX_SHOWN]}: {error.message}")
+            continue
         session.add(DiscoveredLocation(location_id=location.id, provider=provider.name))
+        added.append(target)
     missing = sorted(own.keys() - set(targets))
     may_go = allow_removals or (bool(targets) and may_remove(share, len(missing), len(own)))
-    removed, withheld = (missing, []) if may_go else ([], missing)
     session.flush()
-    for target in removed:
-        remove_location(session, own[target], actor, now)
+    removed, withheld, kept = _let_go(session, provider.name, own, missing, now, may_go=may_go)
     _note(session, provider, now, found=len(targets), withheld=len(withheld))
-    return DiscoveryReport(provider.name, len(targets), tuple(added), tuple(removed), tuple(withheld))
+    return DiscoveryReport(
+        provider.name, len(targets), tuple(added), tuple(removed), tuple(withheld), (*skipped, *kept)
+    )
+
+
+def _let_go(
+    session: Session,
+    provider: str,
+    own: Mapping[str, str],
+    missing: Sequence[str],
+    now: datetime,
+    *,
+    may_go: bool,
+) -> tuple[list[str], list[str], list[str]]:
+    """Return which targets went, which wait for a person, and which are portal.yaml's now and stay with it."""
+    configured = _configured(session, [own[target] for target in missing])
+    for some in chunks(sorted(configured)):
+        session.execute(delete(DiscoveredLocation).where(DiscoveredLocation.location_id.in_(some)))
+    skipped = [f"{target}: portal.yaml names it, so it stays" for target in missing if own[target] in configured]
+    free = [target for target in missing if own[target] not in configured]
+    if not may_go:
+        return [], free, skipped
+    for target in free:
+        remove_location(session, own[target], f"provider:{provider}", now)
+    return free, [], skipped
+
+
+def _take_over(session: Session, provider: str, targets: Collection[str], unnamed: Sequence[str]) -> None:
+    """Make locations of providers that are named no more this provider's, which found the same: a change of name."""
+    for some in chunks(sorted(targets)) if unnamed else ():
+        ids = select(Location.id).where(Location.type == URL, Location.target.in_(some))
+        of_others = (DiscoveredLocation.provider.in_(unnamed), DiscoveredLocation.location_id.in_(ids))
+        session.execute(update(DiscoveredLocation).where(*of_others).values(provider=provider))
+
+
+def _configured(session: Session, ids: Sequence[str]) -> set[str]:
+    """Return those of the locations that portal.yaml names."""
+    return {
+        found
+        for some in chunks(ids)
+        for found in session.scalars(select(Location.id).where(Location.id.in_(some), Location.configured.is_(True)))
+    }
 
 
 def keep_failure(session: Session, provider: Provider, error: str, now: datetime) -> DiscoveryReport:

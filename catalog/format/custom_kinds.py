@@ -7,7 +7,7 @@ from typing import Any
 from catalog.format.envelope import is_api_version, is_kind
 from catalog.format.kinds import BACKSTAGE_KINDS, STANDARD_KINDS, Field, Kind, KnownKinds, RelationType
 from catalog.format.schemas import SpecSchema
-from portal_backend.core.errors import Fault
+from portal_backend.core.faults import Fault
 
 
 @dataclass(frozen=True)

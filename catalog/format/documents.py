@@ -1,7 +1,7 @@
 """A file's content to entities and faults: what adding, refreshing and validating have in common. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.format.envelope import LOCATION_ANNOTATIONS, has_annotations, is_name, is_namespace
@@ -9,9 +9,11 @@ from catalog.format.kind_rules import check_entity
 from catalog.format.kinds import STANDARD_KINDS, Kind, KnownKinds
 from catalog.format.placeholders import unfilled
 from catalog.format.refs import DEFAULT_NAMESPACE, make_ref
-from catalog.format.yaml_documents import read_documents
-from portal_backend.core.errors import Fault
+from catalog.format.yaml_documents import NOTHING_KNOWN, Document, read_documents
+from portal_backend.core.faults import Fault
 
+MAX_WRITTEN = 255
+"""Characters of a kind, a namespace or a name that is told although it is wrong."""
 MAX_FAULTS = 50
 """Faults told of one document."""
 
@@ -29,6 +31,14 @@ class JudgedDocument:
     faults: tuple[Fault, ...]
     kind: Kind | None = None
     """The kind that it was judged as."""
+    source: Document | None = None
+    """What it was read from, if it has faults: it tells their positions."""
+    digest: str = ""
+    """Of its text; empty where that alone does not say what it means, since placeholders were filled."""
+    is_known: bool = False
+    """It has the text that the caller knows at this position, and was not judged."""
+    written_ref: str = ""
+    """Where there is no `ref`: what it would be by kind, namespace and name as written, good or not."""
 
 
 Fill = Callable[[Any], tuple[Any, list[Fault]]]
@@ -39,30 +49,41 @@ UNORDERED = ("providesApis", "consumesApis", "dependsOn", "dependencyOf", "membe
 
 
 def judge_documents(
-    content: bytes, fill: Fill | None = None, kinds: KnownKinds = STANDARD_KINDS
+    content: bytes,
+    fill: Fill | None = None,
+    kinds: KnownKinds = STANDARD_KINDS,
+    known: Mapping[int, str] = NOTHING_KNOWN,
 ) -> Iterator[JudgedDocument]:
     """Yield every document of a file with its verdict; empty documents are left out.
 
-    Without `fill` a placeholder is a fault. It is not called for documents that hold none.
+    Without `fill` a placeholder is a fault. It is not called for documents that hold none. `known` holds the digests of
+    documents, by their positions, that the caller has judged before.
     """
     may_hold_placeholders = b"$" in content
-    for document in read_documents(content):
+    for document in read_documents(content, known):
+        if document.is_known:
+            yield JudgedDocument(document.index, None, None, (), digest=document.digest, is_known=True)
+            continue
         if document.fault is not None:
-            yield JudgedDocument(document.index, None, None, (document.fault,))
+            yield JudgedDocument(document.index, None, None, (document.fault,), source=document)
             continue
         value = document.value
         open_ends: list[Fault] = []
+        digest = document.digest
         if may_hold_placeholders and (left := unfilled(value)):
             value, open_ends = fill(value) if fill else (value, left)
-        yield _judge(document.index, value, open_ends, kinds)
+            digest = ""
+        yield replace(_judge(document, value, open_ends, kinds), digest=digest)
 
 
-def _judge(index: int, value: Any, open_ends: list[Fault], kinds: KnownKinds) -> JudgedDocument:
+def _judge(document: Document, value: Any, open_ends: list[Fault], kinds: KnownKinds) -> JudgedDocument:
     places = {fault.path for fault in open_ends}
     faults = _bounded([fault for fault in check_entity(value, kinds) if fault.path not in places] + open_ends)
     if faults:
-        return JudgedDocument(index, _ref(value), None, faults)
-    return JudgedDocument(index, _ref(value), _completed(value), (), kinds.find(value))
+        ref = _ref(value)
+        written_ref = "" if ref else _written_ref(value)
+        return JudgedDocument(document.index, ref, None, faults, source=document, written_ref=written_ref)
+    return JudgedDocument(document.index, _ref(value), _completed(value), (), kinds.find(value))
 
 
 def _bounded(faults: list[Fault]) -> tuple[Fault, ...]:
@@ -112,15 +133,27 @@ def _code_units(text: str) -> bytes:
     return text.encode("utf-16-be", "surrogatepass")
 
 
-def _ref(document: Any) -> str | None:
-    """Return the reference of a document that has a usable kind, namespace and name, whatever else is wrong with it."""
+def _written_ref(document: Any) -> str:
+    """Return the reference that a document would have by what it says; empty where it says too little, or too much."""
+    parts = _written(document)
+    if not all(part and part.isprintable() and len(part) <= MAX_WRITTEN for part in parts):
+        return ""
+    return make_ref(*parts)
+
+
+def _written(document: Any) -> tuple[str, str, str]:
+    """Return kind, namespace and name as a document says them; empty where one of them is no text."""
     metadata = document.get("metadata") if isinstance(document, dict) else None
     if not isinstance(metadata, dict):
-        return None
-    kind, name = document.get("kind"), metadata.get("name")
-    namespace = metadata.get("namespace", DEFAULT_NAMESPACE)
-    if not (isinstance(kind, str) and isinstance(name, str) and isinstance(namespace, str)):
-        return None
+        return "", "", ""
+    parts = document.get("kind"), metadata.get("namespace", DEFAULT_NAMESPACE), metadata.get("name")
+    kind, namespace, name = (part if isinstance(part, str) else "" for part in parts)
+    return kind, namespace, name
+
+
+def _ref(document: Any) -> str | None:
+    """Return the reference of a document that has a usable kind, namespace and name, whatever else is wrong with it."""
+    kind, namespace, name = _written(document)
     if not (kind.isalnum() and is_name(name) and is_namespace(namespace)):
         return None
     return make_ref(kind, namespace, name)

@@ -5,10 +5,11 @@ Source: Backstage's catalog model (descriptor format, and the validators of @bac
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from catalog.format.urls import is_absolute_url
-from portal_backend.core.errors import Fault
+from portal_backend.core.faults import Fault
 
 ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 
@@ -77,6 +78,11 @@ def is_name(text: str) -> bool:
 
 def is_key(text: str) -> bool:
     """Say whether the text may be the key of a label or an annotation."""
+    return len(text) <= MAX_SUBDOMAIN + 1 + MAX_NAME and _is_key(text)
+
+
+@lru_cache(maxsize=10_000)
+def _is_key(text: str) -> bool:
     return _prefix_and_suffix(text, is_name)
 
 
@@ -232,11 +238,37 @@ def _link(path: str, value: Any) -> Faults:
 
 def _check_case(document: Mapping[str, Any]) -> Faults:
     """Yield a fault for keys that differ only by case: they would be one key to every query."""
+    keys = set(ALWAYS_INDEXED)
+    _collect_keys(document, "", keys)
+    if len(set(map(str.lower, keys))) == len(keys):
+        return
     seen = {path: (path, False) for path in ALWAYS_INDEXED}
     for path, is_item in _index_keys(document, ""):
         first, first_is_item = seen.setdefault(path.lower(), (path, is_item))
         if first != path and not (is_item and first_is_item):
             yield Fault(path, f"differs from {first} only by case; keep one of them")
+
+
+def _collect_keys(value: Any, path: str, keys: set[str]) -> None:
+    """Add what `_index_keys` yields, in less time."""
+    if path in NOT_INDEXED:
+        return
+    if isinstance(value, dict):
+        start = f"{path}." if path else ""
+        for key, inner in value.items():
+            if isinstance(inner, dict | list):
+                _collect_keys(inner, start + key, keys)
+            else:
+                keys.add(start + key)
+    elif isinstance(value, list):
+        keys.add(path)
+        for item in value:
+            if isinstance(item, str):
+                keys.add(f"{path}.{item}")
+            else:
+                _collect_keys(item, path, keys)
+    else:
+        keys.add(path)
 
 
 def _index_keys(value: Any, path: str) -> Iterator[tuple[str, bool]]:

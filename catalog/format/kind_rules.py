@@ -5,8 +5,8 @@ from typing import Any
 
 from catalog.format.envelope import check_envelope, check_text, is_api_version, is_kind, must_be, shown
 from catalog.format.kinds import Field, Kind, KnownKinds, RelationType
-from catalog.format.refs import DEFAULT_NAMESPACE, BadReference, parse_ref
-from portal_backend.core.errors import Fault
+from catalog.format.refs import DEFAULT_NAMESPACE, BadReference, full_ref
+from portal_backend.core.faults import Fault
 
 MAX_REF = 2000
 """Bytes; more does not fit into PostgreSQL's indexes."""
@@ -88,7 +88,7 @@ def _check_item(known: Field, path: str, value: Any, namespace: str) -> Iterator
 
 def _check_reference(relation: RelationType, path: str, value: str, namespace: str) -> Iterator[Fault]:
     try:
-        ref = str(parse_ref(value, relation.default_kind, namespace))
+        ref = full_ref(value, relation.default_kind, namespace)
     except BadReference as error:
         yield Fault(path, str(error))
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from portal_backend.core.errors import Fault
+from portal_backend.core.faults import Fault
 
 PLACEHOLDERS = frozenset({"$text", "$json", "$yaml"})
 

@@ -1,8 +1,11 @@
 """Entity references `[kind:][namespace/]name`, and location references `type:target`. Pure."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 DEFAULT_NAMESPACE = "default"
+MAX_KEPT = 300
+"""Characters of a reference that is kept, so that many of them stay small."""
 
 
 class BadReference(ValueError):
@@ -37,6 +40,18 @@ def parse_ref(text: str, default_kind: str | None = None, default_namespace: str
     if not (kind and namespace and name):
         raise BadReference(f"{text!r} is not of the form [<kind>:][<namespace>/]<name>")
     return EntityRef(kind, namespace, name)
+
+
+def full_ref(text: str, default_kind: str | None, default_namespace: str) -> str:
+    """Return a reference in its full lower-case form; raises BadReference. Owners and systems are named many times."""
+    if len(text) + len(default_namespace) > MAX_KEPT:
+        return str(parse_ref(text, default_kind, default_namespace))
+    return _kept_ref(text, default_kind, default_namespace)
+
+
+@lru_cache(maxsize=20_000)
+def _kept_ref(text: str, default_kind: str | None, default_namespace: str) -> str:
+    return str(parse_ref(text, default_kind, default_namespace))
 
 
 def normal_ref(text: str) -> str:

@@ -1,10 +1,10 @@
 """The relations that an entity declares, at both of their ends. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from catalog.format.kinds import STANDARD_KINDS, Kind, RelationType
-from catalog.format.refs import make_ref, parse_ref
+from catalog.format.refs import full_ref
 
 
 class Edge(NamedTuple):
@@ -15,19 +15,33 @@ class Edge(NamedTuple):
     target: str
 
 
-def declared_edges(entity: Mapping[str, Any], kind: Kind | None = None) -> set[Edge]:
-    """Return the relations that a good entity declares: each on itself, and its reverse on the other end.
+class Declared(NamedTuple):
+    """A relation as the entity's own document declares it."""
+
+    forward: str
+    """Its type, as the entity itself shows it."""
+    reverse: str
+    """Its type, as the other end shows it."""
+    target: str
+
+
+def declared(entity: Mapping[str, Any], kind: Kind | None = None) -> set[Declared]:
+    """Return the relations that a good entity declares.
 
     `kind` is the one that the entity was judged as; without it, Backstage's own kind of that name.
     """
-    metadata = entity["metadata"]
-    ref = make_ref(entity["kind"], metadata["namespace"], metadata["name"])
-    edges: set[Edge] = set()
-    for relation, text in _references(entity, kind or STANDARD_KINDS.find(entity)):
-        target = str(parse_ref(text, relation.default_kind, metadata["namespace"]))
-        edges.add(Edge(ref, relation.forward, target))
-        edges.add(Edge(target, relation.reverse, ref))
-    return edges
+    namespace = entity["metadata"]["namespace"]
+    return {
+        Declared(relation.forward, relation.reverse, full_ref(text, relation.default_kind, namespace))
+        for relation, text in _references(entity, kind or STANDARD_KINDS.find(entity))
+    }
+
+
+def edges(ref: str, declared_: Iterable[Declared]) -> set[Edge]:
+    """Return what an entity declares at both of its ends: each relation on itself, and its reverse on the other end."""
+    return {
+        edge for one in declared_ for edge in (Edge(ref, one.forward, one.target), Edge(one.target, one.reverse, ref))
+    }
 
 
 def _references(entity: Mapping[str, Any], kind: Kind | None) -> Iterator[tuple[RelationType, str]]:

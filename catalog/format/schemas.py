@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from catalog.format.envelope import must_be
-from portal_backend.core.errors import Fault
+from portal_backend.core.faults import Fault
 
 MAX_MESSAGE = 300
 """Characters of a message that is the schema library's own."""

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from catalog.format.yaml_scalars import key_text, resolve
-from portal_backend.core.errors import Fault
+from portal_backend.core.faults import Fault
 
 MAX_DEPTH = 100
 """Collections inside one another; more than any entity needs, and less than JSON writers refuse."""
@@ -103,8 +103,8 @@ class Composer:
             self._check_comment(event)
             if event.end_mark.line > event.start_mark.line:
                 self._check_indent(event, event.start_mark.line, closing=False)
-        elif event.style in {"|", ">"} and GLUED_COMMENT.match(self._text, event.start_mark.index):
-            raise self._fault(event, COMMENT_RULE)
+        elif event.style in {"|", ">"}:
+            self._check_block(event)
         value = resolve(text, event.tag, plain=event.implicit[0])
         cost = NODE_COST + len(text)
         if event.anchor:
@@ -178,6 +178,13 @@ class Composer:
         start = event.start_mark.index
         if not self._text[self._text.rfind("\n", 0, start) + 1 : start].strip(" "):
             raise self._fault(event, "has a key in braces or brackets; put the key in quotes")
+
+    def _check_block(self, event: Any) -> None:
+        """Refuse a block of text whose mark libyaml lets pass, and YAML 1.2 does not: too far left, or glued."""
+        if GLUED_COMMENT.match(self._text, event.start_mark.index):
+            raise self._fault(event, COMMENT_RULE)
+        if self._stack and not self._stack[-1].flow and event.start_mark.column <= self._stack[-1].column:
+            raise self._fault(event, "must begin behind its key, or be indented further than it")
 
     def _check_comment(self, event: Any) -> None:
         """Refuse a comment without a space before it: libyaml lets it pass, YAML 1.2 does not."""

@@ -4,16 +4,25 @@ Scalars are those of YAML 1.2's core schema, as the `yaml` library of Backstage 
 `1_000` are strings, a key that stands twice is an error, `<<` is an ordinary key. The scanner is libyaml's.
 """
 
+import contextlib
+import hashlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import yaml
 
+from catalog.format.positions import Position, field_positions
 from catalog.format.yaml_composer import Composer, NodeFault
-from portal_backend.core.errors import Fault
+from catalog.format.yaml_quick import Unusual, compose_ordinary
+from portal_backend.core.faults import Fault
+
+NOTHING_KNOWN: Mapping[int, str] = MappingProxyType({})
+DIGEST_CHARACTERS = 32
+"""Of a SHA-256: enough that nobody finds two texts with the same."""
 
 MAX_DOCUMENTS = 10_000
 """Documents in one file; what follows is not read, and a fault says so."""
@@ -24,8 +33,14 @@ MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\n]|\Z)", re.MULTILINE)
 TAB_LINE = re.compile(r" *\t[ \t]*(?:#.*)?")
 """A line with a tab and nothing else but a comment: libyaml refuses it outside scalars, YAML 1.2 does not."""
 
-MAX_TAB_LINES = 20
-"""That are mended in one document; each costs another reading of it."""
+TAB_AFTER_DASH = re.compile(r""" *(?:- +)*- *\t[ \t]*(?:['"\[{].*|(?![-?][ \t]|[&!]|.*:(?:[ \t]|$)).*)""")
+"""A list's scalar item behind a tab: libyaml refuses the tab, YAML 1.2 does not."""
+
+MAX_MENDED = 20
+"""Places that are mended in one document; each costs another reading of it."""
+
+ANCHOR = re.compile(r"[^\s,\[\]{}]+")
+"""The name of an anchor; libyaml takes letters, digits, `-` and `_` of ASCII only."""
 
 DIRECTIVE = re.compile(r"^%(?!TAG[ \t]|YAML[ \t]+1\.[12](?:[ \t]|$)).*$", re.MULTILINE)
 """A directive that libyaml refuses, while YAML 1.2 has it passed over."""
@@ -46,10 +61,25 @@ _FOREIGN = [
 """Characters that libyaml refuses or takes for line breaks, while YAML 1.2 as Backstage reads it does not."""
 
 _STAND_INS = {code: 0x10FF00 + index for index, code in enumerate(_FOREIGN)}
-_ORIGINALS = {stand_in: code for code, stand_in in _STAND_INS.items()}
+TAB = chr(0x10FF00 + len(_FOREIGN))
+"""Stands in for a tab that begins a block of text: libyaml takes it for indentation."""
+_ORIGINALS = {ord(TAB): ord("\t"), **{stand_in: code for code, stand_in in _STAND_INS.items()}}
 _HAS_FOREIGN = re.compile("[" + "".join(re.escape(chr(code)) for code in _FOREIGN) + "]")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+BLOCK = "while scanning a block scalar"
+TAB_IN_BLOCK = "found a tab character where an indentation space is expected"
+ANCHOR_CONTEXTS = frozenset({"while scanning an anchor", "while scanning an alias"})
+
+
+class Stop(NamedTuple):
+    """Where libyaml gave up on a document, by the position in its text, and what it says of it."""
+
+    at: int
+    context_at: int
+    context: str | None
+    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -60,14 +90,35 @@ class Document:
     """Position in the file from 0; empty documents count, though they are left out."""
     value: Any = None
     fault: Fault | None = None
-    fault_line: int | None = None
-    """The line of the document, from 0, at which the scanner gave up; None inside a block of text."""
+    stop: "Stop | None" = None
+    """Where the scanner gave up."""
     open_quote: str = ""
     """The quotation mark that the document opens and never closes."""
+    text: str = ""
+    """As it was read in the end."""
+    first_line: int = 0
+    """Of the text in the file, from 0."""
+
+    digest: str = ""
+    """Of its text: a file's documents of equal texts have equal values."""
+    is_known: bool = False
+    """It has the text that the caller knows at this position, and was not read."""
+
+    def positions(self) -> dict[str, Position]:
+        """Return where each of its fields stands in the file, by path; `""` is where the scanner gave up, if it did."""
+        found = field_positions(yaml.parse(_without_foreign(self.text), Loader=_LOADER), self.first_line)
+        if self.stop is not None:
+            before = self.text[: self.stop.at]
+            line = self.first_line + before.count("\n") + 1
+            found[""] = Position(line, len(before) - before.rfind("\n"))
+        return found
 
 
-def read_documents(content: bytes) -> Iterator[Document]:
-    """Yield the documents of a file in order, empty ones left out. Raises nothing: what is wrong is in the document."""
+def read_documents(content: bytes, known: Mapping[int, str] = NOTHING_KNOWN) -> Iterator[Document]:
+    """Yield the documents of a file in order, empty ones left out. Raises nothing: what is wrong is in the document.
+
+    `known` holds the digests of documents, by their positions, whose values the caller knows.
+    """
     text = content.decode("utf-8-sig", errors="replace")
     if "\0" in text:
         yield Document(0, fault=Fault("", "The file holds NUL characters: it is binary, not YAML."))
@@ -81,9 +132,13 @@ def read_documents(content: bytes) -> Iterator[Document]:
             message = f"The file has more than {MAX_DOCUMENTS} documents; split it."
             yield Document(index, fault=Fault("", message))
             return
+        digest = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARACTERS]
+        if known.get(index) == digest:
+            yield Document(index, digest=digest, is_known=True)
+            continue
         document = _read_document(index, line, part)
         if document.fault is not None or document.value is not None:
-            yield document
+            yield replace(document, digest=digest)
         if document.open_quote and not any(document.open_quote in later for _, later in parts[index + 1 :]):
             return  # all that follows stands inside the quotation
 
@@ -115,31 +170,52 @@ def _is_prefix(text: str) -> bool:
 
 
 def _read_document(index: int, line: int, text: str) -> Document:
-    document, text = _compose_without_tabs(index, line, text)
+    document, text = _compose_mended(index, line, text)
     if document.fault is None:
         return document
     for pattern, replacement in _AMENDMENTS:
         if pattern.search(text):
             text = pattern.sub(replacement, text)
-            retried, text = _compose_without_tabs(index, line, text)
+            retried, text = _compose_mended(index, line, text)
             if retried.fault is None:
                 return retried
     return document
 
 
-def _compose_without_tabs(index: int, line: int, text: str) -> tuple[Document, str]:
-    """Return the document and the text it was read from: without the lines that hold nothing, but a tab."""
+def _compose_mended(index: int, line: int, text: str) -> tuple[Document, str]:
+    """Return the document and the text it was read from, in which what libyaml alone refuses is written otherwise."""
     first = document = _compose(index, line, text)
-    for _ in range(MAX_TAB_LINES):
-        if document.fault is None or document.fault_line is None:
+    for _ in range(MAX_MENDED):
+        mended = _mended(document, text)
+        if mended is None:
             break
-        lines = text.split("\n")
-        if document.fault_line >= len(lines) or not TAB_LINE.fullmatch(lines[document.fault_line]):
-            break
-        lines[document.fault_line] = ""
-        text = "\n".join(lines)
+        text = mended
         document = _compose(index, line, text)
     return (document if document.fault is None else first), text
+
+
+def _mended(document: Document, text: str) -> str | None:
+    """Return the text with the place at which the scanner gave up written as it takes it; None where that is wrong."""
+    stop = document.stop
+    if document.fault is None or stop is None:
+        return None
+    if stop.problem == TAB_IN_BLOCK and text[stop.at : stop.at + 1] == "\t":
+        return text[: stop.at] + TAB + text[stop.at + 1 :]
+    if stop.context in ANCHOR_CONTEXTS and (name := ANCHOR.match(text, stop.context_at + 1)):
+        return f"{text[: name.start()]}u{name.group().encode().hex()}{text[name.end() :]}"
+    return None if stop.context == BLOCK else _without_tab(text, stop.at)
+
+
+def _without_tab(text: str, index: int) -> str | None:
+    """Return the text without the tab that the scanner stopped at; None where the tab is wrong, or there is none."""
+    start = text.rfind("\n", 0, index) + 1
+    end = text.find("\n", index)
+    end = end if end != -1 else len(text)
+    if TAB_LINE.fullmatch(text, start, end):
+        return text[:start] + text[end:]
+    if text[index : index + 1] == "\t" and TAB_AFTER_DASH.fullmatch(text, start, end):
+        return f"{text[:index]} {text[index + 1 :]}"
+    return None
 
 
 def _joined(halves: re.Match[str]) -> str:
@@ -155,19 +231,35 @@ _AMENDMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]],
 
 
 def _compose(index: int, line: int, text: str) -> Document:
-    foreign = _HAS_FOREIGN.search(text) is not None
-    composer = Composer(text, line, _ORIGINALS if foreign else None)
+    readable = _without_foreign(text)
+    has_stand_ins = readable is not text or TAB in text
+    if not has_stand_ins:
+        with contextlib.suppress(Unusual, yaml.YAMLError):
+            return Document(index, value=compose_ordinary(text, _LOADER), text=text, first_line=line)
+    composer = Composer(text, line, _ORIGINALS if has_stand_ins else None)
     try:
-        value = composer.compose(yaml.parse(text.translate(_STAND_INS) if foreign else text, Loader=_LOADER))
+        value = composer.compose(yaml.parse(readable, Loader=_LOADER))
     except NodeFault as error:
-        return Document(index, fault=error.fault)
+        return Document(index, fault=error.fault, text=text, first_line=line)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        stopped_at = mark.line if mark and error.context != "while scanning a block scalar" else None
-        return Document(index, None, _syntax_fault(error, line), stopped_at, _open_quote(error, text))
+        return Document(
+            index, None, _syntax_fault(error, line), _stop(error), _open_quote(error, text), text=text, first_line=line
+        )
     except yaml.YAMLError as error:
         return Document(index, fault=Fault("", f"YAML error: {error}"))
-    return Document(index, value=value)
+    return Document(index, value=value, text=text, first_line=line)
+
+
+def _without_foreign(text: str) -> str:
+    return text.translate(_STAND_INS) if _HAS_FOREIGN.search(text) else text
+
+
+def _stop(error: yaml.MarkedYAMLError) -> Stop | None:
+    mark = error.problem_mark
+    if mark is None:
+        return None
+    start = error.context_mark or mark
+    return Stop(mark.index, start.index, error.context, error.problem)
 
 
 def _open_quote(error: yaml.MarkedYAMLError, text: str) -> str:

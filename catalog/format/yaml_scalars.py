@@ -3,8 +3,12 @@
 import re
 from typing import Any
 
-NULL = re.compile(r"(?:~|[Nn]ull|NULL)?")
-BOOLEAN = re.compile(r"[Tt]rue|TRUE|[Ff]alse|FALSE")
+WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+"""Unquoted words that are no strings."""
 OCTAL = re.compile(r"0o[0-7]+")
 INTEGER = re.compile(r"[-+]?[0-9]+")
 HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
@@ -44,11 +48,9 @@ def resolve_plain(text: str) -> Any:
     """Return the value of an unquoted scalar: null, a boolean, a number, or the text itself."""
     if text and text[0] not in SPECIAL_STARTS:
         return text
-    if NULL.fullmatch(text):
-        return None
-    if BOOLEAN.fullmatch(text):
-        return text[0] in "tT"
-    return _number(text)
+    if text in WORDS:
+        return WORDS[text]
+    return text if text[0].isalpha() else _number(text)
 
 
 def _number(text: str) -> Any:

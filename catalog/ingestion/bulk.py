@@ -6,9 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from catalog.ingestion.copying import PlainRow, copy_text
 from portal_backend.core.db import Model, chunks
-
-PlainRow = tuple[int | str | None, ...]
 
 COPY_FROM = 200
 """Rows from which PostgreSQL's COPY is quicker than INSERT."""
@@ -39,18 +38,36 @@ def insert_plain_rows(session: Session, model: type[Model], names: Sequence[str]
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         if len(rows) >= COPY_FROM:
-            _copy(connection, model, names, rows)
+            for some in chunks(rows, 10_000):
+                copy_in(session, model, names, copy_text(some))
         else:
             session.execute(insert(table_of(model)), [dict(zip(names, row, strict=True)) for row in rows])
         return
-    statement = insert(table_of(model)).compile(dialect=connection.dialect, column_keys=list(names))
-    connection.exec_driver_sql(str(statement), list(rows))
+    marks = ", ".join("?" * len(names))
+    statement = f"INSERT INTO {table_of(model).name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 (our own names)
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def copies(session: Session) -> bool:
+    """Say whether the database takes rows by COPY."""
+    return session.connection().dialect.name == "postgresql"
+
+
+def copy_in(session: Session, model: type[Model], names: Sequence[str], data: bytes) -> None:
+    """Insert rows that `copying.copy_text` has written; only for a database that copies."""
+    if data:
+        driver: Any = session.connection().connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(_copy_statement(model, names)) as copy:
+            copy.write(data)
+
+
+def _copy_statement(model: type[Model], names: Sequence[str]) -> str:
+    return f"COPY {table_of(model).name} ({', '.join(names)}) FROM STDIN"
 
 
 def _copy(connection: Connection, model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     driver: Any = connection.connection.driver_connection
-    statement = f"COPY {table_of(model).name} ({', '.join(names)}) FROM STDIN"
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+    with driver.cursor() as cursor, cursor.copy(_copy_statement(model, names)) as copy:
         for row in rows:
             copy.write_row(row)
 

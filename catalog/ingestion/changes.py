@@ -1,40 +1,19 @@
 """The history of entities: what was added, changed, orphaned, restored, removed, by whom, and what differs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from catalog.ingestion.bulk import insert_rows
+from catalog.ingestion.differences import Change as Change
+from catalog.ingestion.differences import ChangeKind as ChangeKind
 from catalog.ingestion.differences import Difference
 from catalog.models import Entity, EntityChange
 from portal_backend.core.errors import NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
-
-
-class ChangeKind(StrEnum):
-    """What can happen to an entity."""
-
-    ADDED = "added"
-    CHANGED = "changed"
-    ORPHANED = "orphaned"
-    RESTORED = "restored"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of an entity's final form."""
-
-    ref: str
-    kind: ChangeKind
-    from_etag: str | None
-    to_etag: str | None
-    fields: Sequence[Difference] = ()
 
 
 def record_changes(session: Session, changes: Sequence[Change], actor: str, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What differs between two forms of an entity, in few words. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +18,26 @@ class Difference(NamedTuple):
     path: str
     before: str | None
     after: str | None
+
+
+class ChangeKind(StrEnum):
+    """What can happen to an entity."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    ORPHANED = "orphaned"
+    RESTORED = "restored"
+    REMOVED = "removed"
+
+
+class Change(NamedTuple):
+    """One change of an entity's final form."""
+
+    ref: str
+    kind: ChangeKind
+    from_etag: str | None
+    to_etag: str | None
+    fields: Sequence[Difference] = ()
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

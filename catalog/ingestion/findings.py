@@ -93,13 +93,13 @@ def remember_files(
 ) -> None:
     """Remember the files without a fault, so that the next read need not judge them again.
 
-    A file that this read took as unchanged, and that somebody had forgotten in the meantime (by deleting an entity of
-    it), stays forgotten: it was not judged.
+    A file that this read took as unchanged, or parts of it, and that somebody had forgotten in the meantime (by
+    deleting an entity of it), stays forgotten: it was not judged.
     """
     wanted = {
         file.place.target: file
         for file in reading.files
-        if file.place.target not in doubtful and (not file.unchanged or file.place.target in known)
+        if file.place.target not in doubtful and (not file.rests_on_known or file.place.target in known)
     }
     stale = [file for file in known if file not in wanted or _remembered(wanted[file]) != known[file]]
     for some in chunks(stale):
@@ -124,7 +124,7 @@ def remember_files(
 
 
 def _remembered(file: FileReading) -> KnownFile:
-    return KnownFile(file.digest, file.http_etag, file.nested, file.used, file.basis)
+    return KnownFile(file.digest, file.http_etag, file.nested, file.used, file.basis, file.recall)
 
 
 def _finding(fault: FoundFault, shown_at: str | None, supplied_by: str | None) -> Finding:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from catalog.format.refs import location_ref
-from catalog.ingestion.reading import URL, Place
+from catalog.ingestion.place import URL, Place
 from catalog.places.scm import Integration, scm_annotations
 
 MANAGED_BY = "backstage.io/managed-by-location"

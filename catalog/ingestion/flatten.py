@@ -4,7 +4,7 @@ Source: the search index of Backstage's catalog. Unlike it, `path.item=true` is 
 are marked as items instead, which keeps the number of keys small.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -26,6 +26,9 @@ COLUMNS: Mapping[str, str] = {
 }
 """Paths that the entity table answers, as long as they hold one value that is not too long."""
 
+PLACES = tuple((*path.rpartition(".")[::2], column) for path, column in COLUMNS.items())
+"""Each column's mapping in the entity (empty for the entity itself), the key in it, and the column."""
+
 NOT_INDEXED = frozenset({"metadata.uid", "metadata.etag", "relations", "status", "attachments"})
 
 
@@ -38,11 +41,16 @@ class SearchValue(NamedTuple):
     is_item: bool
 
 
+Found = dict[tuple[str, str | None, bool], SearchValue]
+"""By key, value, and whether it is an item."""
+
+
 def columns(entity: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the hot columns of an entity: each in lower case, and its spelling where that differs."""
     found: dict[str, str | None] = {}
-    for path, column in COLUMNS.items():
-        text = _text(_look_up(entity, path))
+    for parent, key, column in PLACES:
+        holder = entity.get(parent) if parent else entity
+        text = _text(holder.get(key)) if isinstance(holder, dict) else None
         lowered = None if text is None else text.lower()
         found[column] = lowered
         if column != "namespace":
@@ -51,37 +59,44 @@ def columns(entity: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def search_values(entity: Mapping[str, Any]) -> list[SearchValue]:
-    """Return the rows of the rest-index for a final entity, without repetitions."""
-    rows = dict.fromkeys(_walk("", entity))
+    """Return the rows of the rest-index for a final entity; of values that differ only by case the first one."""
+    found: Found = {}
+    _walk("", entity, found)
     for relation in entity.get("relations", ()):
-        rows[_row(f"relations.{relation['type']}", relation["targetRef"], is_item=False)] = None
-    return [row for row in rows if len(row.key) <= MAX_KEY]
+        _add(found, f"relations.{relation['type']}", relation["targetRef"], is_item=False)
+    return list(found.values())
 
 
-def _walk(path: str, value: Any, *, in_list: bool = False) -> Iterator[SearchValue]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            inner_path = f"{path}.{key}" if path else key
-            if inner_path not in NOT_INDEXED:
-                yield from _walk(inner_path, inner)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _walk(path, item, in_list=True)
-    elif in_list or path not in COLUMNS or _text(value) is None:
-        yield _row(path, value, is_item=in_list and isinstance(value, str))
+def _walk(path: str, mapping: Mapping[str, Any], found: Found) -> None:
+    for key, value in mapping.items():
+        inner = f"{path}.{key}" if path else key
+        if inner in NOT_INDEXED:
+            continue
+        if isinstance(value, dict):
+            _walk(inner, value, found)
+        elif isinstance(value, list):
+            _walk_list(inner, value, found)
+        elif inner not in COLUMNS or _text(value) is None:
+            _add(found, inner, value, is_item=False)
 
 
-def _row(path: str, value: Any, *, is_item: bool) -> SearchValue:
-    text = _text(value)
+def _walk_list(path: str, values: list[Any], found: Found) -> None:
+    for value in values:
+        if isinstance(value, dict):
+            _walk(path, value, found)
+        elif isinstance(value, list):
+            _walk_list(path, value, found)
+        else:
+            _add(found, path, value, is_item=isinstance(value, str))
+
+
+def _add(found: Found, path: str, value: Any, *, is_item: bool) -> None:
+    if len(path) > MAX_KEY:
+        return
+    key, text = path.lower(), _text(value)
     lowered = None if text is None else text.lower()
-    return SearchValue(path.lower(), lowered, text if text != lowered else None, is_item)
-
-
-def _look_up(entity: Mapping[str, Any], path: str) -> Any:
-    value: Any = entity
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+    if (key, lowered, is_item) not in found:
+        found[key, lowered, is_item] = SearchValue(key, lowered, text if text != lowered else None, is_item)
 
 
 def _text(value: Any) -> str | None:

@@ -2,18 +2,20 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from catalog.format.custom_kinds import known_kinds
-from catalog.format.documents import JudgedDocument, judge_documents
+from catalog.format.documents import JudgedDocument
+from catalog.ingestion import judging
+from catalog.ingestion.judging import GoodDocument, JudgedFile, KnownDocument, judge_file, judge_files, recalled
 from catalog.ingestion.placeholders import Filling, Used
 from catalog.ingestion.reading import FILE, MAX_TARGET_CHARACTERS, URL, Content, Known, Place, Reader
 from catalog.places.faults import TooMuch, Unreadable
-from catalog.places.rules import AllowedKind
-from portal_backend.core.errors import Fault
+from portal_backend.core.processes import Run
 
 MAX_NESTING = 10
 """Location entities that lead to Location entities; deeper ones are a fault."""
@@ -42,7 +44,7 @@ class Nested(NamedTuple):
     """The Location entity that says so."""
 
 
-USED, BASIS = "$used", "$basis"
+USED, BASIS, DOCUMENTS = "$used", "$basis", "$documents"
 """What entries of `remembered` begin with that lead nowhere."""
 
 
@@ -53,6 +55,8 @@ class KnownFile(Known):
     nested: tuple[Nested, ...] = ()
     used: tuple[Used, ...] = ()
     basis: str = ""
+    documents: str = ""
+    """See `judging.recalled`."""
 
     @classmethod
     def recalled(cls, digest: str, http_etag: str | None, remembered: Sequence[Sequence[Any]]) -> "KnownFile":
@@ -60,9 +64,10 @@ class KnownFile(Known):
         return cls(
             digest,
             http_etag,
-            tuple(Nested(*one) for one in remembered if one[0] not in {USED, BASIS}),
+            tuple(Nested(*one) for one in remembered if one[0] not in {USED, BASIS, DOCUMENTS}),
             tuple(Used(*one[1:]) for one in remembered if one[0] == USED),
             next((one[1] for one in remembered if one[0] == BASIS), ""),
+            next((one[1] for one in remembered if one[0] == DOCUMENTS), ""),
         )
 
 
@@ -76,6 +81,15 @@ class FileReading:
     unchanged: bool
     """The content is what the last read found, without a fault: the documents are not judged again."""
     documents: tuple[JudgedDocument, ...] = ()
+    """With their entities only where nobody said what is to be kept of files (`read_location`)."""
+    good: tuple[GoodDocument, ...] = ()
+    """Those of the documents that can be stored."""
+    known_documents: frozenset[int] = frozenset()
+    """Positions of the documents that stand as the last read found them, and were not judged again."""
+    recall: str = ""
+    """What saves judging documents again."""
+    is_empty: bool = False
+    """There is no document in it."""
     nested: tuple[Nested, ...] = ()
     used: tuple[Used, ...] = ()
     """What its placeholders brought in."""
@@ -84,9 +98,17 @@ class FileReading:
     parent_ref: str | None = None
     """The Location entity that led here; None for what the registered target itself means."""
 
+    @property
+    def rests_on_known(self) -> bool:
+        """Whether some of it was not judged, because the last read found it as it is."""
+        return self.unchanged or bool(self.known_documents)
+
     def remembered(self) -> list[list[Any]]:
         """Return what saves judging the file again, as JSON."""
-        return [*map(list, self.nested), *([USED, *one] for one in self.used), [BASIS, self.basis]]
+        found: list[list[Any]] = [*map(list, self.nested), *([USED, *one] for one in self.used), [BASIS, self.basis]]
+        if self.recall:
+            found.append([DOCUMENTS, self.recall])
+        return found
 
 
 @dataclass
@@ -107,36 +129,46 @@ class _Step(NamedTuple):
     container: str
 
 
+class _Visit(NamedTuple):
+    """One file on its way: what stands in it, or why it cannot be read."""
+
+    step: _Step
+    target: str
+    place: Place | None = None
+    content: Content | None = None
+    known: KnownFile | None = None
+    message: str = ""
+
+
 def read_location(
     reader: Reader,
     type_: str,
     target: str,
     known: Mapping[str, KnownFile],
     on_file: Callable[[str], None] = lambda _: None,
-    keep: Callable[[FileReading], FileReading] = lambda file: file,
+    keep: Callable[[FileReading], FileReading] | None = None,
+    run: Run = map,
 ) -> Reading:
     """Read a target and all that its Location entities lead to, each file once; raises nothing.
 
     `known` holds what the last read found, by file; `on_file` is called with each file before it is read, `keep` with
-    what it held, and returns what is to be kept of it.
+    what it held, and returns what is to be kept of it; `run` judges (`core.processes`).
     """
     walk = _Walk(reader.within(type_, target), (type_, target), known, on_file, keep)
-    walk.waiting.append(_Step(Nested(type_, target, optional=False), 0, ""))
-    while walk.waiting:
-        step = walk.waiting.popleft()
-        try:
-            for place in walk.reader.places(step.nested.type, step.nested.target):
-                walk.visit(step, place)
-        except TooMuch as error:
-            walk.note_unreadable(step, step.nested.target, str(error))
-            break
-        except Unreadable as error:
-            walk.note_unreadable(step, step.nested.target, str(error))
+    steps = [_Step(Nested(type_, target, optional=False), 0, "")]
+    while steps:
+        steps = walk.follow(steps, run)
     return walk.reading
 
 
+BATCH_BYTES = 256 * 1024
+"""Of content that is judged together: some tenths of a second of work."""
+MOSTLY_KNOWN = 10
+"""So many times less work is a file whose documents are known: few of them have changed, as a rule."""
+
+
 class _Walk:
-    """The state of one read: what was seen, what waits, what was found."""
+    """The state of one read: what was seen, what was found."""
 
     def __init__(
         self,
@@ -144,24 +176,74 @@ class _Walk:
         registered: tuple[str, str],
         known: Mapping[str, KnownFile],
         on_file: Callable[[str], None],
-        keep: Callable[[FileReading], FileReading],
+        keep: Callable[[FileReading], FileReading] | None,
     ) -> None:
         self.reader = reader
         self.reading = Reading()
-        self.waiting: deque[_Step] = deque()
         self._registered = registered
         self._known = known
         self._basis = reader.basis()
-        self._kinds = known_kinds(reader.kinds)
         self._on_file = on_file
         self._keep = keep
         self._seen: set[Place] = set()
         self._size = 0
+        self._is_full = False
 
-    def visit(self, step: _Step, place: Place) -> None:
-        """Read one file; one that cannot be read does not keep its neighbours from it. Raises TooMuch."""
-        if place in self._seen:
-            return
+    def follow(self, steps: Sequence[_Step], run: Run) -> list[_Step]:
+        """Read what the steps lead to; return the steps after them."""
+        deeper: list[_Step] = []
+        batches: deque[list[_Visit]] = deque()
+        judge = partial(judge_files, self.reader.kinds, self._keep is None)
+        for judged in run(judge, self._contents(steps, batches)):
+            found = iter(judged)
+            for visit in batches.popleft():
+                deeper += self._take(visit, next(found) if visit.content and visit.content.data is not None else None)
+        for visit in batches.popleft() if batches else ():
+            deeper += self._take(visit, None)
+        return [] if self._is_full else deeper
+
+    def _contents(self, steps: Iterable[_Step], batches: deque[list[_Visit]]) -> Iterator[list[judging.Content]]:
+        """Yield what is to be judged, some files at a time; the files themselves are added to `batches`.
+
+        After the last contents there may be one more batch of files, in which there is nothing to judge.
+        """
+        visits: list[_Visit] = []
+        contents: list[judging.Content] = []
+        for visit in self._visits(steps):
+            visits.append(visit)
+            if visit.content is not None and visit.content.data is not None:
+                contents.append(self._to_judge(visit, visit.content.data))
+            if sum(map(_weight, contents)) >= BATCH_BYTES:
+                batches.append(visits)
+                yield contents
+                visits, contents = [], []
+        batches.append(visits)
+        if contents:
+            yield contents
+
+    def _to_judge(self, visit: _Visit, data: bytes) -> judging.Content:
+        place, rules = visit.place, self.reader.rules
+        allowed = rules.allowed(self._registered, (place.type, place.target)) if rules and place else None
+        known = _documents(visit.known)
+        return judging.Content(data, allowed, known)
+
+    def _visits(self, steps: Iterable[_Step]) -> Iterator[_Visit]:
+        """Yield the files that steps lead to, each once; one that cannot be read keeps no other from it."""
+        for step in steps:
+            target = step.nested.target
+            try:
+                for place in self.reader.places(step.nested.type, target):
+                    if place not in self._seen:
+                        yield self._visit(step, place)
+            except TooMuch as error:
+                self._is_full = True
+                yield _Visit(step, target, message=str(error))
+                return
+            except Unreadable as error:
+                yield _Visit(step, target, message=str(error))
+
+    def _visit(self, step: _Step, place: Place) -> _Visit:
+        """Read one file. Raises TooMuch."""
         self._seen.add(place)
         if len(self._seen) > MAX_FILES:
             raise TooMuch(f"There are more than {MAX_FILES} files; register parts of them as locations of their own")
@@ -172,16 +254,32 @@ class _Walk:
         try:
             if len(place.target) > MAX_TARGET_CHARACTERS:
                 raise Unreadable(f"{place.target[:100]}… is longer than {MAX_TARGET_CHARACTERS} characters")
-            file, size = self._read(place)
+            known = self._known.get(place.target)
+            if known is not None and known.basis != self._basis:
+                known = None
+            content = self._read(place, known)
         except Unreadable as error:
-            self.note_unreadable(step, place.target, str(error))
-            return
-        self._size += size
-        file = replace(file, parent_ref=step.nested.ref or None)
-        self.reading.files.append(self._keep(file))
-        self.waiting.extend(_deeper(step, file, self.reading))
+            return _Visit(step, place.target, message=str(error))
+        self._size += len(content.data or b"")
+        return _Visit(step, place.target, place, content, known)
 
-    def note_unreadable(self, step: _Step, target: str, message: str) -> None:
+    def _read(self, place: Place, known: KnownFile | None) -> Content:
+        content = self.reader.read(place, known)
+        if content.data is None and known is not None and not all(one.is_unchanged(self.reader) for one in known.used):
+            return self.reader.read(place)
+        return content
+
+    def _take(self, visit: _Visit, judged: JudgedFile | None) -> Iterator[_Step]:
+        """Keep what a file holds, and yield where it leads."""
+        if visit.place is None or visit.content is None:
+            self._note_unreadable(visit.step, visit.target, visit.message)
+            return
+        file = self._file(visit.place, visit.content, visit.known, judged)
+        file = replace(file, parent_ref=visit.step.nested.ref or None)
+        self.reading.files.append(self._keep(file) if self._keep else file)
+        yield from _deeper(visit.step, file, self.reading)
+
+    def _note_unreadable(self, step: _Step, target: str, message: str) -> None:
         """Keep the fault where a person looks for it: at the file that leads there, or at the file itself."""
         if step.nested.optional:
             return
@@ -191,56 +289,60 @@ class _Walk:
         file = step.container or target
         self.reading.faults.append(FoundFault(file[:MAX_TARGET_CHARACTERS], None, step.nested.ref, "", message))
 
-    def _read(self, place: Place) -> tuple[FileReading, int]:
-        known = self._known.get(place.target)
-        if known is not None and known.basis != self._basis:
-            known = None
-        content = self.reader.read(place, known)
+    def _file(self, place: Place, content: Content, known: KnownFile | None, judged: JudgedFile | None) -> FileReading:
+        """Return what a file holds; its faults are noted, and so is where its Location entities lead."""
         if content.data is None and known is not None:
-            if all(one.is_unchanged(self.reader) for one in known.used):
-                unchanged = FileReading(place, content.digest, content.http_etag, True, (), known.nested, known.used)
-                return replace(unchanged, basis=self._basis), 0
-            content = self.reader.read(place)
-        return self._judged(place, content), len(content.data or b"")
+            unchanged = FileReading(place, content.digest, content.http_etag, True, nested=known.nested)
+            return replace(unchanged, used=known.used, basis=self._basis, recall=known.documents)
+        used: tuple[Used, ...] = ()
+        if judged is None:
+            judged, used = self._judge_here(place, content.data or b"")
+        if judged.forbidden:
+            self.reading.complete = False
+        self.reading.faults.extend(
+            FoundFault(place.target, document.index, document.ref or document.written_ref, fault.path, fault.message)
+            for document in judged.documents
+            for fault in document.faults
+        )
+        refs = {one.index: one.ref for one in judged.good}
+        known_documents = _documents(known) if judged.known else ()
+        still = {one.ref for one in known_documents if one.position in judged.known}
+        nested = [one for one in known.nested if one.ref in still] if known else []
+        for index, spec in judged.locations:
+            nested.extend(_targets(self.reader, place, index, refs[index], spec, self.reading))
+        return FileReading(
+            place,
+            content.digest,
+            content.http_etag,
+            unchanged=False,
+            documents=judged.documents,
+            good=judged.good,
+            known_documents=judged.known,
+            recall=judged.remembered(known_documents),
+            is_empty=not judged.documents,
+            nested=tuple(nested),
+            used=used,
+            basis=self._basis,
+        )
 
-    def _judged(self, place: Place, content: Content) -> FileReading:
-        """Judge what a file holds; its faults are noted, and so is where its Location entities lead."""
-        data, filling = content.data or b"", Filling(self.reader, place)
-        documents = self._admitted(place, tuple(judge_documents(data, fill=filling.fill, kinds=self._kinds)))
-        nested: list[Nested] = []
-        for document in documents:
-            self.reading.faults.extend(
-                FoundFault(place.target, document.index, document.ref or "", fault.path, fault.message)
-                for fault in document.faults
-            )
-            if document.entity is not None and document.entity["kind"] == "Location":
-                nested.extend(_targets(self.reader, place, document, document.entity.get("spec") or {}, self.reading))
-        used = tuple(filling.used.values())
-        return FileReading(place, content.digest, content.http_etag, False, documents, tuple(nested), used, self._basis)
-
-    def _admitted(self, place: Place, documents: tuple[JudgedDocument, ...]) -> tuple[JudgedDocument, ...]:
-        """Take none of a file's entities where one is of a kind that may not come from there."""
+    def _judge_here(self, place: Place, data: bytes) -> tuple[JudgedFile, tuple[Used, ...]]:
+        """Judge a file whose placeholders must be filled; return what that brought in too."""
+        filling = Filling(self.reader, place)
         rules = self.reader.rules
         allowed = rules.allowed(self._registered, (place.type, place.target)) if rules else None
-        if allowed is None:
-            return documents
-        judged = [_forbidden(document, allowed) for document in documents]
-        if all(one.entity is not None for one, before in zip(judged, documents, strict=True) if before.entity):
-            return documents
-        self.reading.complete = False
-        return tuple(replace(one, entity=None) for one in judged)
+        content = judging.Content(data, allowed)
+        kinds = known_kinds(self.reader.kinds)
+        judged = judge_file(content, kinds, filling.fill, with_entities=self._keep is None)
+        return judged, tuple(filling.used.values())
 
 
-def _forbidden(document: JudgedDocument, allowed: Sequence[AllowedKind]) -> JudgedDocument:
-    entity = document.entity
-    if entity is None or any(kind.admits(entity) for kind in allowed):
-        return document
-    names = ", ".join(dict.fromkeys(one.kind for one in allowed)) or "no kind at all"
-    message = (
-        f"{entity['kind']} may not come from this location, which may hold {names}; no entity of this file is taken. "
-        "catalog.rules in portal.yaml says which kinds may come from where"
-    )
-    return replace(document, entity=None, faults=(Fault("kind", message),))
+def _weight(content: judging.Content) -> int:
+    return len(content.data) // MOSTLY_KNOWN if content.known else len(content.data)
+
+
+def _documents(known: KnownFile | None) -> tuple[KnownDocument, ...]:
+    """Return the documents of a file whose texts alone say what they mean."""
+    return recalled(known.documents) if known and not known.used else ()
 
 
 def _deeper(step: _Step, file: FileReading, reading: Reading) -> Iterator[_Step]:
@@ -256,7 +358,7 @@ def _deeper(step: _Step, file: FileReading, reading: Reading) -> Iterator[_Step]
 
 
 def _targets(
-    reader: Reader, place: Place, document: JudgedDocument, spec: Mapping[str, Any], reading: Reading
+    reader: Reader, place: Place, index: int, ref: str, spec: Mapping[str, Any], reading: Reading
 ) -> Iterator[Nested]:
     """Yield where a Location entity leads; what cannot be followed becomes a fault of its document."""
     optional = spec.get("presence") == "optional"
@@ -264,10 +366,9 @@ def _targets(
     named += [(f"spec.targets[{index}]", target) for index, target in enumerate(spec.get("targets", ()))]
     for path, target in named:
         try:
-            yield Nested(*_resolve(reader, place, spec.get("type"), target), optional, document.ref or "")
+            yield Nested(*_resolve(reader, place, spec.get("type"), target), optional, ref)
         except Unreadable as error:
-            fault = FoundFault(place.target, document.index, document.ref or "", path, str(error))
-            reading.faults.append(fault)
+            reading.faults.append(FoundFault(place.target, index, ref, path, str(error)))
 
 
 def _resolve(reader: Reader, place: Place, type_: str | None, target: str) -> tuple[str, str]:

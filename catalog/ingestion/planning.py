@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.format.refs import location_ref
-from catalog.ingestion.documents import ReadDocument, compact
+from catalog.ingestion.documents import ReadDocument, own_document
 from catalog.ingestion.following import FoundFault, Reading
 from catalog.ingestion.pacing import may_remove
-from catalog.ingestion.reading import Place
+from catalog.ingestion.place import Place
 from catalog.ingestion.storing import STORED_COLUMNS, Candidate, Stored, find_stored
 from catalog.locations import location_entity
 from catalog.models import Entity, Location
@@ -64,18 +64,17 @@ def make_plan(
 ) -> Plan:
     """Compare the documents with what is stored."""
     documents = list(documents)
-    refs = {document.ref for document in documents if document.body is not None and document.ref}
+    refs = {document.good.ref for document in documents if document.good is not None}
     stored_by_ref = {**find_stored(session, refs - own.keys()), **own}
     names = _names_of_others(session, stored_by_ref.values(), location.id)
-    unchanged_files = {file.place.target for file in reading.files if file.unchanged}
-    holders = {ref: one.file for ref, one in own.items() if one.file in unchanged_files and one.orphaned_at is None}
+    holders = _still_held(reading, own, location.entity_ref)
     plan = Plan(unchanged=len(holders), kept={location.entity_ref, *holders})
     plan.unclear = frozenset(document.place.target for document in documents if document.ref is None)
     for document in _with_own(session, location, reading, documents, own):
         if document.ref is None:
             continue
         plan.kept.add(document.ref)
-        if document.body is None:
+        if document.good is None:
             continue
         stored = stored_by_ref.get(document.ref)
         supplier = holders.get(document.ref) or _other_supplier(stored, location, names)
@@ -117,7 +116,7 @@ def departures(
     lost = [one for one in missing if one.orphaned_at is None]
     present = len(own) - (location.entity_ref in own)
     note = ""
-    if due and not any(file.documents or file.unchanged for file in reading.files):
+    if due and all(file.is_empty for file in reading.files):
         note = EMPTY
     elif not allow_removals and not may_remove(share, len(due), present):
         note = _over_the_cap(len(due), present)
@@ -149,8 +148,24 @@ def _with_own(
         own_is_due = stored is not None or reading.error is None
     if own_is_due:
         entity = location_entity(location.entity_ref, location.type, location.target)
-        yield compact(location.entity_ref, 0, entity, Place(location.type, location.target), None)
+        yield own_document(location.entity_ref, entity, Place(location.type, location.target))
     yield from documents
+
+
+def _still_held(reading: Reading, own: Mapping[str, Stored], location_entity_ref: str) -> dict[str, str]:
+    """Return the entities whose documents stand as the last read found them, each with its file.
+
+    The location's own entity is none of them: it bears the name of a file without being a document of it.
+    """
+    unchanged = {file.place.target for file in reading.files if file.unchanged}
+    partly = {file.place.target: file.known_documents for file in reading.files if file.known_documents}
+    return {
+        ref: one.file
+        for ref, one in own.items()
+        if ref != location_entity_ref
+        and one.orphaned_at is None
+        and (one.file in unchanged or one.document in partly.get(one.file, ()))
+    }
 
 
 def _names_of_others(session: Session, some: Iterable[Stored], location_id: str) -> dict[str, str]:
@@ -182,23 +197,20 @@ def _conflict(document: ReadDocument, supplier: str) -> Conflict:
 def _is_same(stored: Stored, document: ReadDocument, location: Location) -> bool:
     if location.moved_at is not None or stored.orphaned_at is not None or stored.location_id != location.id:
         return False
+    digest = document.good.digest if document.good else ""
     before = (stored.document_hash, stored.file, stored.document, stored.parent_ref)
-    return before == (document.digest, document.place.target, document.index, _parent(document, location))
+    return before == (digest, document.place.target, document.index, _parent(document, location))
 
 
 def _candidate(document: ReadDocument, location: Location, stored: Stored | None) -> Candidate:
-    assert document.ref is not None and document.body is not None  # noqa: S101 (the caller looked)
+    assert document.good is not None  # noqa: S101 (the caller looked)
     return Candidate(
-        ref=document.ref,
-        body=document.body,
+        document=document.good,
         location_id=location.id,
         origin=location_ref(location.type, location.target),
         place=document.place,
-        document=document.index,
-        document_hash=document.digest,
         parent_ref=_parent(document, location),
         stored=stored,
-        kind=document.kind,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.format.custom_kinds import CustomKind
+from catalog.ingestion.place import FILE, URL, Place
 from catalog.places import trees
 from catalog.places.faults import TooMuch, Unreadable
 from catalog.places.files import FilePolicy, files_of, load
@@ -17,26 +18,17 @@ from catalog.places.hosts import UrlPolicy
 from catalog.places.rules import Rules
 from catalog.places.scm import WELL_KNOWN, Integration, RawFile, find_page, raw_file, raw_url, resolve
 from catalog.places.web import MAX_BYTES, TOTAL_SECONDS, Answer, Limits, Question, ask
-from plugins.transport.timed_transport import Deadline
+from plugins.transport.deadline import Deadline
 
 __all__ = ["FILE", "GLOB", "URL", "Content", "Known", "Place", "Reader", "TooMuch", "Unreadable"]
 
-FILE, URL = "file", "url"
 MAX_FILE_BYTES = MAX_BYTES
 MAX_TARGET_CHARACTERS = 2000
 LOCATION_SECONDS = 600.0
 """For all the URLs that one registered location leads to."""
-JUDGEMENT = 1
+JUDGEMENT = 2
 """Raised when files are judged in another way: what was remembered of them is then forgotten."""
 ACCEPT = "application/yaml, text/yaml, text/plain, */*;q=0.1"
-
-
-@dataclass(frozen=True)
-class Place:
-    """One file or one URL."""
-
-    type: str
-    target: str
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ from catalog.ingestion.reading import Reader
 from catalog.ingestion.storing import (
     INGESTION,
     MANY,
-    Edges,
-    edges_of,
+    Coming,
+    await_candidates,
     orphan_entities,
     remove_entities,
     restate,
@@ -47,10 +47,11 @@ from catalog.models import CatalogVersion, Location
 from catalog.settings import CatalogSettings
 from catalog.versions import next_version
 from portal_backend.core.db import serialise
+from portal_backend.core.processes import Run, other_processes
 
 __all__ = ["INGESTION", "IngestReport", "begin", "read", "refresh_location", "register_location", "write_some"]
 
-AT_ONCE = 2_000
+AT_ONCE = 4_000
 """Entities written in one transaction: others who want to write wait for no longer than that takes."""
 CLAIM = timedelta(minutes=2)
 """When a location is read again whose read never ended, because its process died."""
@@ -93,7 +94,7 @@ class Ingestion:
     reading: Reading = field(default_factory=Reading)
     documents: list[ReadDocument] = field(default_factory=list)
     plan: Plan | None = None
-    coming: Edges = field(default_factory=Edges)
+    coming: Coming = field(default_factory=Coming)
     """What all candidates of the plan declare."""
     version: int | None = None
     """Of the catalog, when the plan was last known to hold."""
@@ -128,9 +129,10 @@ def refresh_location(
     """
     settings = settings or catalog_settings.current()
     ingestion = begin(session, location)
-    read(ingestion, reader or settings.reader(), on_file)
-    while ingestion.report is None:
-        write_some(session, ingestion, now, settings, allow_removals=allow_removals)
+    with other_processes() as run:
+        read(ingestion, reader or settings.reader(), on_file, run)
+        while ingestion.report is None:
+            write_some(session, ingestion, now, settings, allow_removals=allow_removals, run=run)
     return ingestion.report
 
 
@@ -146,16 +148,16 @@ def begin(session: Session, location: Location, claimed_until: datetime | None =
     return Ingestion(location.id, location.type, location.target, known, claimed_until, by_operator)
 
 
-def read(ingestion: Ingestion, reader: Reader, on_file: Callable[[str], None] = lambda _: None) -> None:
-    """Look at the files and servers; needs no database, and raises nothing."""
+def read(ingestion: Ingestion, reader: Reader, on_file: Callable[[str], None] = lambda _: None, run: Run = map) -> None:
+    """Look at the files and servers; needs no database, and raises nothing. `run` judges (`core.processes`)."""
     reader = reader.for_operator() if ingestion.by_operator else reader
 
     def keep(file: FileReading) -> FileReading:
         """Take the documents as JSON at once: as Python objects, those of many files would not fit into memory."""
         ingestion.documents += documents_of(file)
-        return replace(file, documents=tuple(replace(one, entity=None) for one in file.documents))
+        return replace(file, documents=(), good=())
 
-    ingestion.reading = read_location(reader, ingestion.type, ingestion.target, ingestion.known, on_file, keep)
+    ingestion.reading = read_location(reader, ingestion.type, ingestion.target, ingestion.known, on_file, keep, run)
 
 
 def write_some(
@@ -165,8 +167,9 @@ def write_some(
     settings: CatalogSettings,
     *,
     allow_removals: bool = False,
+    run: Run = map,
 ) -> None:
-    """Store the next part of what was read; the last part sets the report.
+    """Store the next part of what was read; the last part sets the report. `run` prepares it (`core.processes`).
 
     A location that was taken away or given another target in the meantime is left alone.
     """
@@ -177,7 +180,7 @@ def write_some(
         return
     plan = _plan(session, ingestion, location)
     part = plan.candidates[ingestion.written : ingestion.written + AT_ONCE]
-    ingestion.changed_refs |= write_entities(session, part, ingestion.coming, ingestion.name, now)
+    ingestion.changed_refs |= write_entities(session, part, ingestion.coming, ingestion.name, now, run)
     ingestion.written += len(part)
     counted = [candidate for candidate in part if candidate.ref != location.entity_ref]
     ingestion.added += sum(candidate.stored is None for candidate in counted)
@@ -197,7 +200,7 @@ def _plan(session: Session, ingestion: Ingestion, location: Location) -> Plan:
     if ingestion.plan is None or ingestion.version != _version(session):
         own = own_entities(session, location.id)
         ingestion.plan = make_plan(session, location, ingestion.reading, ingestion.documents, own)
-        ingestion.coming = edges_of(ingestion.plan.candidates)
+        ingestion.coming = await_candidates(session, ingestion.plan.candidates)
         ingestion.written = 0
     return ingestion.plan
 

@@ -4,32 +4,36 @@ Whoever writes holds the lock of ingestion (`serialise(session, INGESTION)`), an
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from catalog import settings
-from catalog.format.kinds import Kind
-from catalog.format.relations import Edge, declared_edges
+from catalog.format.relations import Edge, edges
 from catalog.ingestion.bulk import delete_rows, insert_plain_rows, refresh_statistics
-from catalog.ingestion.changes import Change, ChangeKind, record_changes
-from catalog.ingestion.finishing import as_orphan, finish, items_of, with_annotations, with_uid
-from catalog.ingestion.reading import Place
+from catalog.ingestion.changes import record_changes
+from catalog.ingestion.differences import Change, ChangeKind
+from catalog.ingestion.finishing import StatusItem
+from catalog.ingestion.judging import GoodDocument
+from catalog.ingestion.place import Place
+from catalog.ingestion.preparing import Document, Draft
 from catalog.ingestion.status import status_items
 from catalog.ingestion.writer import Writer
 from catalog.models import CatalogFault, Entity, EntityBody, EntityChange, RelationRow, SearchKey, SearchRow
 from catalog.versions import next_version
 from portal_backend.core.db import chunks
+from portal_backend.core.processes import Run
 
 INGESTION = "catalog ingestion"
 """One write follows the other: two at once could supply the same entity."""
 MANY = 1_000
 """Entities written from which the planner's statistics are renewed."""
+DRAFTS = 500
+"""Entities that are prepared together."""
 TUPLES = 200
 """Rows named by several columns in one statement; SQLite bounds the number of parameters."""
 
@@ -50,24 +54,40 @@ class Stored:
     orphaned_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A good document that is new or changed, about to be stored."""
 
-    ref: str
-    body: bytes
-    """The document as JSON: many of them wait at once, and so they take the least memory."""
+    document: GoodDocument
     location_id: str
     origin: str
     """The registered location, `file:/srv/catalog`."""
     place: Place
-    document: int
-    document_hash: str
     parent_ref: str | None
     stored: Stored | None
     """The entity's present row; None for a new one."""
-    kind: Kind | None = None
-    """What it was judged as; its relations are those of that kind."""
+    id: int = 0
+    """Of the entity; given when all candidates are known."""
+
+    @property
+    def ref(self) -> str:
+        """Return the entity's reference."""
+        return self.document.ref
+
+    def edges(self) -> set[Edge]:
+        """Return the relations that it declares, at both of their ends."""
+        return edges(self.ref, self.document.declared())
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of the entity that its final form does not tell."""
+        return {
+            "location_id": self.location_id,
+            "file": self.place.target,
+            "document": self.document.index,
+            "document_hash": self.document.digest,
+            "parent_ref": self.parent_ref,
+            "orphaned_at": None,
+        }
 
 
 STORED_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
@@ -83,23 +103,57 @@ STORED_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     Entity.orphaned_at,
 )
 
-RELATION_COLUMNS = ("declared_by", "source_ref", "type", "target_ref")
+RELATION_COLUMNS = ("source_ref", "type", "target_ref", "declared_by")
+NO_EDGES: frozenset[Edge] = frozenset()
 
 
-@dataclass
-class Edges:
-    """Edges that documents declare and that are about to be stored.
+class Coming:
+    """All candidates of a plan, with what they declare: each is written once, with all its relations.
 
-    Known for all documents before the first one is written, each entity is written once, with all its relations.
+    What points at an entity is kept as positions among the candidates, since a large catalog has millions of relations.
     """
 
-    declared: dict[str, set[Edge]] = field(default_factory=dict)
-    """By the entity whose document says so."""
-    shown: dict[str, list[Edge]] = field(default_factory=dict)
-    """By the entity that shows them."""
+    def __init__(self, candidates: Sequence[Candidate] = (), last_id: int = 0) -> None:
+        """Take the candidates and give the new ones their ids: those after `last_id`, the largest one so far."""
+        self._candidates = candidates
+        self._positions: dict[str, int] = {}
+        self._pointing: dict[str, array[int]] = {}
+        self._last_id = last_id
+        self._replaced = {candidate.stored.id for candidate in candidates if candidate.stored}
+        for position, candidate in enumerate(candidates):
+            if candidate.stored is None:
+                last_id += 1
+            candidate.id = candidate.stored.id if candidate.stored else last_id
+            self._positions[candidate.ref] = position
+            for target in {one.target for one in candidate.document.declared()}:
+                self._pointing.setdefault(target, array("I")).append(position)
+
+    def __contains__(self, ref: str) -> bool:
+        """Say whether the entity is among them."""
+        return ref in self._positions
+
+    def relations(self, ref: str) -> set[tuple[str, str]]:
+        """Return type and target of the relations of an entity that candidates declare."""
+        position = self._positions.get(ref)
+        own = () if position is None else self._candidates[position].document.declared()
+        found = {(one.forward, one.target) for one in own}
+        for candidate in map(self._candidates.__getitem__, self._pointing.get(ref, ())):
+            found |= {(one.reverse, candidate.ref) for one in candidate.document.declared() if one.target == ref}
+        return found
+
+    def stored_relations(self, session: Session, refs: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """Yield source, type and target of the stored relations of entities, but for those that candidates declared."""
+        if not self._last_id:
+            return  # all that is stored is of these candidates
+        columns = (RelationRow.declared_by, RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
+        statement = select(*columns).where(RelationRow.declared_by <= self._last_id)
+        for some in chunks(refs):
+            for declared_by, *ends in session.execute(statement.where(RelationRow.source_ref.in_(some))):
+                if declared_by not in self._replaced:
+                    yield ends[0], ends[1], ends[2]
 
 
-NO_EDGES = Edges()
+NOTHING_COMING = Coming(last_id=2**31 - 1)
 
 
 def find_stored(session: Session, refs: Iterable[str]) -> dict[str, Stored]:
@@ -111,65 +165,59 @@ def find_stored(session: Session, refs: Iterable[str]) -> dict[str, Stored]:
     }
 
 
-def edges_of(candidates: Iterable[Candidate]) -> Edges:
-    """Return the edges that documents declare."""
-    edges = Edges()
-    for candidate in candidates:
-        declared = edges.declared[candidate.ref] = declared_edges(orjson.loads(candidate.body), candidate.kind)
-        for edge in declared:
-            edges.shown.setdefault(edge.source, []).append(edge)
-    return edges
+def await_candidates(session: Session, candidates: Sequence[Candidate]) -> Coming:
+    """Give the candidates their ids: new ones get the next free numbers, since writes follow one another."""
+    return Coming(candidates, session.scalar(select(func.coalesce(func.max(Entity.id), 0))) or 0)
 
 
 def write_entities(
-    session: Session, candidates: Sequence[Candidate], coming: Edges, actor: str, now: datetime
+    session: Session, candidates: Sequence[Candidate], coming: Coming, actor: str, now: datetime, run: Run = map
 ) -> set[str]:
     """Store new and changed entities, and renew those whose relations change with them.
 
-    `coming` holds the edges of all documents that are being written, these and others: their entities are written with
-    all their relations anyway. Returns the references of all entities whose final form changed.
+    `coming` knows these and the other candidates of the plan: their entities are written with all their relations
+    anyway; `run` prepares what is written (`core.processes`). Returns the references of all entities whose final form
+    changed.
     """
     if not candidates:
         return set()
-    ids = _give_ids(session, candidates)
-    owned = {ids[candidate.ref]: coming.declared[candidate.ref] for candidate in candidates}
     old = _edges_declared_by(session, [candidate.stored.id for candidate in candidates if candidate.stored])
+    owned = {candidate.id: candidate.edges() for candidate in candidates}
     gone = {(id_, edge) for id_, some in old.items() for edge in some - owned[id_]}
-    added = {(id_, edge) for id_, some in owned.items() for edge in some - old.get(id_, set())}
+    added = [(*edge, id_) for id_, some in owned.items() for edge in some - old.get(id_, NO_EDGES)]
     _delete_edges(session, gone)
-    writer = Writer(session, actor, now)
-    for some in chunks(candidates):
-        _write_chunk(session, writer, some, ids, coming)
-    touched = {edge.source for _, edge in gone | added} - coming.declared.keys()
-    renew(session, writer, touched, coming)
-    insert_plain_rows(session, RelationRow, RELATION_COLUMNS, [(id_, *edge) for id_, edge in sorted(added)])
+    writer = Writer(session, actor, now, run)
+    writer.write(_drafts(session, some, coming) for some in chunks(candidates, DRAFTS))
+    touched = {edge.source for _, edge in gone} | {source for source, *_ in added}
+    renew(session, writer, [ref for ref in touched if ref not in coming], coming)
+    # Rows that are written side by side into an index cost less than those that go everywhere.
+    insert_plain_rows(session, RelationRow, RELATION_COLUMNS, sorted(added))
     return writer.changed_refs
 
 
-def _write_chunk(
-    session: Session,
-    writer: Writer,
-    some: Sequence[Candidate],
-    ids: Mapping[str, int],
-    coming: Edges,
-) -> None:
+def _drafts(session: Session, some: Sequence[Candidate], coming: Coming) -> list[Draft]:
     refs = [candidate.ref for candidate in some]
-    integrations = settings.current().integrations
     relations = _relations(session, refs, coming)
     items = status_items(session, refs, but_faults_of=some[0].location_id)
-    before = {ref: body for ref, (_, body) in _bodies(session, [c.stored for c in some if c.stored]).items()}
-    for candidate in some:
-        ref, stored = candidate.ref, candidate.stored
-        uid = stored.uid if stored else str(uuid.uuid4())
-        document = orjson.loads(candidate.body)
-        base = with_uid(with_annotations(document, candidate.place, candidate.origin, integrations), uid)
-        entity = finish(base, relations[ref], items.get(ref, ()))
-        if stored is None:
-            writer.add(ids[ref], ref, entity, {"ref": ref, **_origin_columns(candidate)})
-        else:
-            kind = ChangeKind.CHANGED if stored.orphaned_at is None else ChangeKind.RESTORED
-            writer.replace(ids[ref], ref, before[ref], entity, _origin_columns(candidate), kind)
-    writer.flush()
+    before = _bodies(session, [candidate.stored for candidate in some if candidate.stored])
+    return [_draft(candidate, before.get(candidate.id), relations, items) for candidate in some]
+
+
+def _draft(
+    candidate: Candidate,
+    before: bytes | None,
+    relations: Mapping[str, set[tuple[str, str]]],
+    items: Mapping[str, list[StatusItem]],
+) -> Draft:
+    stored, ref = candidate.stored, candidate.ref
+    if stored is None:
+        change = ChangeKind.ADDED
+    else:
+        change = ChangeKind.CHANGED if stored.orphaned_at is None else ChangeKind.RESTORED
+    uid = stored.uid if stored else str(uuid.uuid4())
+    document = Document(candidate.document.body, candidate.place, candidate.origin, uid)
+    columns = candidate.columns()
+    return Draft(candidate.id, ref, change, before, document, relations[ref], items.get(ref, ()), columns=columns)
 
 
 def remove_entities(session: Session, gone: Sequence[Stored], now: datetime, *, actor: str = "portal") -> set[str]:
@@ -186,7 +234,7 @@ def remove_entities(session: Session, gone: Sequence[Stored], now: datetime, *, 
         delete_rows(session, column, ids)
     record_changes(session, [Change(one.ref, ChangeKind.REMOVED, one.etag, None) for one in gone], actor, now)
     writer = Writer(session, actor, now)
-    renew(session, writer, touched - {stored.ref for stored in gone}, NO_EDGES)
+    renew(session, writer, touched - {stored.ref for stored in gone}, NOTHING_COMING)
     return writer.changed_refs
 
 
@@ -196,10 +244,9 @@ def orphan_entities(
     """Mark entities that their files no longer hold, each with its reason; returns their references."""
     writer = Writer(session, actor, now)
     for some in chunks(lost):
-        for ref, (stored, body) in _bodies(session, some).items():
-            entity = finish(as_orphan(body, reasons[ref]), body["relations"], items_of(body))
-            writer.replace(stored.id, ref, body, entity, {"orphaned_at": now}, ChangeKind.ORPHANED)
-        writer.flush()
+        drafts = _present(session, some, ChangeKind.ORPHANED)
+        columns = {"orphaned_at": now}
+        writer.write([[replace(draft, orphan_reason=reasons[draft.ref], columns=columns) for draft in drafts]])
     return writer.changed_refs
 
 
@@ -208,22 +255,23 @@ def restate(session: Session, refs: Iterable[str], actor: str, now: datetime) ->
     writer = Writer(session, actor, now)
     for some in chunks(find_stored(session, refs).values()):
         items = status_items(session, [stored.ref for stored in some])
-        for ref, (stored, body) in _bodies(session, some).items():
-            entity = finish(body, body["relations"], items.get(ref, ()))
-            writer.replace(stored.id, ref, body, entity, {}, ChangeKind.CHANGED)
-        writer.flush()
+        drafts = _present(session, some, ChangeKind.CHANGED)
+        writer.write([[replace(draft, items=items.get(draft.ref, ())) for draft in drafts]])
     return writer.changed_refs
 
 
-def renew(session: Session, writer: Writer, refs: Iterable[str], coming: Edges) -> None:
+def renew(session: Session, writer: Writer, refs: Iterable[str], coming: Coming) -> None:
     """Write those of the entities whose relations changed."""
-    neighbours = find_stored(session, refs)
-    for some in chunks(neighbours):
-        relations = _relations(session, some, coming)
-        for ref, (stored, body) in _bodies(session, [neighbours[ref] for ref in some]).items():
-            entity = finish(body, relations[ref], items_of(body))
-            writer.replace(stored.id, ref, body, entity, {}, ChangeKind.CHANGED)
-        writer.flush()
+    for some in chunks(find_stored(session, refs).values()):
+        relations = _relations(session, [stored.ref for stored in some], coming)
+        drafts = _present(session, some, ChangeKind.CHANGED)
+        writer.write([[replace(draft, relations=relations[draft.ref]) for draft in drafts]])
+
+
+def _present(session: Session, some: Sequence[Stored], change: ChangeKind) -> list[Draft]:
+    """Return drafts of stored entities as they are."""
+    bodies = _bodies(session, some)
+    return [Draft(one.id, one.ref, change, bodies[one.id]) for one in some if one.id in bodies]
 
 
 def tell_the_planner(session: Session) -> None:
@@ -233,26 +281,13 @@ def tell_the_planner(session: Session) -> None:
     refresh_statistics(session, models)
 
 
-def _give_ids(session: Session, candidates: Sequence[Candidate]) -> dict[str, int]:
-    """Return the id of each candidate; new ones get the next free numbers (writes follow one another)."""
-    last = session.scalar(select(func.coalesce(func.max(Entity.id), 0))) or 0
-    ids: dict[str, int] = {}
-    for candidate in candidates:
-        if candidate.stored:
-            ids[candidate.ref] = candidate.stored.id
-        else:
-            last += 1
-            ids[candidate.ref] = last
-    return ids
-
-
 def _edges_declared_by(session: Session, ids: Iterable[int]) -> dict[int, set[Edge]]:
-    edges: dict[int, set[Edge]] = {}
+    found: dict[int, set[Edge]] = {}
     columns_ = (RelationRow.declared_by, RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
     for some in chunks(ids):
         for id_, *ends in session.execute(select(*columns_).where(RelationRow.declared_by.in_(some))):
-            edges.setdefault(id_, set()).add(Edge(*ends))
-    return edges
+            found.setdefault(id_, set()).add(Edge(*ends))
+    return found
 
 
 def _delete_edges(session: Session, gone: Iterable[tuple[int, Edge]]) -> None:
@@ -261,35 +296,18 @@ def _delete_edges(session: Session, gone: Iterable[tuple[int, Edge]]) -> None:
         session.execute(delete(RelationRow).where(key.in_([(id_, *edge) for id_, edge in some])))
 
 
-def _relations(session: Session, refs: Sequence[str], coming: Edges) -> dict[str, list[dict[str, str]]]:
-    """Return the relations that each entity shows, sorted by type and target: stored ones and those about to be."""
-    pairs: dict[str, set[tuple[str, str]]] = {
-        ref: {(edge.type, edge.target) for edge in coming.shown.get(ref, ())} for ref in refs
-    }
-    statement = select(RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
-    for some in chunks(refs):
-        for source, type_, target in session.execute(statement.where(RelationRow.source_ref.in_(some))):
-            pairs[source].add((type_, target))
-    return {
-        ref: [{"type": type_, "targetRef": target} for type_, target in sorted(some)] for ref, some in pairs.items()
-    }
+def _relations(session: Session, refs: Sequence[str], coming: Coming) -> dict[str, set[tuple[str, str]]]:
+    """Return the relations that each entity shows: stored ones and those about to be."""
+    pairs = {ref: coming.relations(ref) for ref in refs}
+    for source, type_, target in coming.stored_relations(session, refs):
+        pairs[source].add((type_, target))
+    return pairs
 
 
-def _bodies(session: Session, some: Sequence[Stored]) -> dict[str, tuple[Stored, dict[str, Any]]]:
-    """Return the present final form of stored entities."""
-    by_id = {stored.id: stored for stored in some}
-    if not by_id:
+def _bodies(session: Session, some: Sequence[Stored]) -> dict[int, bytes]:
+    """Return the present final forms of stored entities, by id."""
+    ids = [stored.id for stored in some]
+    if not ids:
         return {}
-    rows = session.execute(select(EntityBody.id, EntityBody.body).where(EntityBody.id.in_(by_id)))
-    return {by_id[id_].ref: (by_id[id_], orjson.loads(body)) for id_, body in rows}
-
-
-def _origin_columns(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "location_id": candidate.location_id,
-        "file": candidate.place.target,
-        "document": candidate.document,
-        "document_hash": candidate.document_hash,
-        "parent_ref": candidate.parent_ref,
-        "orphaned_at": None,
-    }
+    rows = session.execute(select(EntityBody.id, EntityBody.body).where(EntityBody.id.in_(ids)))
+    return {id_: body for id_, body in rows}  # noqa: C416 (rows are no pairs to the type checker)

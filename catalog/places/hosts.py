@@ -40,6 +40,20 @@ class AllowedHost:
 
 
 @dataclass(frozen=True)
+class Proxy:
+    """What stands between this machine and the outside. It resolves the names that it is asked for."""
+
+    url: str
+    """`http://proxy.example.com:3128`, a user and password in it where the proxy wants them."""
+    direct: tuple[AllowedHost, ...] = ()
+    """Hosts that are asked without it."""
+
+    def serves(self, host: str, port: int, scheme: str) -> bool:
+        """Say whether a host is asked through the proxy."""
+        return not any(one.matches(host, port, scheme) for one in self.direct)
+
+
+@dataclass(frozen=True)
 class UrlPolicy:
     """Which URLs may be read. The default permits every host of the public Internet."""
 
@@ -47,6 +61,8 @@ class UrlPolicy:
     """Where it is given, only these hosts and the trusted ones may be read; None: every public host too."""
     trusted: tuple[AllowedHost, ...] = ()
     """The hosts of the integrations. Where the list names one of them too, its paths hold."""
+    proxy: Proxy | None = None
+    """Who is asked instead of the hosts themselves; only for hosts that are named one by one."""
 
     def refusal(self, url: str) -> str | None:
         """Say why a URL may not be read, as far as the URL itself shows; None where it does not."""
@@ -57,6 +73,11 @@ class UrlPolicy:
         host, port = host_of(parts), port_of(parts)
         entries = [one for one in self.allow or () if one.matches(host, port, parts.scheme)]
         entries = entries or list(self._entries(host, port, parts.scheme))
+        if self._is_unseen(host, port, parts.scheme):
+            return (
+                f"{url} may not be read: the proxy resolves {host}, so that nobody here sees where it leads; name this "
+                "very host in catalog.reading.allow of portal.yaml, or in catalog.reading.no_proxy"
+            )
         if entries:
             if any(entry.permits(parts.path or "/") for entry in entries):
                 return self._refused_literal(host, entries)
@@ -64,6 +85,13 @@ class UrlPolicy:
         if self.allow is not None:
             return f"{url} may not be read: {host} is not among the allowed hosts; {REMEDY}"
         return self._refused_inside(host)
+
+    def proxy_for(self, url: str) -> str | None:
+        """Return the proxy through which a URL is asked; None where its host is asked itself."""
+        parts = split_url(url)
+        if self.proxy is None or not self.proxy.serves(host_of(parts), port_of(parts), parts.scheme):
+            return None
+        return self.proxy.url
 
     def addresses(self, host: str, port: int, scheme: str) -> list[str]:
         """Return the addresses that may be connected to for a host; raises Unreadable where one of them may not be.
@@ -87,6 +115,12 @@ class UrlPolicy:
 
     def _entries(self, host: str, port: int, scheme: str) -> Iterable[AllowedHost]:
         return (one for one in (*self.trusted, *(self.allow or ())) if one.matches(host, port, scheme))
+
+    def _is_unseen(self, host: str, port: int, scheme: str) -> bool:
+        """Say whether a proxy would resolve a host that no entry names: it may lead anywhere."""
+        if self.proxy is None or not self.proxy.serves(host, port, scheme):
+            return False
+        return not any(entry.names_one_host for entry in self._entries(host, port, scheme))
 
     def _refused_literal(self, host: str, entries: Sequence[AllowedHost]) -> str | None:
         return None if any(entry.names_one_host for entry in entries) else self._refused_inside(host)

@@ -94,7 +94,7 @@ def find_page(url: str, integrations: Iterable[Integration]) -> Page | None:
     The first step after `blob` is taken for the reference; a slash in a branch's name is written `%2F`.
     """
     parts = split_url(url)
-    integration = _known(url, integrations)
+    integration = find_integration(url, integrations)
     if integration is None:
         return None
     pattern = _GITHUB_PAGE if integration.scm is Scm.GITHUB else _GITLAB_PAGE
@@ -143,7 +143,7 @@ def resolve(base: str, target: str, integrations: Iterable[Integration]) -> str:
 def scm_annotations(target: str, integrations: tuple[Integration, ...]) -> Mapping[str, str]:
     """Return the annotations that a URL on a known host gives an entity: where it is edited, where its source lies."""
     try:
-        integration = _known(target, integrations)
+        integration = find_integration(target, integrations)
     except Unreadable:
         return {}
     if integration is None:
@@ -163,7 +163,8 @@ def raw_url(url: str) -> str:
     return url
 
 
-def _known(url: str, integrations: Iterable[Integration]) -> Integration | None:
+def find_integration(url: str, integrations: Iterable[Integration]) -> Integration | None:
+    """Return the integration that knows the host of a URL; raises Unreadable for what no server should be asked."""
     parts = split_url(url)
     host, port = host_of(parts), parts.port
     names = {host, f"{host}:{port}"} if port in {None, 80, 443} else {f"{host}:{port}"}

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
-from requests.utils import parse_header_links
 
 from catalog.places.faults import Unreadable
 from catalog.places.globs import PathPattern, is_pattern
@@ -78,6 +77,8 @@ def read_json(url: str, answer: Answer) -> Any:
 
 def next_page(answer: Answer) -> str | None:
     """Return the URL of the following page, as the `Link` header names it; raises Unreadable if on another host."""
+    from requests.utils import parse_header_links  # a check of files does without the HTTP library
+
     for link in parse_header_links(answer.headers.get("Link", "")):
         if link.get("rel") == "next":
             if origin(link["url"]) != origin(answer.url):

@@ -6,7 +6,7 @@ A row is the entity's id and what it is ordered by: a page is found in the narro
 from typing import NamedTuple
 
 from catalog.querying.selection import Position, Selection
-from catalog.querying.translation import TRUE, OrderSql, Sql, Translator, join_and, order_sql
+from catalog.querying.translation import TRUE, OrderSql, Sql, Translator, join_and, keys_of, order_sql
 
 
 class By(NamedTuple):
@@ -51,6 +51,28 @@ def total_sql(translator: Translator, selection: Selection) -> Sql:
     orders = [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
     where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
     return _joined("SELECT count(*) FROM catalog_entity e", [ordered.join for ordered in orders], where)
+
+
+def counted_page_sql(translator: Translator, selection: Selection) -> Sql:
+    """Return a first page, with the total beside each row; limit and offset are further parameters.
+
+    It finds the entities once, for the page and for the total. That pays where finding them is what costs: a text, or a
+    key of the rest-index. No text otherwise: an index in the list's order leads to a page without finding the others.
+    """
+    if selection.text is None and not any(translator.sources(key) for key in keys_of(selection)):
+        return Sql("")
+    orders = [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
+    where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
+    columns = ", ".join(["e.id", *(f"{ordered.value} AS o{number}" for number, ordered in enumerate(orders))])
+    found = _joined(f"SELECT {columns} FROM catalog_entity e", [ordered.join for ordered in orders], where)  # noqa: S608
+    direction = "DESC" if selection.orders and selection.orders[0].descending else "ASC"
+    names = [*(f"o{number}" for number in range(len(orders))), "id"]
+    by = ", ".join(f"{name} {direction}" for name in names)
+    return Sql(
+        f"WITH found AS MATERIALIZED ({found.text}) SELECT id, {', '.join(names)}, (SELECT count(*) FROM found) "  # noqa: S608
+        f"FROM found ORDER BY {by} LIMIT %s OFFSET %s",
+        found.parameters,
+    )
 
 
 def _has_value(ordered: OrderSql) -> Sql:

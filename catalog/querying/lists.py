@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.querying.cursors import encode_position
-from catalog.querying.list_sql import list_sql, page_sql, total_sql
+from catalog.querying.list_sql import counted_page_sql, list_sql, page_sql, total_sql
 from catalog.querying.remembering import OVERHEAD, answers
 from catalog.querying.selection import EntitiesRequest, PageRequest, Position, Selection
 from catalog.querying.statements import statement
-from catalog.querying.translation import Sql
-from catalog.versions import Version, current_version
+from catalog.versions import Version
 from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
 
@@ -38,70 +37,95 @@ class QueryPage:
     previous_cursor: str | None
 
 
-def list_entities(reader: Reader, request: EntitiesRequest) -> tuple[Listed, bool]:
+def list_entities(reader: Reader, version: Version | None, request: EntitiesRequest) -> tuple[Listed, bool]:
     """Return a part of the bare list, or the whole of it, and whether more follow."""
-    version, selection = current_version(reader), request.selection
+    selection = request.selection
     if request.limit is None:
         sql = statement(reader, version, selection, "whole", lambda t: list_sql(t, selection, is_whole=True))
         return _listed(reader, reader.rows(sql.text, sql.parameters)), False
     sql = statement(reader, version, selection, "part", lambda t: list_sql(t, selection, is_whole=False))
-    rows = _rows(reader, version, sql, (request.limit + 1, request.offset))
+    rows = reader.rows(sql.text, (*sql.parameters, request.limit + 1, request.offset))
     return _listed(reader, rows[: request.limit]), len(rows) > request.limit
 
 
-def query_entities(reader: Reader, request: PageRequest) -> QueryPage:
+def query_entities(reader: Reader, version: Version | None, request: PageRequest) -> QueryPage:
     """Return a page of a query, its total and the cursors to its neighbours."""
-    version, selection, position = current_version(reader), request.selection, request.position
-    total = request.total
-    if request.wants_total and total is None:
-        total = count_entities(reader, version, selection)
+    selection, position = request.selection, request.position
+    total = _known_total(version, request)
+    wants_total = request.wants_total and total is None
     if request.limit == 0:
+        total = count_entities(reader, version, selection) if wants_total else total
         return QueryPage(Listed((), ()), total or 0, None, None)
-    backwards = position is not None and position.backwards
-    purpose = f"page at={position is not None} back={backwards}"
-    sql = statement(reader, version, selection, purpose, lambda t: page_sql(t, selection, position))
-    rows = _rows(reader, version, sql, _place(request) + (request.limit + 1, request.offset))
+    if wants_total and position is None:
+        rows, total = _counted_page(reader, version, request)
+    else:
+        total = count_entities(reader, version, selection) if wants_total else total
+        rows = _page(reader, version, request)
     more = len(rows) > request.limit
     rows = rows[: request.limit]
-    if backwards:
+    if position is not None and position.backwards:
         rows.reverse()
     next_, previous = _neighbours(request, rows, more=more, total=total)
     return QueryPage(_listed(reader, rows), total or 0, next_, previous)
 
 
+def _known_total(version: Version | None, request: PageRequest) -> int | None:
+    """Return the total that the cursor carries, or that was counted at this version."""
+    if request.total is not None or not request.wants_total or version is None:
+        return request.total
+    found: int | None = answers.get(_total_key(version, request.selection))
+    return found
+
+
+def _page(reader: Reader, version: Version | None, request: PageRequest) -> list[Row]:
+    selection, position = request.selection, request.position
+    purpose = f"page at={position is not None} back={position is not None and position.backwards}"
+    sql = statement(reader, version, selection, purpose, lambda t: page_sql(t, selection, position))
+    return reader.rows(sql.text, sql.parameters + _place(request) + (request.limit + 1, request.offset))
+
+
+def _counted_page(reader: Reader, version: Version | None, request: PageRequest) -> tuple[list[Row], int]:
+    """Return a first page and its total, in one statement where finding the entities is what costs."""
+    selection = request.selection
+    sql = statement(reader, version, selection, "counted page", lambda t: counted_page_sql(t, selection))
+    if not sql.text:
+        total = count_entities(reader, version, selection)
+        return _page(reader, version, request), total
+    rows = reader.rows(sql.text, (*sql.parameters, request.limit + 1, request.offset))
+    if not rows and request.offset:
+        return rows, count_entities(reader, version, selection)
+    total = rows[0][-1] if rows else 0
+    _keep_total(version, selection, total)
+    return rows, total
+
+
 def count_entities(reader: Reader, version: Version | None, selection: Selection) -> int:
     """Return how many entities a selection has; those without its order's field are not in it."""
-    key = (version, "total", selection.key)
-    found: int | None = answers.get(key) if version else None
-    if found is None:
-        sql = statement(reader, version, selection, "total", lambda translator: total_sql(translator, selection))
-        found = reader.rows(sql.text, sql.parameters)[0][0]
-        if version:
-            answers.keep(key, found, len(selection.key) + OVERHEAD)
-    assert found is not None  # noqa: S101 (a count has a row)
+    sql = statement(reader, version, selection, "total", lambda translator: total_sql(translator, selection))
+    found: int = reader.rows(sql.text, sql.parameters)[0][0]
+    _keep_total(version, selection, found)
     return found
+
+
+def _keep_total(version: Version | None, selection: Selection, total: int) -> None:
+    if version:
+        answers.keep(_total_key(version, selection), total, len(selection.key) + OVERHEAD)
+
+
+def _total_key(version: Version, selection: Selection) -> tuple[Version, str, str]:
+    return version, "total", selection.key
 
 
 def read_bodies(reader: Reader, ids: Sequence[int]) -> Iterator[bytes]:
     """Yield the JSON of the entities with these ids, in this order; one that was removed meanwhile is left out."""
     if reader.is_postgresql:
-        text = "SELECT b.id, b.body FROM catalog_entity_body b WHERE b.id = ANY(%s)"
+        text = "SELECT b.id, b.body FROM catalog_entity_body b WHERE b.id = ANY(CAST(%s AS int[]))"
     else:
         text = "SELECT b.id, b.body FROM catalog_entity_body b WHERE b.id IN (SELECT value FROM json_each(%s))"
     for some in chunks(ids, AT_ONCE):
-        found = dict(reader.rows(text, (some if reader.is_postgresql else str(some),)))
+        numbers = ",".join(map(str, some))
+        found = dict(reader.rows(text, (f"{{{numbers}}}" if reader.is_postgresql else f"[{numbers}]",)))
         yield from (found[id_] for id_ in some if id_ in found)
-
-
-def _rows(reader: Reader, version: Version | None, sql: Sql, place: tuple[Any, ...]) -> list[Row]:
-    """Return the rows of a page: ids and what they are ordered by, which hold for one version of the catalog."""
-    key = (version, sql, place)
-    found: list[Row] | None = answers.get(key) if version else None
-    if found is None:
-        found = reader.rows(sql.text, sql.parameters + place)
-        if version:
-            answers.keep(key, found, len(sql.text) + OVERHEAD * (1 + len(found)))
-    return found
 
 
 def _listed(reader: Reader, rows: Sequence[Row]) -> Listed:

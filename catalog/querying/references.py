@@ -35,7 +35,9 @@ def bodies_by_refs(reader: Reader, request: RefsRequest) -> list[bytes]:
     sql = statement(reader, version, selection, "refs", lambda translator: _refs_sql(translator, selection))
     found: dict[str, bytes] = {}
     for some in chunks(dict.fromkeys(ref for ref in request.refs if NUL not in ref), AT_ONCE):
-        refs = some if reader.is_postgresql else orjson.dumps(some).decode()
+        refs = orjson.dumps(some).decode()
+        if reader.is_postgresql:  # quoted like JSON, but for control characters, which no reference holds
+            refs = f"{{{refs[1:-1]}}}"
         found.update(reader.rows(sql.text, (*sql.parameters, refs)))
     if request.fields:
         found = {ref: project(body, request.fields) for ref, body in found.items()}
@@ -44,9 +46,9 @@ def bodies_by_refs(reader: Reader, request: RefsRequest) -> list[bytes]:
 
 def _refs_sql(translator: Translator, selection: Selection) -> Sql:
     where = translator.where(selection)
-    asked = "e.ref = ANY(%s)" if translator.is_postgresql else "e.ref IN (SELECT value FROM json_each(%s))"
+    asked = "= ANY(CAST(%s AS text[]))" if translator.is_postgresql else "IN (SELECT value FROM json_each(%s))"
     return Sql(
         "SELECT e.ref, b.body FROM catalog_entity e JOIN catalog_entity_body b ON b.id = e.id "  # noqa: S608 (fixed names)
-        f"WHERE {where.text} AND {asked}",
+        f"WHERE {where.text} AND e.ref {asked}",
         where.parameters,
     )

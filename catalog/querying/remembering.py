@@ -1,4 +1,4 @@
-"""A bounded memory of statements, totals and facets, each under the catalog's version that it was made at."""
+"""A bounded memory of statements and answers, each under the catalog's version that it was made at."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -10,7 +10,7 @@ class Remembered:
     """Keeps what was used last, up to a weight; safe for threads."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self._weight = 0
         self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock = Lock()
@@ -25,13 +25,13 @@ class Remembered:
 
     def keep(self, key: Hashable, value: Any, weight: int) -> None:
         """Keep a value, and forget those that were not used longest; one beyond the capacity is not kept."""
-        if weight > self._capacity:
+        if weight > self.capacity:
             return
         with self._lock:
             _, old = self._entries.pop(key, (None, 0))
             self._entries[key] = (value, weight)
             self._weight += weight - old
-            while self._weight > self._capacity:
+            while self._weight > self.capacity:
                 _, (_, freed) = self._entries.popitem(last=False)
                 self._weight -= freed
 
@@ -41,4 +41,6 @@ OVERHEAD = 500
 statements = Remembered(16 * 1024 * 1024)
 """SQL with its parameters, in bytes."""
 answers = Remembered(32 * 1024 * 1024)
-"""Totals and facets, in bytes."""
+"""Totals, facets and whole answers, in bytes."""
+LARGEST_ANSWER = 2 * 1024 * 1024
+"""Bytes of one answer that is kept; a few larger ones would drive out all others."""

@@ -24,7 +24,7 @@ def statement(
     found: Sql | None = statements.get(key) if version else None
     if found is None:
         names = key_names([*keys_of(selection), *more_keys])
-        found = build(Translator(reader.is_postgresql, _key_ids(reader, names)))
+        found = build(Translator(reader.is_postgresql, _key_ids(reader, names)).within(selection.condition))
         if version:
             statements.keep(key, found, _weight(found) + len(selection.key) + OVERHEAD)
     return found
@@ -34,14 +34,15 @@ def _weight(sql: Sql) -> int:
     return len(sql.text) + sum(len(str(parameter)) + 50 for parameter in sql.parameters)
 
 
-def _key_ids(reader: Reader, names: Iterable[str]) -> dict[str, int]:
-    """Return the ids of those names that the rest-index knows."""
-    found: dict[str, int] = {}
+def _key_ids(reader: Reader, names: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Return the ids of those names that the rest-index knows, by name and kind of entity."""
+    found: dict[str, dict[str, int]] = {}
     for some in chunks(sorted(names)):
         marks = ", ".join(["%s"] * len(some))
         rows: list[tuple[Any, ...]] = reader.rows(
-            f"SELECT name, id FROM catalog_search_key WHERE name IN ({marks})",  # noqa: S608 (marks only)
+            f"SELECT name, kind, id FROM catalog_search_key WHERE name IN ({marks})",  # noqa: S608 (marks only)
             some,
         )
-        found.update((name, id_) for name, id_ in rows)
+        for name, kind, id_ in rows:
+            found.setdefault(name, {})[kind] = id_
     return found

@@ -5,7 +5,7 @@ hashed list as it pays; SQLite is given lists, which it computes once. What a re
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ WITHOUT_ORIGINAL = frozenset({"metadata.namespace", "metadata.uid"})
 ITEM_VALUE = "true"
 """What `path.item` is, for an item of a list of strings."""
 ITEM_COLUMNS = f"'{ITEM_VALUE}' AS value, NULL AS original, TRUE AS is_item"
+KIND = "kind"
 NUL = "\0"
 """No text of the database holds it; PostgreSQL refuses to compare with it."""
 
@@ -38,7 +39,8 @@ TRUE, FALSE = Sql("TRUE"), Sql("FALSE")
 class Source(NamedTuple):
     """Rows of the rest-index that a key stands for: all of a key's, or one item of a list."""
 
-    key_id: int
+    key_ids: tuple[int, ...]
+    """One for each kind of entity."""
     item: str | None
 
 
@@ -76,16 +78,48 @@ def _condition_keys(condition: Condition) -> Iterator[str]:
         yield condition.key
 
 
+def kinds_of(condition: Condition) -> frozenset[str] | None:
+    """Return the kinds that an entity can have that fulfils the condition; None where it leaves that open."""
+    if isinstance(condition, Equals):
+        return frozenset(condition.values) if condition.key == KIND else None
+    if isinstance(condition, Every):
+        found = [kinds for inner in condition.conditions if (kinds := kinds_of(inner)) is not None]
+        return frozenset.intersection(*found) if found else None
+    if isinstance(condition, Some):
+        some = [kinds_of(inner) for inner in condition.conditions]
+        return None if None in some else frozenset().union(*(kinds for kinds in some if kinds is not None))
+    return None
+
+
+def says_only_the_kind(condition: Condition) -> bool:
+    """Say whether the condition holds for every entity of its kinds, so that their keys tell all about it."""
+    return isinstance(condition, Equals) and condition.key == KIND
+
+
 @dataclass(frozen=True)
 class Translator:
-    """Writes SQL for one database, with the ids of the keys that its rest-index knows."""
+    """Writes SQL for one database, with the ids of the keys that its rest-index knows, by name and kind of entity."""
 
     is_postgresql: bool
-    key_ids: Mapping[str, int]
+    key_ids: Mapping[str, Mapping[str, int]]
+    kinds: frozenset[str] | None = None
+    """Those that entities can have at all where this is written; None: every kind."""
+
+    def within(self, condition: Condition) -> "Translator":
+        """Return one for what is said of entities that fulfil the condition too: of other kinds it need not look."""
+        kinds = kinds_of(condition)
+        if kinds is None:
+            return self
+        return replace(self, kinds=kinds if self.kinds is None else self.kinds & kinds)
 
     def sources(self, key: str) -> list[Source]:
         """Return where the rest-index has values of the key."""
-        return [Source(self.key_ids[name], item) for name, item in _splits(key) if name in self.key_ids]
+        found = (Source(self._ids(name), item) for name, item in _splits(key))
+        return [source for source in found if source.key_ids]
+
+    def _ids(self, name: str) -> tuple[int, ...]:
+        of_kinds = self.key_ids.get(name, {})
+        return tuple(id_ for kind, id_ in of_kinds.items() if self.kinds is None or kind in self.kinds)
 
     def where(self, selection: Selection) -> Sql:
         """Return what an entity of the selection fulfils, its order left aside."""
@@ -99,7 +133,8 @@ class Translator:
 
     @condition.register
     def _(self, condition: Every) -> Sql:
-        return join_and([self.condition(inner) for inner in condition.conditions])
+        narrower = self.within(condition)
+        return join_and([narrower.condition(inner) for inner in condition.conditions])
 
     @condition.register
     def _(self, condition: Some) -> Sql:
@@ -154,7 +189,7 @@ class Translator:
             return FALSE
         parts = [self._contains(f"e.{COLUMNS[field]}", text.term) for field in text.fields if field in COLUMNS]
         sources = [source for field in text.fields for source in self.sources(field)]
-        plain = tuple(dict.fromkeys(source.key_id for source in sources if source.item is None))
+        plain = tuple(dict.fromkeys(id_ for source in sources if source.item is None for id_ in source.key_ids))
         if plain:
             parts.append(self._rows(join_and([_is_one_of("s.key_id", plain), self._contains("s.value", text.term)])))
         if text.term in ITEM_VALUE:
@@ -166,9 +201,10 @@ class Translator:
         return Sql(f"{function}({expression}, %s) > 0", (term,))
 
     def _of(self, source: Source) -> Sql:
+        of_key = _is_one_of("s.key_id", source.key_ids)
         if source.item is None:
-            return Sql("s.key_id = %s", (source.key_id,))
-        return Sql("s.key_id = %s AND s.value = %s AND s.is_item", source)
+            return of_key
+        return Sql(f"{of_key.text} AND s.value = %s AND s.is_item", (*of_key.parameters, source.item))
 
     def _rows(self, condition: Sql) -> Sql:
         """Return that a row of the entity in the rest-index fulfils the condition."""

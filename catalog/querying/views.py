@@ -24,11 +24,13 @@ from catalog.querying.query_strings import (
     parse_page,
 )
 from catalog.querying.references import bodies_by_refs, get_body
+from catalog.querying.repeating import remembered
 from catalog.querying.selection import FacetsRequest, PageRequest
+from catalog.versions import Version
 from catalog.views import blueprint
 from portal_backend.core.auth import reads
 from portal_backend.core.http import json_bytes
-from portal_backend.core.quick_reading import quick_reading
+from portal_backend.core.quick_reading import Reader, quick_reading
 
 Parsed = TypeVar("Parsed")
 
@@ -45,22 +47,27 @@ def get_entity(kind: str, namespace: str, name: str) -> Response:
 @blueprint.doc(**descriptions.ENTITIES)
 def get_entities() -> Response:
     """List entities; without limit, offset and after all of them."""
-    asked = parse_entities(_query_string())
-    with quick_reading() as reader:
-        listed, more = list_entities(reader, asked)
-    response = _list_response(b"[", listed, asked.fields, b"]")
-    if more and asked.limit is not None:
-        after = encode_after(asked.limit, asked.offset + asked.limit)
-        address = "&".join(part for part in (asked.query_string, urlencode({"after": after})) if part)
-        response.headers["Link"] = f'</entities?{address}>; rel="next"'
-    return response
+    query_string = _query_string()
+    asked = parse_entities(query_string)
+
+    def write(reader: Reader, version: Version | None) -> Response:
+        listed, more = list_entities(reader, version, asked)
+        response = _list_response(b"[", listed, asked.fields, b"]")
+        if more and asked.limit is not None:
+            after = encode_after(asked.limit, asked.offset + asked.limit)
+            address = "&".join(part for part in (asked.query_string, urlencode({"after": after})) if part)
+            response.headers["Link"] = f'</entities?{address}>; rel="next"'
+        return response
+
+    return remembered("entities", query_string.encode(), write)
 
 
 @blueprint.get("/entities/by-query")
 @blueprint.doc(**descriptions.QUERY)
 def get_entities_by_query() -> Response:
     """Read a page of the entities that filters, a text and an order select."""
-    return _page(parse_page(_query_string()))
+    query_string = _query_string()
+    return _page("page", query_string.encode(), parse_page(query_string))
 
 
 @blueprint.post("/entities/by-query")
@@ -68,7 +75,8 @@ def get_entities_by_query() -> Response:
 @blueprint.doc(**descriptions.QUERY_BODY)
 def post_entities_by_query() -> Response:
     """Read a page of the entities that a predicate, a text and an order select."""
-    return _page(_from_body(parse_page_body))
+    body = _body()
+    return _page("page of a body", body, _parsed(parse_page_body, body))
 
 
 @blueprint.post("/entities/by-refs")
@@ -77,7 +85,7 @@ def post_entities_by_query() -> Response:
 def post_entities_by_refs() -> Response:
     """Read entities by their references: as many, and in the same order; null for those that are not there."""
     condition = parse_filter_only(_query_string())
-    asked = _from_body(lambda body: parse_refs_body(body, condition))
+    asked = _parsed(lambda body: parse_refs_body(body, condition), _body())
     with quick_reading() as reader:
         bodies = bodies_by_refs(reader, asked)
     return json_bytes(b'{"items":[%b]}' % b",".join(bodies))
@@ -87,7 +95,8 @@ def post_entities_by_refs() -> Response:
 @blueprint.doc(**descriptions.FACETS)
 def get_entity_facets() -> Response:
     """Count the entities per value of each facet, among those that the filters select."""
-    return _facets(parse_facets(_query_string()))
+    query_string = _query_string()
+    return _facets("facets", query_string.encode(), parse_facets(query_string))
 
 
 @blueprint.post("/entity-facets")
@@ -95,13 +104,16 @@ def get_entity_facets() -> Response:
 @blueprint.doc(**descriptions.FACETS_BODY)
 def post_entity_facets() -> Response:
     """Count the entities per value of each facet, among those that a predicate selects."""
-    return _facets(_from_body(parse_facets_body))
+    body = _body()
+    return _facets("facets of a body", body, _parsed(parse_facets_body, body))
 
 
-def _page(asked: PageRequest) -> Response:
-    with quick_reading() as reader:
-        page = query_entities(reader, asked)
-    return _list_response(b'{"items":[', page.listed, asked.fields, _page_end(page))
+def _page(question: str, words: bytes, asked: PageRequest) -> Response:
+    def write(reader: Reader, version: Version | None) -> Response:
+        page = query_entities(reader, version, asked)
+        return _list_response(b'{"items":[', page.listed, asked.fields, _page_end(page))
+
+    return remembered(question, words, write)
 
 
 def _page_end(page: QueryPage) -> bytes:
@@ -110,12 +122,13 @@ def _page_end(page: QueryPage) -> bytes:
     return b'],"totalItems":%d,"pageInfo":%b}' % (page.total, orjson.dumps(info))
 
 
-def _facets(asked: FacetsRequest) -> Response:
-    with quick_reading() as reader:
-        counted = count_facets(reader, asked)
-    return json_bytes(
-        b'{"facets":{%b}}' % b",".join(b"%b:%b" % (orjson.dumps(name), values) for name, values in counted)
-    )
+def _facets(question: str, words: bytes, asked: FacetsRequest) -> Response:
+    def write(reader: Reader, version: Version | None) -> Response:
+        counted = count_facets(reader, version, asked)
+        facets = b",".join(b"%b:%b" % (orjson.dumps(name), values) for name, values in counted)
+        return json_bytes(b'{"facets":{%b}}' % facets)
+
+    return remembered(question, words, write)
 
 
 def _list_response(start: bytes, listed: Listed, fields: tuple[str, ...], end: bytes) -> Response:
@@ -141,10 +154,14 @@ def _query_string() -> str:
     return request.query_string.decode(errors="replace")
 
 
-def _from_body(parse: Callable[[bytes], Parsed]) -> Parsed:
+def _body() -> bytes:
     body = request.get_data(cache=False)
     if body and not request.is_json:
         raise fault("Content-Type", "must be application/json")
+    return body
+
+
+def _parsed(parse: Callable[[bytes], Parsed], body: bytes) -> Parsed:
     try:
         return parse(body)
     except orjson.JSONDecodeError as error:

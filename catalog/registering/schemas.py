@@ -125,11 +125,23 @@ class AnalyzeBody(Schema):
 
     location = fields.Nested(LocationBody, required=True, metadata={"description": "The repository's address."})
     catalog_filename = fields.String(
-        data_key="catalogFilename", load_default=None, metadata={"description": "Taken and ignored."}
+        data_key="catalogFilename",
+        load_default=None,
+        metadata={"description": "How catalog files are called; `catalog-info.yaml` where it is left out."},
     )
     catalog_file_name = fields.String(
-        data_key="catalogFileName", load_default=None, metadata={"description": "The same, as older clients write it."}
+        data_key="catalogFileName",
+        load_default=None,
+        metadata={"description": "The same, as older clients write it."},
     )
+
+
+class ExistingEntitySchema(Schema):
+    """An entity that a repository holds already."""
+
+    location = fields.Dict(required=True, metadata={"description": "`{type, target}` of its file."})
+    is_registered = fields.Boolean(data_key="isRegistered", attribute="isRegistered", required=True)
+    entity = fields.Dict(required=True)
 
 
 class GeneratedEntitySchema(Schema):
@@ -145,7 +157,10 @@ class AnalysisSchema(Schema):
     """What a repository could be described by."""
 
     existing = fields.List(
-        fields.Dict(), data_key="existingEntityFiles", required=True, metadata={"description": "Always empty here."}
+        fields.Nested(ExistingEntitySchema),
+        data_key="existingEntityFiles",
+        required=True,
+        metadata={"description": "One for each entity that the repository's catalog files hold already."},
     )
     generated = fields.List(
         fields.Nested(GeneratedEntitySchema),

@@ -14,6 +14,7 @@ from catalog.registering import registrations
 from catalog.registering.analysis import suggest_component
 from catalog.registering.ancestry import ancestry, body_by_uid
 from catalog.registering.dry_run import preview
+from catalog.registering.existing import read_existing, with_registration
 from catalog.registering.location_queries import query_locations
 from catalog.registering.removal import remove_entity, remove_location
 from catalog.registering.schemas import (
@@ -153,9 +154,17 @@ def refresh_entity(body: dict[str, Any]) -> Response:
 @blueprint.arguments(AnalyzeBody)
 @blueprint.response(200, AnalysisSchema)
 def analyze_location(body: dict[str, Any]) -> dict[str, Any]:
-    """Suggest a descriptor for the repository at an address; the repository itself is not looked at."""
-    entity = suggest_component(body["location"]["target"], settings.current().integrations)
-    return {"existing": [], "generated": [{"entity": entity, "fields_": []}]}
+    """Tell the catalog files that a repository has; where it has none that we may see, suggest a descriptor.
+
+    A repository is looked at where its host is configured with a token.
+    """
+    target, reader = body["location"]["target"], settings.current().reader()
+    entity = suggest_component(target, reader.integrations)
+    files = read_existing(reader, target, body["catalog_filename"] or body["catalog_file_name"])
+    if not files:
+        return {"existing": [], "generated": [{"entity": entity, "fields_": []}]}
+    with reading() as session:
+        return {"existing": with_registration(session, files), "generated": []}
 
 
 @blueprint.post("/validate-entity")

@@ -11,7 +11,7 @@ from catalog.format.refs import BadReference, normal_ref
 from catalog.models import CatalogFault, Entity, Location
 from plugins import sources
 from portal_backend.core.db import chunks
-from portal_backend.core.errors import Fault, InvalidInput, NotFound
+from portal_backend.core.errors import Fault, NotFound
 
 CATALOG_SOURCE = "catalog"
 """The source under whose name the worker reads locations."""
@@ -26,7 +26,7 @@ def make_due(session: Session, location_ids: Collection[str], now: datetime) -> 
 
 
 def request_refresh(session: Session, entity_ref: str, now: datetime) -> None:
-    """Have an entity and all Location entities that led to it read again; raises InvalidInput, NotFound.
+    """Have an entity and all Location entities that led to it read again; raises NotFound.
 
     They all belong to one registered location, which is read as a whole: what is unchanged there costs a comparison.
     An entity that never passed is known by its faults, a location that could never be read by its own reference.
@@ -34,7 +34,7 @@ def request_refresh(session: Session, entity_ref: str, now: datetime) -> None:
     try:
         ref = normal_ref(entity_ref)
     except BadReference as error:
-        raise InvalidInput(f"entityRef: {error}.", [Fault("entityRef", str(error))]) from error
+        raise NotFound(f"No entity has such a reference: {error}.", [Fault("entityRef", str(error))]) from error
     ids = set(session.scalars(_suppliers(ref))) if "\0" not in ref else set()
     if not ids:
         raise NotFound(f"No entity {ref} exists, so nothing can be read again for it.")

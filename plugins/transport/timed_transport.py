@@ -7,7 +7,6 @@ never meets them. Here every read gets no more time than is left.
 import http.client
 import io
 import socket
-import time
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -15,16 +14,7 @@ from urllib3 import PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-
-class Deadline:
-    """A point in time after which nothing more may be waited for."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Return the seconds left; negative when it has passed."""
-        return self._end - time.monotonic()
+from plugins.transport.deadline import Deadline
 
 
 class TimedAdapter(HTTPAdapter):

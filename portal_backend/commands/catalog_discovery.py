@@ -8,14 +8,14 @@ from rich.markup import escape
 from catalog import settings
 from catalog.discovery.keeping import DiscoveryReport, provider_states
 from portal_backend.catalog_discovery import discover as ask_providers
-from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
+from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_catalog
 from portal_backend.core.db import reading
 
 
 @click.command("discover")
 @click.option("--allow-removals", is_flag=True, help="Let go what is found no more, however much it is.")
 @as_json
-@with_app
+@with_catalog
 def discover(allow_removals: bool, json_output: bool) -> None:
     """Ask the providers of portal.yaml for catalog files now, and register what they find.
 
@@ -32,7 +32,7 @@ def discover(allow_removals: bool, json_output: bool) -> None:
 
 @click.command("providers")
 @as_json
-@with_app
+@with_catalog
 def providers(json_output: bool) -> None:
     """List the providers of portal.yaml and how their last runs went."""
     with reading() as session:
@@ -40,19 +40,25 @@ def providers(json_output: bool) -> None:
     if json_output:
         print_json(found)
         return
-    rows = [(p["name"], p["host"], p["owner"], p["found"], p["last_success_at"], p["last_error"]) for p in found]
-    print_table(("Name", "Host", "Owner", "Files", "Last success", "Error"), rows)
+    rows = [
+        (p["name"], p["host"], p["owner"], p["found"], p["withheld"], p["last_success_at"], p["last_error"])
+        for p in found
+    ]
+    print_table(("Name", "Host", "Owner", "Files", "Waiting to go", "Last success", "Error"), rows)
 
 
 def _show(report: DiscoveryReport) -> None:
     if report.error:
         console.print(f"[bold]{report.provider}[/]: [red]{escape(report.error)}[/]", soft_wrap=True)
         return
+    for skipped in report.skipped:
+        console.print(f"[bold]{report.provider}[/]: skipped {escape(skipped)}", soft_wrap=True)
     counts = f"{report.found} catalog files, {len(report.added)} new, {len(report.removed)} removed"
     console.print(f"[bold]{report.provider}[/]: {counts}", soft_wrap=True)
     if report.withheld:
+        cause = "are found no more" if report.configured else "belong to a provider that portal.yaml names no more"
         console.print(
-            f"[yellow]{len(report.withheld)} are found no more, kept for now:[/] {', '.join(report.withheld[:20])}. "
+            f"[yellow]{len(report.withheld)} {cause}, kept for now:[/] {', '.join(report.withheld[:20])}. "
             "If that is meant, run `portal catalog discover --allow-removals`",
             soft_wrap=True,
         )

@@ -10,7 +10,7 @@ from rich.markup import escape
 from catalog.entities import full_ref
 from catalog.ingestion.changes import list_changes
 from catalog.life.unprocessed import as_backstage, list_failed
-from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, with_app
+from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, with_catalog
 from portal_backend.core.clock import format_time
 from portal_backend.core.db import reading
 from portal_backend.core.pagination import Page
@@ -21,7 +21,7 @@ PAGE = 500
 @click.command("history")
 @click.argument("ref")
 @as_json
-@with_app
+@with_catalog
 def history(ref: str, json_output: bool) -> None:
     """Show what happened to an entity, newest first: when, by which location or person, and what differs."""
     with reading() as session:
@@ -39,7 +39,7 @@ def history(ref: str, json_output: bool) -> None:
 
 @click.command("unprocessed")
 @as_json
-@with_app
+@with_catalog
 def unprocessed(json_output: bool) -> None:
     """List the entities that never passed, with the cause. Ends with 1 when there is any."""
     with reading() as session:

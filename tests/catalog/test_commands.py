@@ -1,6 +1,7 @@
 """`portal catalog` as a person or a program uses it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from catalog.models import Entity
 from portal_backend.commands import common
 from portal_backend.commands.catalog import catalog
+from portal_backend.core.config import LocationConfig
 from tests.catalog.samples import component, files
 
 
@@ -19,8 +21,10 @@ def run(*arguments: object):
 @pytest.fixture
 def portal(app, monkeypatch):
     """Let the commands act on the test's database instead of a configured one."""
-    monkeypatch.setattr(common, "configured", lambda: None)
-    monkeypatch.setattr(common, "create_app", lambda _: app)
+    for name in ("configured", "configured_catalog"):
+        monkeypatch.setattr(common, name, lambda: None)
+    for name in ("create_app", "create_catalog_app"):
+        monkeypatch.setattr(common, name, lambda _: app)
     monkeypatch.setattr(common, "require_schema", lambda: None)
     return run
 
@@ -68,6 +72,80 @@ def test_validate_shows_people_file_document_and_field(tmp_path):
     assert "2 documents, 1 of them not valid" in result.stdout
 
 
+def test_validate_says_at_which_line_and_column_something_is_wrong(tmp_path):
+    written = """\
+# teams come first
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata:
+  name: a
+  tags: [good, Not good]
+  annotations: {a.b/c: 5, 'd e': f}
+spec:
+  type: service
+  lifecycle: production
+  dependsOn:
+    - x
+---
+apiVersion: backstage.io/v1alpha1
+  kind: User
+"""
+    files(tmp_path, a=written)
+    found = json.loads(run("validate", tmp_path, "--json").stdout)
+    assert [(error["path"], error["line"], error["column"]) for each in found for error in each["errors"]] == [
+        ("metadata.annotations.a.b/c", 7, 17),
+        ("metadata.annotations.d e", 7, 27),
+        ("metadata.tags[1]", 6, 16),
+        ("spec.owner", 8, 1),
+        ("spec.dependsOn[0]", 12, 7),
+        ("", 15, 7),
+    ]
+    assert "  6:16  metadata.tags[1]: must be" in run("validate", tmp_path).stdout
+
+
+KINDS = "catalog: {kinds: [{kind: Policy, api_versions: [example.com/v1], required: [level]}]}\n"
+POLICIES = """\
+apiVersion: example.com/v1
+kind: Policy
+metadata: {name: a}
+spec: {level: 5}
+---
+apiVersion: example.com/v1
+kind: Policy
+metadata: {name: b}
+spec: {}
+"""
+
+
+def test_validate_knows_the_kinds_of_portal_yaml(tmp_path, monkeypatch):
+    files(tmp_path, a=POLICIES)
+
+    def valid() -> list[bool]:
+        return [each["valid"] for each in json.loads(run("validate", tmp_path / "a.yaml", "--json").stdout)]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PORTAL_CONFIG", raising=False)
+    assert valid() == [False, False]
+    (tmp_path / "portal.yaml").write_text(KINDS)
+    assert valid() == [True, False]
+
+
+def test_validate_tells_of_a_faulty_configuration_and_keeps_its_kinds_where_it_can(tmp_path, monkeypatch):
+    files(tmp_path, a=POLICIES)
+    config = tmp_path / "portal.yaml"
+    monkeypatch.setenv("PORTAL_CONFIG", str(config))
+    monkeypatch.delenv("NOT_SET_HERE", raising=False)
+    token = "  integrations: {github: [{host: github.com, token: '${NOT_SET_HERE}'}]}\n"
+    config.write_text("catalog:\n" + token + KINDS.replace("catalog: {kinds", "  kinds").replace("]}\n", "]\n"))
+    result = run("validate", tmp_path / "a.yaml")
+    assert "NOT_SET_HERE is not set" in result.stderr
+    assert "the kinds of that file count" in result.stderr
+    assert (result.exit_code, "2 documents, 1 of them not valid" in result.stdout) == (1, True)
+    config.write_text(KINDS.replace("Policy", "5"))
+    result = run("validate", tmp_path / "a.yaml")
+    assert (result.exit_code, "catalog.kinds[0].kind" in result.stderr) == (2, True)
+
+
 def test_add_stores_what_is_good_and_shows_what_is_not(portal, session, tmp_path):
     files(tmp_path, a=component("a"), b=component("b", spec="  system: 5\n"))
     result = portal("add", tmp_path)
@@ -89,6 +167,16 @@ def test_add_refuses_what_does_not_exist_and_registers_nothing(portal, tmp_path)
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
     assert json.loads(portal("locations", "--json").stdout) == []
+
+
+def test_refresh_reads_what_the_configuration_names_and_says_where_nothing_is(portal, app, tmp_path, monkeypatch):
+    assert "No location is registered" in portal("refresh").stdout
+    files(tmp_path, a=component("a"))
+    made = app.extensions["portal"]
+    config = replace(made.config, locations=(LocationConfig("file", str(tmp_path)),))
+    monkeypatch.setitem(app.extensions, "portal", replace(made, config=config))
+    result = portal("refresh")
+    assert (result.exit_code, "1 added" in result.stdout) == (0, True), result.output
 
 
 def test_refresh_lets_removals_through_only_when_told(portal, tmp_path):

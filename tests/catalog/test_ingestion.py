@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 
 from catalog.entities import get_entity
 from catalog.ingestion.refresh import refresh_location
-from catalog.locations import classify, register_location
+from catalog.locations import register_location
 from catalog.models import CatalogFault, Entity, EntityBody, Location, LocationFile, RelationRow, SearchKey, SearchRow
+from catalog.places.targets import classify
 from portal_backend.core.db import transaction
 from portal_backend.core.errors import InvalidInput, NotFound
 from tests.catalog.samples import NOW, OFFLINE, bring_in, component, files
@@ -77,6 +78,18 @@ def test_the_registered_location_is_an_entity_too(session, tmp_path):
     entity = get_entity(session, location.entity_ref)
     assert location.entity_ref.startswith("location:default/generated-")
     assert entity["spec"] == {"type": "file", "target": str(tmp_path)}
+
+
+@pytest.mark.parametrize("read_between", [False, True])
+def test_a_registered_file_that_changes_in_part_is_in_no_conflict_with_itself(session, tmp_path, read_between):
+    files(tmp_path, all=numbered(2))
+    target = str(tmp_path / "all.yaml")
+    bring_in(session, target)
+    if read_between:
+        assert bring_in(session, target).faults == ()
+    files(tmp_path, all=numbered(3))
+    report = bring_in(session, target)
+    assert (report.faults, report.added, report.unchanged) == ((), 1, 2)
 
 
 def test_one_bad_document_never_sinks_its_neighbours(session, tmp_path):

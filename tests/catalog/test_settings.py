@@ -137,7 +137,7 @@ def test_the_examples_of_the_documentation_are_read(tmp_path, monkeypatch):
     for example in examples:
         rules = [rule for one in example.pop("locations", ()) for rule in one["rules"]]
         load(example, [LocationConfig("url", "https://x", tuple(rules))], tmp_path)
-    assert len(examples) == 4
+    assert len(examples) == 5
 
 
 def read(settings, target, known=None, operator=False):

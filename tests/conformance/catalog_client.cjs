@@ -328,7 +328,7 @@ const cases = {
     await client.refreshEntity(component('c-01'));
     await client.refreshEntity(location.entityRef);
     await refused(404, 'NotFoundError', () => client.refreshEntity(component('none')), '/refresh');
-    await bad(() => client.refreshEntity('nonsense'));
+    await refused(404, 'NotFoundError', () => client.refreshEntity('nonsense'), '/refresh');
   },
   async removedEntitiesComeBackWithAnotherUid() {
     const { uid } = (await client.getEntityByRef(component('c-05'))).metadata;

@@ -5,8 +5,6 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -16,6 +14,7 @@ from catalog.places.hosts import AllowedHost
 from catalog.places.scm import WELL_KNOWN
 from portal_backend import catalog_refresh
 from tests.catalog.samples import component, files
+from tests.web_servers import serving, serving_files
 
 NESTED = """apiVersion: backstage.io/v1alpha1
 kind: Location
@@ -37,21 +36,6 @@ def library(number: int) -> str:
     )
 
 
-@contextmanager
-def serving(server) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class QuietFiles(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 class QuietRequests(WSGIRequestHandler):
     def log_request(self, *_):
         pass
@@ -69,7 +53,7 @@ def web(tmp_path):
         invalid=component("bad", spec="  system: 5\n"),
         group=GROUP,
     )
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(tmp_path)))) as address:
+    with serving_files(tmp_path) as address:
         yield address
 
 

@@ -56,6 +56,10 @@ class CodeHost(Fake):
             return Response(status=304, headers={"ETag": etag})
         return Response(body, headers={"ETag": etag}, content_type="text/plain; charset=utf-8")
 
+    def about(self, **named: str) -> Any:
+        found = self.repositories.get("/".join(named.values()))
+        return {"default_branch": found["branch"]} if found else self.refuse(404, "Not Found")
+
     def page(self, entries: list[Any], answered: Any) -> Response:
         """Cut a page out of a list, and name the next one as both vendors do."""
         size, number = int(request.args.get("per_page", 20)), int(request.args.get("page", 1))
@@ -85,6 +89,7 @@ class GithubFiles(CodeHost):
 
     def register(self) -> None:
         self.app.get("/orgs/<org>/repos")(self.list)
+        self.app.get("/repos/<owner>/<repo>")(self.about)
         self.app.get("/repos/<owner>/<repo>/contents/<path:path>")(self.contents)
         self.app.get("/repos/<owner>/<repo>/git/trees/<tree_sha>")(self.tree)
         self.app.post("/graphql")(self.graphql)
@@ -146,6 +151,7 @@ class GitlabFiles(CodeHost):
 
     def register(self) -> None:
         self.app.get("/api/v4/groups/<path:id>/projects")(self.list)
+        self.app.get("/api/v4/projects/<path:id>")(self.about)
         self.app.get("/api/v4/projects/<path:id>/repository/files/<path:file_path>/raw")(self.raw)
         self.app.get("/api/v4/projects/<path:id>/repository/tree")(self.tree)
         self.app.post("/api/graphql")(self.graphql)

@@ -8,12 +8,13 @@ from sqlalchemy import select
 
 from catalog.discovery import github, gitlab
 from catalog.discovery.finding import find_targets
-from catalog.discovery.keeping import due_providers, keep_failure, keep_found
+from catalog.discovery.keeping import due_providers, keep_failure, keep_found, let_go_unnamed, provider_states
 from catalog.discovery.models import DiscoveryRun
 from catalog.ingestion.refresh import refresh_location, register_location
 from catalog.models import Entity, Location
 from catalog.places.faults import Unreadable
 from catalog.places.hosts import UrlPolicy
+from catalog.registering.registrations import keep_configured
 from catalog.settings import CatalogSettings, Include, Provider
 from portal_backend.catalog_discovery import discover
 from tests.catalog.places.test_code_hosts import host, integration, page
@@ -141,6 +142,49 @@ def test_what_somebody_else_registered_stays_theirs(session):
     assert keep(session, [target]).added == ()
     keep(session, [], allow_removals=True)
     assert targets(session) == [target]
+
+
+def test_what_portal_yaml_names_meanwhile_stays_and_is_told(session):
+    keep(session, some(3))
+    keep_configured(session, [("url", some(3)[2])], NOW)
+    report = keep(session, some(2))
+    assert (report.removed, report.withheld) == ((), ())
+    assert [text.partition(": ")[2] for text in report.skipped] == ["portal.yaml names it, so it stays"]
+    assert targets(session) == some(3)
+    assert keep(session, some(2)).skipped == ()
+
+
+def test_a_file_that_cannot_be_registered_keeps_no_other_out(session):
+    report = keep(session, [*some(1), "https://github.com/acme/" + "r" * 3000])
+    assert (report.added, len(report.skipped)) == (tuple(some(1)), 1)
+    assert "2000 characters" in report.skipped[0]
+
+
+def leave(session, *named: str, **more):
+    reports = let_go_unnamed(session, named, 0.05, NOW, **more)
+    session.commit()
+    return [(one.provider, one.configured, len(one.removed), len(one.withheld)) for one in reports]
+
+
+def test_the_locations_of_a_provider_that_is_named_no_more_wait_for_a_person_and_are_seen(session):
+    keep(session, some(3))
+    assert leave(session, "acme") == []
+    assert leave(session, "other") == [("acme", False, 0, 3)]
+    (state,) = provider_states(session, [])
+    assert (state["name"], state["host"], state["configured"], state["withheld"]) == ("acme", None, False, 3)
+    assert leave(session, allow_removals=True) == [("acme", False, 3, 0)]
+    assert (targets(session), provider_states(session, []), leave(session)) == ([], [], [])
+
+
+def test_a_provider_of_another_name_takes_over_what_it_finds_too(session):
+    keep(session, some(3))
+    ids = set(session.scalars(select(Location.id)))
+    renamed = replace(GITHUB, name="renamed")
+    report = keep_found(session, renamed, some(2), 0.05, NOW, named=["renamed"])
+    assert (report.added, report.removed) == ((), ())
+    assert leave(session, "renamed") == [("acme", False, 1, 0)]
+    assert set(session.scalars(select(Location.id))) < ids
+    assert [one["name"] for one in provider_states(session, [renamed])] == ["renamed"]
 
 
 def test_a_provider_is_asked_again_in_its_own_time(session):

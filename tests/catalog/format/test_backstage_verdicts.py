@@ -9,7 +9,8 @@ its processors for placeholders, kinds and annotations, and its search index), @
 import pytest
 
 from catalog.format.documents import judge_documents
-from catalog.format.relations import declared_edges
+from catalog.format.relations import declared
+from catalog.format.relations import edges as edges_of
 from tests.catalog.samples import component
 
 OWN = "backstage.io/managed-by-location"
@@ -88,7 +89,9 @@ def test_templates(spec, good):
     ("written", "read"),
     [
         ('"\\ud83d\\ude00"', "😀"), ('"\\\\ud83d\\\\ude00"', "\\ud83d\\ude00"), ("'a' #c", "a"), ("|\n    a", "a\n"),
-        ("|-\n    a", "a"), ("| #c\n    a", "a\n"), ("a\rb", "a\rb"), ("&a-b d", "d"), (f"component:{'x' * 300}",) * 2,
+        ("|-\n    a", "a"), ("| #c\n    a", "a\n"), ("a\rb", "a\rb"), ("&a-b d", "d"), ("|\n    \ta", "\ta\n"),
+         ("|\n    \n    \ta\n    b\tc", "\n\ta\nb\tc\n"), ("&a.b/é d", "d"), ("[&ä 5, *ä]", [5, 5]),
+        (f"component:{'x' * 300}",) * 2,
     ],
 )  # fmt: skip
 def test_values_at_the_end_of_a_file(written, read):
@@ -102,6 +105,10 @@ def test_values_at_the_end_of_a_file(written, read):
         ("x: 1\n\t\n  y: 2", True), ("x: 1\n\t# c\n  y: 2", True), ("x: |\n    a\n\t\n  y: 2", False),
         ("[a]: b", False), ("{{ a }}: b", False), ("'{{ a }}': b", True), ("x: {{ a }}", True),
         ("x:\n    {{ a }}: b", True),
+        ("x:\n  |\n    a", False), ("x:\n  >-\n    a", False), ("x:\n   |\n    a", True),
+        ("x:\n  -\n  |\n    a", False), ("x: |\n\ta", False), ("x:\n  -\ta\n  - b", True),
+        ("x:\n  -\ta: b", False), ("x:\n  - -\t a#b: c", False), ("x:\n  -\t- b", False),
+        ("x:\n  - \t'a: b'", True), ("x:\n  -\t&a b", False), ("x: &a.b c\n  y: *a.c", False),
     ],
 )  # fmt: skip
 def test_spaces_comments_and_keys(spec, good):
@@ -167,13 +174,14 @@ def test_relations(kind, spec, edges):
     head = f"apiVersion: backstage.io/v1beta1\nkind: {kind}\nmetadata: {{name: A, namespace: x}}\n"
     document = only(f"{head}spec: {spec}\n")
     assert {
-        f"{edge.source} {edge.type} {edge.target}" for edge in declared_edges(document.entity, document.kind)
+        f"{edge.source} {edge.type} {edge.target}"
+        for edge in edges_of(document.ref, declared(document.entity, document.kind))
     } == edges
 
 
 def test_a_template_is_owned():
     document = only(f"{TEMPLATE}spec: {{type: t, steps: [], owner: 'user:a/b'}}\n")
-    assert declared_edges(document.entity) == {
+    assert edges_of(document.ref, declared(document.entity)) == {
         ("template:default/a", "ownedBy", "user:a/b"),
         ("user:a/b", "ownerOf", "template:default/a"),
     }

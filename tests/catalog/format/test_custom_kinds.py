@@ -4,7 +4,7 @@ import pytest
 
 from catalog.format.custom_kinds import CustomKind, CustomRelation, check_custom_kinds, known_kinds
 from catalog.format.documents import judge_documents
-from catalog.format.relations import declared_edges
+from catalog.format.relations import declared, edges
 from tests.catalog.samples import component
 
 POLICY = CustomKind(
@@ -68,14 +68,14 @@ def test_messages_name_what_is_wrong_in_plain_words():
 
 def test_its_relations_show_at_both_ends_from_one_reference_or_many():
     one = judge("{owner: 'user:x/me', level: 1, appliesTo: 'component:b'}")
-    assert {edge.type for edge in declared_edges(one.entity, one.kind)} == {
+    assert {edge.type for edge in edges(one.ref, declared(one.entity, one.kind))} == {
         "ownedBy",
         "ownerOf",
         "governs",
         "governedBy",
     }
     many = judge("{owner: o, level: 1, appliesTo: ['component:b', 'api:c']}")
-    assert {edge.target for edge in declared_edges(many.entity, many.kind) if edge.type == "governs"} == {
+    assert {edge.target for edge in edges(many.ref, declared(many.entity, many.kind)) if edge.type == "governs"} == {
         "component:default/b",
         "api:default/c",
     }

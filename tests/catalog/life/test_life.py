@@ -43,6 +43,17 @@ def settled(session):
     }
 
 
+def test_a_document_whose_name_is_none_is_at_fault_by_itself_not_the_location_with_all_that_it_holds(
+    client, session, tmp_path
+):
+    report = bring_in(session, files(tmp_path, a=component("a") + "---\n" + component('"Lady Macbeth!"')))
+    [own] = session.scalars(select(Location.entity_ref))
+    assert (report.added, items(session, own), items(session)) == (1, [], [])
+    [failed] = client.get("/api/catalog/entities/unprocessed/failed").json["entities"]
+    assert failed["entity_ref"] == "component:default/lady macbeth!"
+    assert "metadata.name" in failed["errors"][0]["message"]
+
+
 def test_a_bad_update_shows_in_the_status_until_the_next_good_one(session, tmp_path):
     bring_in(session, files(tmp_path, a=component("a")))
     good = get_entity(session, A)
@@ -333,3 +344,11 @@ def test_history_and_what_never_passed_are_answered_over_http(client, session, t
         "unprocessed/failed?x=1",
     ):
         assert client.get(f"/api/catalog/entities/{path}").status_code == 400
+
+
+def test_a_badly_named_document_is_told_under_its_written_name_and_not_at_its_location(session, client, tmp_path):
+    bring_in(session, files(tmp_path, all=component("good") + "---\n" + component("'Lady Macbeth!'")))
+    own = session.scalars(select(Location.entity_ref)).one()
+    assert "status" not in get_entity(session, own)
+    [failed] = client.get("/api/catalog/entities/unprocessed/failed").json["entities"]
+    assert failed["entity_ref"] == "component:default/lady macbeth!"

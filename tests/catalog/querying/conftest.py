@@ -62,7 +62,7 @@ def store(session: Session, entities: list[dict[str, Any]]) -> None:
         Location(id=LOCATION, type="file", target="/all.yaml", entity_ref="location:default/all", created_at=NOW)
     )
     session.flush()
-    keys: dict[str, int] = {}
+    keys: dict[tuple[str, str], int] = {}
     rows: dict[type[Model], list[dict[str, Any]]] = {Entity: [], EntityBody: [], SearchKey: [], SearchRow: []}
     for number, one in enumerate(entities, 1):
         one["metadata"].update(uid=str(uuid.UUID(int=number)), etag=f"{number:040x}")
@@ -74,12 +74,12 @@ def store(session: Session, entities: list[dict[str, Any]]) -> None:
         )  # fmt: skip
         rows[EntityBody].append({"id": number, "body": orjson.dumps(one)})
         for position, value in enumerate(search_values(one)):
-            key_id = keys.setdefault(value.key, len(keys) + 1)
+            key_id = keys.setdefault((kind.lower(), value.key), len(keys) + 1)
             rows[SearchRow].append(
                 {"entity_id": number, "position": position, "key_id": key_id, "value": value.value,
                  "original": value.original, "is_item": value.is_item}
             )  # fmt: skip
-    rows[SearchKey] = [{"id": id_, "name": name} for name, id_ in keys.items()]
+    rows[SearchKey] = [{"id": id_, "kind": kind, "name": name} for (kind, name), id_ in keys.items()]
     for model, some in rows.items():
         session.execute(insert(model), some)
     next_version(session)

@@ -49,7 +49,7 @@ quickly = settings(
 def found_ids(app, condition: Condition, text: TextFilter | None = None) -> list[int]:
     asked = EntitiesRequest(Selection(condition, text), (), None, 0, "")
     with app.app_context(), quick_reading() as reader:
-        listed, more = list_entities(reader, asked)
+        listed, more = list_entities(reader, current_version(reader), asked)
         assert not more
         total = count_entities(reader, current_version(reader), asked.selection)
     assert total == len(listed.ids)
@@ -86,7 +86,7 @@ def test_facets_count_what_plain_python_counts(app, company):
     @given(keys, conditions)
     def agrees(key: str, condition: Condition) -> None:
         with app.app_context(), quick_reading() as reader:
-            ((_, counted),) = count_facets(reader, FacetsRequest(Selection(condition), (key,)))
+            ((_, counted),) = count_facets(reader, None, FacetsRequest(Selection(condition), (key,)))
         expected = sum(len(values_of(key, pairs)) for pairs in PAIRS if holds(condition, pairs))
         assert sum(one["count"] for one in orjson.loads(counted)) == expected
 
@@ -120,16 +120,16 @@ def walk(app, selection: Selection, limit: int) -> list[list[int]]:
     asked = PageRequest(selection, b"{}", (), limit, 0, wants_total=True)
     pages = []
     with app.app_context(), quick_reading() as reader:
-        page = query_entities(reader, asked)
+        page = query_entities(reader, current_version(reader), asked)
         pages.append(list(page.listed.ids))
         assert page.previous_cursor is None
         while page.next_cursor:
-            page = query_entities(reader, follow(asked, page.next_cursor))
+            page = query_entities(reader, current_version(reader), follow(asked, page.next_cursor))
             pages.append(list(page.listed.ids))
             assert page.previous_cursor
         assert page.total == sum(len(ids) for ids in pages)
         for ids in reversed(pages[:-1]):
-            page = query_entities(reader, follow(asked, page.previous_cursor))
+            page = query_entities(reader, current_version(reader), follow(asked, page.previous_cursor))
             assert list(page.listed.ids) == ids
             assert page.next_cursor
         assert page.previous_cursor is None

@@ -317,6 +317,40 @@ def test_what_was_counted_once_is_counted_anew_after_a_write(company, client, se
     assert client.get(count).json["totalItems"] == 0
 
 
+def test_a_question_that_comes_again_is_answered_the_same_until_a_write(company, client, session):
+    """Body, Link and ETag; neither other words nor another route are taken for the same question."""
+
+    def ask() -> list[tuple[bytes, str | None, str | None]]:
+        answers = [
+            client.get(f"{BASE}/entities?limit=2&filter=kind=component"),
+            client.get(f"{BASE}/entities?limit=2&filter=kind=component&fields=metadata.name"),
+            client.get(f"{BASE}/entities/by-query?limit=2&filter=kind=component"),
+            client.post(f"{BASE}/entities/by-query", json={"limit": 2, "query": {"kind": "component"}}),
+            client.post(f"{BASE}/entity-facets", json={"facets": ["kind"], "query": {"kind": "component"}}),
+        ]
+        assert {answer.status_code for answer in answers} == {200}
+        return [(answer.data, answer.headers.get("Link"), answer.headers.get("ETag")) for answer in answers]
+
+    first = ask()
+    assert ask() == first
+    assert len({body for body, _, _ in first}) == len(first)
+    assert [link is not None for _, link, _ in first] == [True, True, False, False, False]
+    assert [etag is not None for _, _, etag in first] == [True, True, True, False, False]
+    session.execute(delete(EntityBody).where(EntityBody.id == 2))
+    session.execute(delete(Entity).where(Entity.id == 2))
+    next_version(session)
+    session.commit()
+    assert all(now != before for now, before in zip(ask(), first, strict=True))
+
+
+def test_a_first_page_and_its_total_agree_however_they_are_found(company, client):
+    for query, total in (("filter=kind=component", 4), ("filter=metadata.tags=java", 2), ("fullTextFilterTerm=a", 5)):
+        for offset in (0, 1, 50):
+            page = client.get(f"{BASE}/entities/by-query?limit=2&offset={offset}&orderField=metadata.name&{query}")
+            assert page.json["totalItems"] == total, (query, offset)
+            assert len(page.json["items"]) == min(2, max(0, total - offset)), (query, offset)
+
+
 def test_a_long_list_comes_piece_by_piece_and_whole(session, client):
     store(
         session, [{**ENTITIES[4], "metadata": {"name": f"n{number}", "namespace": "default"}} for number in range(MANY)]

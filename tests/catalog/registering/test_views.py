@@ -1,9 +1,6 @@
 """Refresh, entities by uid, ancestry, analysis, validation, dry run: over HTTP."""
 
-import threading
 from datetime import timedelta
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from sqlalchemy import func, select
@@ -14,6 +11,7 @@ from catalog.places.scm import Integration, Scm
 from portal_backend.core.auth import LOCAL_ADMINISTRATOR
 from tests.catalog.registering.conftest import MOUNT
 from tests.catalog.samples import NOW, component, files
+from tests.web_servers import serving_files
 
 GROUP = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: team-a}\nspec: {type: team, children: []}\n"
 NESTED = """apiVersion: backstage.io/v1alpha1
@@ -39,18 +37,8 @@ def tree(tmp_path):
 @pytest.fixture
 def web(tmp_path):
     """The address of a server that serves the folder."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_files(tmp_path) as address:
+        yield address
 
 
 def shop(client):
@@ -83,8 +71,8 @@ def test_what_never_passed_can_be_refreshed_by_its_faults_and_its_location(clien
     [
         ({"entityRef": "component:default/none"}, 404),
         ({"entityRef": "component:default/\0"}, 404),
-        ({"entityRef": "shop"}, 400),
-        ({"entityRef": ""}, 400),
+        ({"entityRef": "shop"}, 404),
+        ({"entityRef": ""}, 404),
         ({"entityRef": 5}, 400),
         ({"entityRef": "component:shop", "more": 1}, 400),
         ({}, 400),

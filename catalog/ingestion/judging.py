@@ -1,0 +1,171 @@
+"""What files hold, whatever stands in the database: judged, and made ready to wait. Pure: other processes do it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import orjson
+
+from catalog.format.custom_kinds import CustomKind, known_kinds
+from catalog.format.documents import Fill, JudgedDocument, judge_documents
+from catalog.format.kinds import Kind, KnownKinds
+from catalog.format.relations import Declared, declared
+from catalog.places.rules import AllowedKind
+from portal_backend.core.faults import Fault
+from portal_backend.core.memory import uncollected
+
+
+class KnownDocument(NamedTuple):
+    """A document as the last read of its file found it, without a fault."""
+
+    position: int
+    """In its file, from 0."""
+    digest: str
+    ref: str
+
+
+def recalled(remembered: str) -> tuple[KnownDocument, ...]:
+    """Return the documents from what `JudgedFile.remembered` made of them."""
+    lines = (line.split(" ") for line in remembered.split("\n") if line)
+    return tuple(KnownDocument(int(position), digest, ref) for position, digest, ref in lines)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What stands in a file, and what may stand there."""
+
+    data: bytes
+    allowed: tuple[AllowedKind, ...] | None = None
+    """None: every kind."""
+    known: tuple[KnownDocument, ...] = ()
+    """Documents that need not be judged where their text is what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodDocument:
+    """A document without a fault, as it waits to be stored: as JSON, since many of them wait at once."""
+
+    ref: str
+    index: int
+    body: bytes
+    digest: str
+    """SHA-256 of the body."""
+    edges: bytes
+    """The relations that it declares, a JSON list."""
+
+    def declared(self) -> Iterator[Declared]:
+        """Yield the relations that it declares."""
+        for one in orjson.loads(self.edges):
+            yield Declared(*one)
+
+
+@dataclass(frozen=True)
+class JudgedFile:
+    """What a file's content means."""
+
+    documents: tuple[JudgedDocument, ...]
+    """All of them; their entities only where they were asked for."""
+    good: tuple[GoodDocument, ...]
+    locations: tuple[tuple[int, Mapping[str, Any]], ...]
+    """Positions and `spec` of the Location entities in it."""
+    forbidden: bool = False
+    """One of its entities may not come from there, and so none is taken."""
+
+    @property
+    def known(self) -> frozenset[int]:
+        """Positions of the documents that stand as they were known."""
+        return frozenset(document.index for document in self.documents if document.is_known)
+
+    def remembered(self, known: Sequence[KnownDocument]) -> str:
+        """Return what saves judging the documents again, in one line each; nothing where one of them says too little.
+
+        `known` are those that the last read knew, where any of them stands as it was.
+        """
+        refs = {one.position: one.ref for one in known} | {one.index: one.ref for one in self.good}
+        if any(not document.digest or document.index not in refs for document in self.documents):
+            return ""
+        return "\n".join(f"{one.index} {one.digest} {refs[one.index]}" for one in self.documents)
+
+
+class _NeedsFilling(Exception):
+    """A document holds placeholders, which only the process that may read files can fill."""
+
+
+def judge_files(
+    kinds: tuple[CustomKind, ...], with_entities: bool, contents: Sequence[Content]
+) -> list[JudgedFile | None]:
+    """Return what the files hold, in order; None for a file whose placeholders must be filled first."""
+    known = known_kinds(kinds)
+    with uncollected():
+        return [_judge_without_filling(content, known, with_entities) for content in contents]
+
+
+def judge_file(content: Content, kinds: KnownKinds, fill: Fill, with_entities: bool) -> JudgedFile:
+    """Return what a file holds.
+
+    Documents that are known are left out of it, unless anything is wrong with one of the others: then all are judged.
+    """
+    known = {document.position: document.digest for document in content.known}
+    documents = tuple(judge_documents(content.data, fill, kinds, known))
+    admitted = _admitted(documents, content.allowed)
+    if known and (admitted is not documents or any(document.faults for document in documents)):
+        return judge_file(replace(content, known=()), kinds, fill, with_entities)
+    good = tuple(
+        compact(document.ref, document.index, document.entity, document.kind)
+        for document in admitted
+        if document.entity is not None and document.ref is not None
+    )
+    locations = tuple(
+        (document.index, document.entity.get("spec") or {})
+        for document in admitted
+        if document.entity is not None and document.entity["kind"] == "Location"
+    )
+    kept = admitted if with_entities else tuple(map(_without_entity, admitted))
+    return JudgedFile(kept, good, locations, admitted is not documents)
+
+
+def compact(ref: str, index: int, entity: dict[str, Any], kind: Kind | None = None) -> GoodDocument:
+    """Return a good entity as it waits; without `kind` its relations are those of Backstage's kind of that name."""
+    body = orjson.dumps(entity)
+    edges = orjson.dumps([tuple(one) for one in sorted(declared(entity, kind))])
+    return GoodDocument(ref, index, body, hashlib.sha256(body).hexdigest(), edges)
+
+
+def _without_entity(document: JudgedDocument) -> JudgedDocument:
+    return replace(document, entity=None, kind=None, source=None)
+
+
+def _judge_without_filling(content: Content, kinds: KnownKinds, with_entities: bool) -> JudgedFile | None:
+    try:
+        return judge_file(content, kinds, _refuse_to_fill, with_entities)
+    except _NeedsFilling:
+        return None
+
+
+def _refuse_to_fill(_document: Any) -> tuple[Any, list[Fault]]:
+    raise _NeedsFilling
+
+
+def _admitted(
+    documents: tuple[JudgedDocument, ...], allowed: tuple[AllowedKind, ...] | None
+) -> tuple[JudgedDocument, ...]:
+    """Take none of a file's entities where one is of a kind that may not come from there."""
+    if allowed is None:
+        return documents
+    judged = [_forbidden(document, allowed) for document in documents]
+    if all(one.entity is not None for one, before in zip(judged, documents, strict=True) if before.entity):
+        return documents
+    return tuple(replace(one, entity=None) for one in judged)
+
+
+def _forbidden(document: JudgedDocument, allowed: Sequence[AllowedKind]) -> JudgedDocument:
+    entity = document.entity
+    if entity is None or any(kind.admits(entity) for kind in allowed):
+        return document
+    names = ", ".join(dict.fromkeys(one.kind for one in allowed)) or "no kind at all"
+    message = (
+        f"{entity['kind']} may not come from this location, which may hold {names}; no entity of this file is taken. "
+        "catalog.rules in portal.yaml says which kinds may come from where"
+    )
+    return replace(document, entity=None, faults=(Fault("kind", message),))
