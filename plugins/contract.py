@@ -70,6 +70,11 @@ class AnnotationSpec:
 
     key: str
     description: str
+    example: str = ""
+    """A value as it may stand in a catalog file: `portal sources check` shows it to those who have none yet."""
+    needed: bool = False
+    """True: a service without it, and without any other that is needed, is not looked for. False: it narrows or widens
+    what is found, or the entity's name counts in its place."""
 
 
 @dataclass(frozen=True)

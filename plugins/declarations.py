@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from marshmallow import fields, missing
 
-from plugins.contract import Connector, FactSpec
+from plugins.contract import AnnotationSpec, Connector, FactSpec
 
 BEGIN = "<!-- declared: `portal sources docs --write` writes what follows -->"
 END = "<!-- end of what is declared -->"
@@ -28,7 +28,7 @@ def page_block(connector: Connector) -> str:
     for title, rows in (
         ("Facts", _facts(connector.facts)),
         ("Events", [("event", "when"), *((f"`{e.kind}`", e.description) for e in connector.events)]),
-        ("Annotations", [("annotation", "meaning"), *((f"`{a.key}`", a.description) for a in connector.annotations)]),
+        ("Annotations", _annotations(connector.annotations)),
         ("Options", _options(connector)),
     ):
         lines += [f"### {title}", "", *(_table(rows) if len(rows) > 1 else ["None."]), ""]
@@ -60,6 +60,11 @@ def _facts(specs: Sequence[FactSpec]) -> list[Sequence[str]]:
     head = ("fact", "type", "unit", "trusted for", "meaning")
     told = ((f"`{s.key}`", str(s.type), s.unit, _age(s.max_age), s.description) for s in specs)
     return [head, *sorted(told)]
+
+
+def _annotations(specs: Sequence[AnnotationSpec]) -> list[Sequence[str]]:
+    told = ((f"`{s.key}`", f"`{s.example}`" if s.example else "", s.description) for s in specs)
+    return [("annotation", "example", "meaning"), *told]
 
 
 def _age(age: timedelta) -> str:

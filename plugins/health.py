@@ -1,6 +1,6 @@
 """How the sources are doing: what every reader of their facts is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -64,6 +64,11 @@ class SourceHealth:
 def health(session: Session, now: datetime) -> dict[str, SourceHealth]:
     """Return the health of every configured source by name, in the order of the configuration."""
     sources = session.scalars(select(Source).where(Source.configured).order_by(Source.position, Source.name))
+    return health_of(sources, now)
+
+
+def health_of(sources: Iterable[Any], now: datetime) -> dict[str, SourceHealth]:
+    """Return the health of sources that were read otherwise: rows with the columns of Source by name."""
     return {source.name: _health_of(source, now) for source in sources}
 
 

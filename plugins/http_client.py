@@ -13,12 +13,15 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import orjson
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
+from requests.utils import get_environ_proxies, select_proxy
 
+from plugins.transport.conditional import Kept, KeptAnswers, key_of, worth_keeping
+from plugins.transport.deadline import Deadline
 from plugins.transport.failures import FailureKind, PullFailed
-from plugins.transport.http_failures import cause, is_html, meaning, own_words, speaks_no_http
+from plugins.transport.http_failures import is_html, meaning_of_error, meaning_of_refusal, own_words
 from plugins.transport.redaction import redact, shorten
 from plugins.transport.retrying import RETRIED_STATUSES, asks_to_wait, backoff_seconds
-from plugins.transport.timed_transport import Deadline, TimedAdapter
+from plugins.transport.timed_transport import TimedAdapter
 from portal_backend.core.config import SourceAuth
 
 USER_AGENT = "portal-backend"
@@ -48,12 +51,20 @@ class SourceClient:
     """Talks to one source, with its address, credentials, limits and deadline. The deadline starts with the client."""
 
     def __init__(
-        self, url: str, auth: SourceAuth | None = None, limits: Limits | None = None, *, probing: bool = False
+        self,
+        url: str,
+        auth: SourceAuth | None = None,
+        limits: Limits | None = None,
+        *,
+        probing: bool = False,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self.requests_made = 0
         """Requests sent so far, retries and redirects included."""
         self._unproven = probing
         """Until the first answer nothing is sent twice: the source was left alone for failing again and again."""
+        self._kept = kept
+        """Answers of earlier pulls that came with an ETag; None keeps none."""
         self._url = url
         self._limits = limits or Limits()
         self._deadline = Deadline(self._limits.total_seconds)
@@ -89,9 +100,8 @@ class SourceClient:
         url, seen = _join(self._url, path), set[str]()
         parts = {"params": params, "headers": headers}
         while True:
-            body, links = self._answer("GET", url, path, parts)
+            body, following = self._answer("GET", url, path, parts)
             yield self._json(body)
-            following = links.get("next", {}).get("url")
             if not following:
                 return
             seen.add(url)
@@ -129,18 +139,36 @@ class SourceClient:
         self._prepare()
         return self._answer(method, _join(self._url, path), path, parts)[0]
 
-    def _answer(self, method: str, url: str, path: str, parts: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
+    def _answer(self, method: str, url: str, path: str, parts: Mapping[str, Any]) -> tuple[bytes, str]:
         """Ask until there is an answer, the attempts are used up, or the deadline is too near to wait for.
 
-        Beside the body come the links of its `Link` header.
+        Beside the body comes where its `Link` header says that the next page is, empty when it names none. Where an
+        answer is kept from before, the source is only asked whether it still holds.
         """
+        if self._kept is None or method != "GET":
+            response, body = self._insist(method, url, path, parts)
+            return body, _following(response)
+        key = key_of(url, parts.get("params"), parts.get("headers"))
+        before = self._kept.get(key)
+        if before:
+            parts = {**parts, "headers": {**(parts.get("headers") or {}), "If-None-Match": before.etag}}
+        response, body = self._insist(method, url, path, parts)
+        if before and response.status_code == requests.codes.not_modified:
+            self._kept.put(key, before)
+            return before.body, before.following
+        if etag := worth_keeping(response, body):
+            self._kept.put(key, Kept(etag, body, _following(response)))
+        return body, _following(response)
+
+    def _insist(self, method: str, url: str, path: str, parts: Mapping[str, Any]) -> tuple[requests.Response, bytes]:
+        """Ask again as often as is worth while; return the answer and its body."""
         attempts = 1 if self._unproven else self._limits.attempts
         for attempt in range(1, attempts + 1):
             try:
                 response = self._follow(method, url, parts)
                 body = self._accept(response, path)
                 self._unproven = False
-                return body, response.links
+                return response, body
             except PullFailed as failure:
                 if not _worth_retrying(failure) or attempt == attempts:
                     raise
@@ -235,7 +263,7 @@ class SourceClient:
     def _refusal(self, response: requests.Response, path: str, body: bytes) -> PullFailed:
         """Say what a status of 300 or more means, with the server's own words."""
         wait = asks_to_wait(response)
-        kind, remedy = meaning(response.status_code, limited=wait is not None)
+        kind, remedy = meaning_of_refusal(response.status_code, body, limited=wait is not None)
         said = own_words(body)
         message = f"{self.describe(path)} answered {response.status_code}: {remedy}" + (f" ({said})" if said else "")
         return self._failed(kind, message, status=response.status_code, retry_after_seconds=wait)
@@ -245,19 +273,14 @@ class SourceClient:
         host = urlsplit(self._url).netloc
         if self._deadline.remaining() <= 0:
             return self._out_of_time()
-        if isinstance(error, requests.exceptions.ConnectTimeout):
-            return self._failed(FailureKind.UNREACHABLE, f"{host} did not take the connection in time")
-        if isinstance(error, requests.Timeout) or "timed out" in str(error):
-            return self._failed(FailureKind.TIMEOUT, f"{host} was silent for {self._limits.read_seconds:g} s")
-        if isinstance(error, requests.exceptions.SSLError):
-            return self._failed(FailureKind.MISCONFIGURED, f"{host}: no trusted TLS connection: {cause(error)}")
-        if isinstance(error, requests.exceptions.ContentDecodingError):
-            return self._failed(FailureKind.BAD_ANSWER, f"{host} sent a body that cannot be unpacked")
-        if speaks_no_http(error):
-            return self._failed(FailureKind.BAD_ANSWER, f"{host} does not speak HTTP: {cause(error)}")
-        if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-            return self._failed(FailureKind.UNREACHABLE, f"{host}: {cause(error)}")
-        return self._failed(FailureKind.MISCONFIGURED, f"{host}: {cause(error)}")
+        kind, words = meaning_of_error(error, self._limits.read_seconds)
+        if isinstance(error, requests.exceptions.ProxyError):
+            words = f"{self._through_proxy()}: {words}"
+        return self._failed(kind, f"{host}: {words}")
+
+    def _through_proxy(self) -> str:
+        proxy = select_proxy(self._url, get_environ_proxies(self._url, no_proxy=None)) or "of the environment"
+        return f"the proxy {proxy} does not let us through (HTTP_PROXY, HTTPS_PROXY; NO_PROXY leaves hosts out)"
 
     def _out_of_time(self) -> PullFailed:
         return self._failed(
@@ -296,6 +319,10 @@ def _worth_retrying(failure: PullFailed) -> bool:
     if failure.status is None:
         return failure.kind is FailureKind.UNREACHABLE
     return failure.status in RETRIED_STATUSES or failure.kind is FailureKind.RATE_LIMITED
+
+
+def _following(response: requests.Response) -> str:
+    return str(response.links.get("next", {}).get("url") or "")
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -24,6 +24,8 @@ class Memory:
     known: dict[str, Mapping[int, deployments.Deployment]] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
     """Repositories of which nothing that can still change shall be taken from memory at their next reading."""
+    told: dict[str, list[str]] = field(default_factory=dict)
+    """The postmortems of each repository that the history has, after the services that it has them for."""
 
     @classmethod
     def loaded(cls, cursor: str | None) -> "Memory":
@@ -34,7 +36,8 @@ class Memory:
                 slug: deployments.remembered(rows) for slug, rows in stored.get("deployments", {}).items()
             }
             read_at = {str(slug): str(at) for slug, at in stored.get("read_at", {}).items()}
-            return cls(read_at, known, {str(slug) for slug in stored.get("anew", [])})
+            told = {str(slug): [str(path) for path in paths] for slug, paths in stored.get("told", {}).items()}
+            return cls(read_at, known, {str(slug) for slug in stored.get("anew", [])}, told)
         except (ValueError, TypeError, AttributeError, LookupError):
             return cls()
 
@@ -42,12 +45,13 @@ class Memory:
         """Forget repositories that no service names any more."""
         self.read_at = {name: at for name, at in self.read_at.items() if name in names}
         self.known = {name: known for name, known in self.known.items() if name in names}
+        self.told = {name: told for name, told in self.told.items() if name in names}
         self.anew &= names.keys()
 
     def dumped(self) -> str:
         """Return the cursor as text."""
         rows = {name: [one.stored() for one in known.values()] for name, known in self.known.items()}
-        stored = {"read_at": self.read_at, "deployments": rows, "anew": sorted(self.anew)}
+        stored = {"read_at": self.read_at, "deployments": rows, "anew": sorted(self.anew), "told": self.told}
         return json.dumps(stored, separators=(",", ":"))
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, Integer
+from sqlalchemy import JSON, Index, Integer, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal_backend.core.db import Model
@@ -91,3 +91,20 @@ class SourceRun(Model):
     fault_sample: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     failure_kind: Mapped[str | None]
     failure_message: Mapped[str | None]
+
+
+class KeptAnswer(Model):
+    """An answer that a source may be asked about again by its ETag."""
+
+    __tablename__ = "plugin_kept_answer"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    """Digest of the question."""
+    etag: Mapped[str]
+    following: Mapped[str]
+    """Where its `Link` header says that the next page is; empty when it names none."""
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Packed by zlib."""
+    held_at: Mapped[datetime] = mapped_column(index=True)
+    """When the source last gave or confirmed it, to the day: those that nobody asks for any more are deleted."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from plugins import annotating
 from plugins.contract import Batch, Connector, FailureKind, PullContext, PullFailed, PullFault, Target
 from plugins.http_client import Limits, SourceClient
+from plugins.transport.conditional import KeptAnswers
 from plugins.transport.redaction import redact, shorten
 from portal_backend.core.config import SourceConfig
 
@@ -44,9 +46,14 @@ class Progress:
         self.cursor = batch.cursor if batch.cursor is not None else self.cursor
 
 
-def open_client(config: SourceConfig, limits: Limits | None = None, *, probing: bool = False) -> SourceClient:
-    """Return the client of a source; its deadline starts now. When `probing`, nothing is repeated before an answer."""
-    return SourceClient(config.url, config.auth, limits, probing=probing)
+def open_client(
+    config: SourceConfig, limits: Limits | None = None, *, probing: bool = False, kept: KeptAnswers | None = None
+) -> SourceClient:
+    """Return the client of a source; its deadline starts now. When `probing`, nothing is repeated before an answer.
+
+    `kept` holds answers of earlier pulls: the source is asked whether they still hold.
+    """
+    return SourceClient(config.url, config.auth, limits, probing=probing, kept=kept)
 
 
 def make_context(
@@ -79,13 +86,21 @@ def pull(connector: Connector, context: PullContext) -> Iterator[Batch]:
 
 
 def check(connector: Connector, context: PullContext) -> str:
-    """Return what answered at the source. Raises PullFailed, and nothing else that stems from the connector."""
+    """Return what answered at the source. Raises PullFailed, and nothing else that stems from the connector.
+
+    A source that answers while no service carries an annotation that its connector needs is misconfigured as well.
+    """
     try:
-        return redact(connector.check(context))
+        answered = redact(connector.check(context))
     except PullFailed as failure:
         raise _redacted(failure) from None
     except Exception as error:
         raise _unexpected(connector, error) from error
+    if not context.targets and connector.is_pulled:
+        return f"{answered}; the catalog holds no services yet (see `portal catalog locations`)"
+    if context.targets and (untied := annotating.missing(connector.annotations, context.targets)):
+        raise PullFailed(FailureKind.MISCONFIGURED, f"{answered}; but {untied}")
+    return answered
 
 
 def _presentable(fault: PullFault) -> PullFault:

@@ -1,5 +1,6 @@
 """What is read about sources beyond their health: runs, fact specs, connectors."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
@@ -57,7 +58,7 @@ def list_connectors() -> list[dict[str, Any]]:
             "name": name,
             "title": connector.title,
             "fault": None,
-            "annotations": [{"key": a.key, "description": a.description} for a in connector.annotations],
+            "annotations": [asdict(annotation) for annotation in connector.annotations],
             "permissions": list(connector.permissions),
         }
         for name, connector in registry.connectors().items()

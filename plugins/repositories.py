@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
-from plugins import deployments, in_turn
-from plugins.contract import Batch, Fact, FactSpec, FactType, FactValue, PullContext, PullFault
+from plugins import deployments, in_turn, repository_stories
+from plugins.contract import Batch, Event, Fact, FactSpec, FactType, FactValue, PullContext, PullFault
 from plugins.moments import rfc3339
 
 WINDOW = timedelta(days=30)
@@ -17,8 +17,11 @@ Read = Callable[[str, Sequence[str], Sequence[str], in_turn.Memory], Batch]
 """Reads one repository: its name, the services in it, the names of production environments, and what is remembered."""
 
 
-class OptionsSchema(Schema):
-    """Which deployments count."""
+EVENTS = (*deployments.EVENTS, *repository_stories.EVENTS)
+
+
+class OptionsSchema(repository_stories.OptionsSchema):
+    """Which deployments count, and where stories lie."""
 
     environments = fields.List(
         fields.String(validate=validate.Length(min=1)),
@@ -83,12 +86,13 @@ def batch(
     link: str,
     now: datetime,
     faults: Sequence[PullFault] = (),
+    stories: Sequence[Event] = (),
 ) -> Batch:
-    """Return one repository's facts and deployments for every service in it."""
+    """Return one repository's facts, deployments and stories for every service in it."""
     told = {**values, **deployments.facts_of(found)}
     return Batch(
         facts=[Fact(ref, key, value, now) for ref in refs for key, value in told.items()],
-        events=[event for ref in refs for event in deployments.events_of(ref, slug, link, found)],
+        events=[*(event for ref in refs for event in deployments.events_of(ref, slug, link, found)), *stories],
         faults=faults,
     )
 

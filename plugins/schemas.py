@@ -130,6 +130,12 @@ class AnnotationSchema(Schema):
 
     key = fields.String()
     description = fields.String()
+    example = fields.String(
+        metadata={"description": "A value as it may stand in a catalog file; empty when none is given."}
+    )
+    needed = fields.Boolean(
+        metadata={"description": "A service that carries none of those that are needed is not looked for."}
+    )
 
 
 class ConnectorSchema(Schema):

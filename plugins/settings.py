@@ -20,6 +20,8 @@ class CollectingSettings:
     longest_open: timedelta = timedelta(minutes=15)
     reconcile_every: timedelta = timedelta(days=1)
     """How often a source that is read by what is new is read whole."""
+    lease: timedelta = timedelta(seconds=30)
+    """How soon a run that was killed is noticed, and its source pulled again."""
 
 
 class CollectingSettingsSchema(Schema):
@@ -29,6 +31,9 @@ class CollectingSettingsSchema(Schema):
     open_for = Duration(load_default=CollectingSettings.open_for, validate=validate.Range(timedelta(seconds=1)))
     longest_open = Duration(
         load_default=CollectingSettings.longest_open, validate=validate.Range(max=timedelta(days=7))
+    )
+    lease = Duration(
+        load_default=CollectingSettings.lease, validate=validate.Range(timedelta(seconds=3), timedelta(hours=1))
     )
     reconcile_every = Duration(
         load_default=CollectingSettings.reconcile_every, validate=validate.Range(timedelta(minutes=1))

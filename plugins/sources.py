@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from plugins import circuit
 from plugins.contract import PullFailed
 from plugins.health import SourceHealth, SourceState, get_health, health, unknown_source
+from plugins.kept_answers import forget_all
 from plugins.models import RunState, Source, SourceRun
 from plugins.pulling import SAMPLE_SIZE, Progress
 from plugins.settings import CollectingSettings
@@ -94,7 +95,8 @@ def sync_sources(session: Session, configs: Sequence[SourceConfig]) -> None:
     for row in rows:
         other_system = update(Source).where(Source.name == row["name"], Source.identity != row["identity"])
         anew = {"cursor": None, "next_due_at": None, "circuit_opened_at": None, "reconciled_at": None}
-        session.execute(other_system.values(**anew))
+        if session.connection().execute(other_system.values(**anew)).rowcount:
+            forget_all(session, str(row["name"]))
     upsert(session, Source, rows, ["name"])
 
 

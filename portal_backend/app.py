@@ -32,6 +32,7 @@ import scorecards.campaigns.views
 import scorecards.exceptions.modules.views
 import scorecards.exceptions.views
 import scorecards.exports.views
+import scorecards.fleet_trends.views
 import scorecards.pictures.views
 import scorecards.simulation.views
 import scorecards.tech_insights.views

@@ -16,6 +16,7 @@ from engagements.triage_lists import refresh as triage
 from portal_backend import engagement_facts
 from portal_backend.core import clock
 from portal_backend.core.db import reading, serialise, transaction
+from portal_backend.core.processes import Run, other_processes
 from scorecards import judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.exceptions.recording import JUDGING
@@ -25,17 +26,19 @@ from scorecards.webhooks import deliveries as webhooks
 from scorecards.webhooks import settings as webhook_settings
 
 BATCH = 500
+WORTH_SHARING = 2_000
+"""Services that are judged with other processes, in one transaction: starting those takes half a second."""
 
 
-def judge(session: Session, refs: Collection[str], now: datetime) -> list[LevelChange]:
-    """Judge services and record the levels that moved, within the caller's transaction."""
+def judge(session: Session, refs: Collection[str], now: datetime, run: Run = map) -> list[LevelChange]:
+    """Judge services and record the levels that moved, within the caller's transaction; `run` may share the work."""
     if not refs:
         return []
     serialise(session, JUDGING)
     keep_version(session, judging.current().catalogue, now)
-    moved = scorecard.update(session, judging.current(), refs, now)
+    moved = scorecard.update(session, judging.current(), refs, now, run)
     history.record(session, [_level_event(change) for change in moved], now)
-    webhooks.enqueue(session, judging.current(), moved, webhook_settings.current(), now)
+    webhooks.enqueue(session, judging.current(), moved, refs, webhook_settings.current(), now)
     reviews.after_judging(session, judging.current(), review_settings(), refs, now)
     triage.refresh(session, judging.current(), refs, now, triage_settings())
     return moved
@@ -84,9 +87,12 @@ def judge_all() -> list[LevelChange]:
 def judge_in_batches(refs: Sequence[str]) -> list[LevelChange]:
     """Judge in transactions of bounded size, so that readers and other writers wait for none of them for long."""
     moved: list[LevelChange] = []
-    for start in range(0, len(refs), BATCH):
-        with transaction() as session:
-            moved += judge(session, refs[start : start + BATCH], clock.now())
+    is_shared = len(refs) >= WORTH_SHARING
+    size = WORTH_SHARING if is_shared else BATCH
+    with other_processes(None if is_shared else 0) as run:
+        for start in range(0, len(refs), size):
+            with transaction() as session:
+                moved += judge(session, refs[start : start + size], clock.now(), run)
     return moved
 
 

@@ -26,6 +26,7 @@ from plugins import pulling, registry, sources
 from plugins import settings as collecting
 from plugins.contract import Batch, FailureKind, PullFailed, PullFault
 from plugins.http_client import Limits
+from plugins.kept_answers import StoredAnswers, forget_unused
 from plugins.pulling import Progress
 from plugins.sources import Lease, LeaseLost
 from portal_backend import catalog_discovery, catalog_refresh, judgement, settings
@@ -41,9 +42,8 @@ from scorecards.loading import dependents_of
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
-"""How soon a run that was killed is noticed, and its source pulled again."""
-HEARTBEAT_SECONDS = 5.0
+BEATS_A_LEASE = 6
+"""How often a run that lives says so while its lease lasts."""
 LONGEST_PULL = timedelta(minutes=4)
 PRUNED_AT_ONCE = 5_000
 """Changes of entities deleted in one transaction."""
@@ -116,7 +116,8 @@ def refresh(name: str, *, only_due: bool = False) -> RefreshReport:
     if not is_pulled(config):
         raise Conflict(f"The source {name} is never pulled: systems post to it, see docs/connectors/push.md.")
     with transaction() as session:
-        lease = sources.acquire(session, name, clock.now(), LEASE_SECONDS, collecting.current())
+        patience = collecting.current()
+        lease = sources.acquire(session, name, clock.now(), patience.lease.total_seconds(), patience)
     if lease is None:
         return RefreshReport(name, Outcome.BUSY)
     report = RefreshReport(name, Outcome.DONE)
@@ -150,15 +151,19 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
     report.progress.targets = len(targets)
     connector = registry.connector(config.plugin)
     base_dir = settings.current().config.base_dir
-    with pulling.open_client(config, _limits(config), probing=lease.probe) as client:
+    kept = StoredAnswers(config.name)
+    with pulling.open_client(config, _limits(config), probing=lease.probe, kept=kept) as client:
         context = pulling.make_context(
             config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir, reconcile=lease.reconcile
         )
         for batch in pulling.pull(connector, context):
             batch = _without_odd_events(batch)
             report.progress.add(batch, client.requests_made)
-            _keep(config, lease, batch, report)
+            _keep(config, lease, batch, kept, report)
         report.progress.requests = client.requests_made
+    with transaction() as session:
+        kept.save(session, clock.now())
+        forget_unused(session, config.name, clock.now())
 
 
 def _without_odd_events(batch: Batch) -> Batch:
@@ -184,11 +189,14 @@ def _limits(config: SourceConfig) -> Limits:
     return Limits(total_seconds=total, read_seconds=min(Limits.read_seconds, total / 2))
 
 
-def _keep(config: SourceConfig, lease: Lease, batch: Batch, report: RefreshReport) -> None:
-    """Store a batch, judge what it touches, record what happened and keep the cursor: all of it, or nothing."""
+def _keep(config: SourceConfig, lease: Lease, batch: Batch, kept: StoredAnswers, report: RefreshReport) -> None:
+    """Store a batch, judge what it touches, record what happened, keep the cursor and the answers that a later pull
+    asks about again: all of it, or nothing.
+    """
     with transaction() as session:
         now = clock.now()
         sources.save_progress(session, lease, report.progress, now)
+        kept.save(session, now)
         serialise(session, JUDGING)
         stored = facts.store(session, config.name, batch.facts, settings.current().specs, now)
         observed = {fact.ref for fact in batch.facts}
@@ -241,7 +249,7 @@ def _heartbeat(lease: Lease) -> Iterator[None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def beat() -> None:
-        while not stopped.wait(HEARTBEAT_SECONDS):
+        while not stopped.wait(lease.seconds / BEATS_A_LEASE):
             # A beat that fails (a locked database) is followed by others before the lease runs out.
             with contextlib.suppress(SQLAlchemyError, LeaseLost), app.app_context(), transaction() as session:
                 sources.extend(session, lease, clock.now())

@@ -6,6 +6,7 @@ the source still due, and the lease lets one run in.
 """
 
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -113,4 +114,6 @@ def run(celery: Celery, beat: bool) -> None:
         "--without-gossip",
     ]
     arguments += ["--without-mingle", "--without-heartbeat"]
+    # RabbitMQ keeps each worker's own queue for it alone: two of one name on one machine would shut each other out.
+    arguments = [*arguments, f"--hostname=portal-{os.getpid()}@%h"]
     celery.worker_main([*arguments, "--beat"] if beat else arguments)

@@ -10,14 +10,17 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Float,
+    Integer,
     LargeBinary,
     String,
     Table,
     Text,
     any_,
     bindparam,
+    cast,
     insert,
     literal,
+    select,
     text,
     update,
 )
@@ -26,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from portal_backend.core.db import Model, UtcDateTime
 from portal_backend.core.db import upsert as upsert_one_by_one
+from scorecards.models import JsonText
 
 WORTH_COPYING = 50
 """Below so many rows a plain statement is faster than a temporary table."""
@@ -36,12 +40,17 @@ Row = Mapping[str, Any]
 def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement[bool]:
     """Return the condition that a column of texts has one of these values.
 
-    On PostgreSQL they are sent as one array: a list of 500 takes longer to write into a statement than to look up.
+    On PostgreSQL they are sent as one array, written out: a list of 500 takes longer to write into a statement, or for
+    the driver to go through, than to look up.
     """
     if session.get_bind().dialect.name != "postgresql":
         condition: ColumnElement[bool] = column.in_(values)
         return condition
-    wanted: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Text)))
+    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    written = '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
+    # As a query of its own it is read once; else it would be read again for each row of a table that is gone through.
+    array = select(cast(literal(written, Text), ARRAY(Text))).scalar_subquery()
+    wanted: ColumnElement[bool] = column == any_(cast(array, ARRAY(Text)))
     return wanted
 
 
@@ -58,7 +67,8 @@ def add(session: Session, table: type[Model], rows: Sequence[Row]) -> None:
 def upsert(session: Session, table: type[Model], rows: Sequence[Row], key: Sequence[str]) -> None:
     """Insert rows, or update those whose key columns exist already; every row has the same columns."""
     if not _copies(session, rows):
-        upsert_one_by_one(session, table, rows, key)
+        plain: Any = _table(table)  # a statement on the class would weigh each row as an object
+        upsert_one_by_one(session, plain, rows, key)
         return
     columns = _columns(table, rows)
     names = [column.name for column in columns]
@@ -129,7 +139,7 @@ def _columns(table: type[Model], rows: Sequence[Row]) -> list[Column[Any]]:
 
 def _copy(session: Session, into: str, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> None:
     """Write in PostgreSQL's binary form, which neither side has to spell out and read again."""
-    written = [(column.name, _json if isinstance(column.type, JSON) else None) for column in columns]
+    written = [(column.name, _json if isinstance(column.type, JSON | JsonText) else None) for column in columns]
     cursor = session.connection().connection.cursor()
     statement = f"COPY {into} ({', '.join(name for name, _ in written)}) FROM STDIN WITH (FORMAT BINARY)"
     with cursor.copy(statement) as copy:
@@ -149,8 +159,10 @@ def _type_of(column: Column[Any]) -> str:
 TYPES: Mapping[type[Any], str] = {
     Boolean: "bool",
     Float: "float8",
+    Integer: "int4",
     LargeBinary: "bytea",
     JSON: "text",
+    JsonText: "text",
     String: "text",
     UtcDateTime: "timestamptz",
 }

@@ -78,7 +78,7 @@ class LevelMove:
 
 @dataclass(frozen=True)
 class LevelChange:
-    """A service's overall level changed."""
+    """A service's overall level, or that of an axis, changed."""
 
     ref: str
     from_level: str | None
@@ -88,11 +88,14 @@ class LevelChange:
     sentence: str
     checks: tuple[str, ...]
     """The checks whose verdicts moved it."""
+    axis: Axis | None = None
+    """None: the overall level."""
 
     @property
     def event_id(self) -> str:
         """Return an id that is the same however often this change is reported."""
-        return f"{self.ref}:level:{format_time(self.at)}:{self.from_level}:{self.to_level}"
+        what = "level" if self.axis is None else self.axis.value
+        return f"{self.ref}:{what}:{format_time(self.at)}:{self.from_level}:{self.to_level}"
 
 
 def change_cause(last: Entry | None, entry: Entry, first: bool, dark: bool) -> ChangeCause:
@@ -173,8 +176,8 @@ HARM: Mapping[str | None, int] = {**dict.fromkeys(map(str, OPEN), 2), str(Status
 
 
 def level_change(ref: str, move: LevelMove, at: datetime) -> LevelChange:
-    """Return a move of the overall level in words."""
-    return LevelChange(ref, move.from_level, move.to_level, move.cause, at, sentence_of(move), move.checks)
+    """Return a move of a level in words."""
+    return LevelChange(ref, move.from_level, move.to_level, move.cause, at, sentence_of(move), move.checks, move.axis)
 
 
 def sentence_of(move: LevelMove) -> str:

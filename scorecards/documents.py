@@ -112,6 +112,7 @@ def check_form(check: Check) -> Document:
         "thresholds": dict(check.thresholds),
         "introduced_at": check.introduced_at.isoformat() if check.introduced_at else None,
         "enforce_from": check.enforce_from.isoformat() if check.enforce_from else None,
+        "enforce_until": check.enforce_until.isoformat() if check.enforce_until else None,
         "applies_to": _condition(check.applies_to),
         "needs": _condition(check.needs),
         "max_age_seconds": {key: int(age.total_seconds()) for key, age in check.max_age.items()},
@@ -181,6 +182,7 @@ def _result(result: CheckResult, gain: Gain | None) -> Document:
         "enforced_from": format_time(result.check.shadow_ends_at)
         if result.shadow and result.check.shadow_ends_at
         else None,
+        "enforced_until": format_time(result.check.ends_at) if result.check.ends_at else None,
         "sentence": result.sentence,
         "facts": [_fact(fact) for fact in result.facts],
         "causes": [_cause(cause) for cause in result.causes],

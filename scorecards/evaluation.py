@@ -3,7 +3,7 @@
 Many services are judged by `scorecards.assessment`, by the same rules but without the words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,8 +69,9 @@ def judge_applicable(check: Check, view: View, now: datetime, in_force: InForce)
 
 def _judged(result: CheckResult, now: datetime, in_force: InForce) -> CheckResult:
     check = result.check
-    if not check.enforced(now):
-        result = replace(result, shadow=True, changes_at=_earlier(result.changes_at, check.shadow_ends_at))
+    if check.enforce_from or check.enforce_until:
+        shadow = not check.enforced(now)
+        result = replace(result, shadow=shadow, changes_at=_earlier(result.changes_at, check.turns_at(now)))
     if result.status is Status.NOT_APPLICABLE:
         return result
     settled = settle(check, result.status, _is_unsupplied(result), in_force, now)
@@ -244,11 +245,24 @@ def _out_of_range(leaf: Leaf, now: datetime) -> Cause:
 
 
 def _failing_sentence(check: Check, leaves: Sequence[Leaf], now: datetime) -> str:
-    """Say every condition that failed, in the order of the rule."""
-    if isinstance(check.fails, str):
-        return _fill(check.fails, leaves, now)
-    sentences = [_fill(check.fails[leaf.fact], leaves, now) for leaf in leaves if leaf.truth is False]
-    return " ".join(dict.fromkeys(sentences))
+    """Say every condition that failed, in the order of the rule; of what one of several may be, nothing if one is."""
+    if isinstance(check.fails, str) or check.rule is None:
+        return _fill(str(check.fails), leaves, now)
+    _, failed = _failed(check.rule.tree, iter(leaves))
+    return " ".join(dict.fromkeys(_fill(check.fails[leaf.fact], leaves, now) for leaf in failed))
+
+
+def _failed(tree: Mapping[str, Any], leaves: Iterator[Leaf]) -> tuple[bool | None, list[Leaf]]:
+    """Return whether a tree without `not` holds, and the conditions that it fails by; the leaves come in its order."""
+    word = next((word for word in ("all", "any") if word in tree), None)
+    if word is None:
+        leaf = next(leaves)
+        return leaf.truth, [leaf] if leaf.truth is False else []
+    parts = [_failed(node, leaves) for node in tree[word]]
+    decides = word == "any"
+    truths = [truth for truth, _ in parts]
+    truth = decides if decides in truths else None if None in truths else not decides
+    return truth, [leaf for holds, failed in parts if holds is False for leaf in failed] if truth is False else []
 
 
 def _fill(template: str, leaves: Sequence[Leaf], now: datetime) -> str:

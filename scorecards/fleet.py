@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from portal_backend.core.db import chunks
+from scorecards.assessment.outcome import LETTERS, WORDS
 from scorecards.assessment.plan import Plan
 from scorecards.changes import SHADOW
 from scorecards.checks.definitions import Axis, CheckCatalogue, Status, level_name
 from scorecards.documents import Document
-from scorecards.keeping import LETTERS, WORDS
 from scorecards.models import Scorecard
 from scorecards.standing import OPEN
 

@@ -137,11 +137,6 @@ def _of_group(group: Group, results: Sequence[CheckResult], held: Held | None, t
     return _standing(present, _tally(own, held) if held else present, top)
 
 
-def level_of(results: Sequence[CheckResult], top: int) -> int | None:
-    """Return the highest level, up to `top`, at which every applicable check that counts passes; 0 when none does."""
-    return _tally([result for result in results if not result.shadow]).level(top)
-
-
 def _tally(results: Sequence[CheckResult], passing: Container[str] = ()) -> Tally:
     codes = [CODE[Status.PASS if result.check.id in passing else result.status] for result in results]
     return tally(codes, [counted(result.check) for result in results])
@@ -184,16 +179,24 @@ def _gains(by_axis: Mapping[Axis, Sequence[CheckResult]], tallies: Mapping[Axis,
 
 
 def _at_most(levels: Sequence[int], bound: int) -> int:
-    return 0 if bound == NO_BAR else sum(level <= bound for level in levels)
+    return 0 if bound == NO_BAR else len([level for level in levels if level <= bound])
 
 
 def _reach(steps: Sequence[Step], results: Sequence[CheckResult], catalogue: CheckCatalogue) -> Reach:
     """Return what the steps together would reach, all else equal."""
     done = {check for step in steps for check in step.checks}
-    reached = _tally([result for result in results if not result.shadow], done)
+    counting = [result for result in results if not result.shadow]
+    reached = _tally(counting, done)
     level = reached.level(catalogue.highest_level)
-    what = "This step lifts" if len(steps) == 1 else f"These {len(steps)} steps together lift"
-    sentence = f"{what} the service to {level_name(level)} and to {reached.percent:g} percent."
+    one = len(steps) == 1
+    what = "This step" if one else f"These {len(steps)} steps together"
+    if level == _tally(counting).level(catalogue.highest_level):
+        sentence = (
+            f"{what} bring{'s' if one else ''} it to {reached.percent:g} percent; it stays at {level_name(level)}."
+        )
+    else:
+        lifts = "lifts" if one else "lift"
+        sentence = f"{what} {lifts} the service to {level_name(level)} and to {reached.percent:g} percent."
     return Reach(level, reached.percent, sentence)
 
 
@@ -245,7 +248,7 @@ def make_step(first: CheckResult, checks: tuple[str, ...], gain: Gain, overall_p
     by_operators = first.status is Status.UNKNOWN and parties == {Party.OPERATORS}
     if len(checks) == 1:
         title = first.check.title
-        sentence = f"{title}: {_advice(first)} {promise(gain, first.check.axis)}"
+        sentence = f"{_advice(first)} {promise(gain, first.check.axis)}"
     else:
         title = f"Evidence for {len(checks)} checks"
         sentence = f"{title} ({', '.join(checks)}): {_common_advice(first)} Until then none of them can pass."
@@ -255,8 +258,11 @@ def make_step(first: CheckResult, checks: tuple[str, ...], gain: Gain, overall_p
 
 
 def _advice(result: CheckResult) -> str:
+    """Say which check it is, what is wrong, and the first thing to do."""
     first = result.remedy[0] if result.remedy else ""
-    return f"{result.sentence} {first}".strip()
+    seen = result.sentence.removeprefix("Cannot be judged. ")
+    what = "cannot be judged" if result.status is Status.UNKNOWN else "does not hold"
+    return f"“{result.check.title}” {what}: {seen} {first}".strip()
 
 
 def _common_advice(result: CheckResult) -> str:

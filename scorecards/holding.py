@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from scorecards.evidence.causes import CauseKind, Party, Supply
+from scorecards.evidence.causes import CauseKind, Party, SourceState, Supply
 
 GRACE = timedelta(hours=72)
 """For how long a source's outage changes no level; a proposal of the domain model, hence a setting."""
@@ -78,6 +78,11 @@ def darkness(reasons: Sequence[Reason], supply: Supply) -> Dark | None:
             return None
         found.append(Dark(state.name, state.last_success_at))
     return min(found, key=lambda dark: (dark.since, dark.source), default=None)
+
+
+def is_any_dark(sources: Mapping[str, SourceState]) -> bool:
+    """Say whether any source is silent: while none is, nothing is held."""
+    return any(state.failure_kind or state.state == "interrupted" for state in sources.values())
 
 
 def held_verdicts(hold: Hold | None, dark: Mapping[str, Dark], now: datetime) -> dict[str, HeldVerdict]:

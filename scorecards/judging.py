@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from catalog.facts import FACTS as CATALOG_FACTS
 from plugins.contract import Connector, FactSpec
+from scorecards.assessment.kit import Kit
 from scorecards.assessment.plan import Plan
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.checks.fields import RuleSpecs
 from scorecards.checks.vocabulary import VOCABULARY
-from scorecards.evidence.causes import CATALOG_SOURCE, Offer, SourceState, Supply
+from scorecards.evidence.causes import CATALOG_SOURCE, Offer, SourceState, Spec, Supply
 from scorecards.holding import GRACE
 
 Tiers = Callable[[Session, Collection[str]], Mapping[str, str]]
@@ -39,13 +40,25 @@ class Judging:
     """Tells the support tiers of services; None where nobody does."""
 
     @cached_property
+    def kit(self) -> Kit:
+        """What of it another process needs."""
+        return Kit(self.catalogue, self.specs, self.offers, self.grace)
+
+    @cached_property
+    def told_facts(self) -> Mapping[str, Spec]:
+        """Every fact that is spoken of: the declared ones, and the fields of entities that checks look at."""
+        specs = RuleSpecs(self.specs)
+        used = {key: specs[key] for check in self.catalogue.checks.values() for key in check.facts}
+        return {**self.specs, **used}
+
+    @property
     def plan(self) -> Plan:
         """The catalogue made ready for judging many services."""
-        return Plan(self.catalogue, RuleSpecs(self.specs))
+        return self.kit.plan
 
     def supply(self, health: Mapping[str, SourceState]) -> Supply:
         """Return who supplies what, given the configured sources in their order of precedence."""
-        return Supply(RuleSpecs(self.specs), health, self.offers)
+        return self.kit.supply(health)
 
 
 def make_judging(

@@ -1,7 +1,6 @@
 """Gathers what a judgement needs, in a constant number of queries for any number of services."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,61 +10,18 @@ from sqlalchemy.orm import Session
 
 from catalog.models import Entity, EntityBody
 from catalog.services import Service, services
-from plugins.health import SourceHealth, health
+from plugins.health import health
 from portal_backend.core.db import chunks
-from scorecards.assessment.assess import Given
-from scorecards.assessment.evidence import Reader
+from scorecards.assessment.portions import Loaded, Portion, Subjects, opened, views
 from scorecards.bulk import among
 from scorecards.checks.definitions import Subject
-from scorecards.checks.fields import annotation_of, entity_values, service_fields
-from scorecards.evidence.causes import Supply
-from scorecards.evidence.derivations import derivations, entity_facts
+from scorecards.checks.fields import annotation_of, entity_values
+from scorecards.evidence.derivations import MIN_SLO_TARGET, SLO_TARGET
 from scorecards.evidence.observations import Observations
-from scorecards.evidence.view import View
 from scorecards.exceptions.in_force import InForce
 from scorecards.exceptions.loading import load_in_force
-from scorecards.facts import readings
-from scorecards.holding import Hold
+from scorecards.glimpses import glimpses, stored_facts
 from scorecards.judging import Judging
-
-
-class Subjects(Mapping[str, tuple[Subject, View]]):
-    """Services, each with a view of the evidence on it, which is made when somebody looks."""
-
-    def __init__(self, subjects: Mapping[str, Subject], view_of: Callable[[Subject], View]) -> None:
-        self._subjects = subjects
-        self._view_of = view_of
-        self._views: dict[str, View] = {}
-
-    def of(self, ref: str) -> Subject:
-        """Return a service without the evidence on it."""
-        return self._subjects[ref]
-
-    def __getitem__(self, ref: str) -> tuple[Subject, View]:
-        subject = self._subjects[ref]
-        view = self._views.get(ref)
-        if view is None:
-            view = self._views[ref] = self._view_of(subject)
-        return subject, view
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._subjects)
-
-    def __len__(self) -> int:
-        return len(self._subjects)
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Services with all evidence on them."""
-
-    subjects: Subjects
-    health: Mapping[str, SourceHealth]
-    supply: Supply
-    observations: Mapping[str, Observations]
-    """What was observed of each, as the store holds it."""
-    in_force: Mapping[str, InForce]
-    """What is attested, waived and inherited, of those of which anything is."""
 
 
 def dependents_of(session: Session, judging: Judging, refs: Collection[str]) -> set[str]:
@@ -73,24 +29,35 @@ def dependents_of(session: Session, judging: Judging, refs: Collection[str]) -> 
     return {ref for service in _services(session, judging, refs).values() for ref in service.dependents}
 
 
-def load(session: Session, judging: Judging, refs: Collection[str] | None, now: datetime) -> Loaded:
-    """Load services (None: all of them); references that are no services are left out."""
+def load(
+    session: Session, judging: Judging, refs: Collection[str] | None, now: datetime, around: bool = False
+) -> Loaded:
+    """Load services (None: all of them); references that are no services are left out.
+
+    What is known of the services that they depend on is loaded where a check looks at it, or `around` asks for it.
+    """
+    states = health(session, now)
+    supply = judging.kit.supply(states)
+    return opened(gather(session, judging, refs, now, around), judging.kit, states, supply, now)
+
+
+def gather(
+    session: Session, judging: Judging, refs: Collection[str] | None, now: datetime, around: bool = False
+) -> Portion:
+    """Return services (None: all of them) as the database has them; see `load`."""
     wanted = _services(session, judging, refs)
     named = {ref for service in wanted.values() for ref in service.dependencies}
-    neighbours = _services(session, judging, named - wanted.keys()) if refs is not None else {}
-    known_services = wanted.keys() | neighbours.keys()
-    dangling = _absent(session, {ref for ref in named - known_services if ref.startswith("component:")})
-    states = health(session, now)
-    supply = judging.supply(states)
-    found = readings(session, wanted.keys() | (named & neighbours.keys()))
+    neighbours, dangling = _told_apart(session, judging, named - wanted.keys())
+    known_services = wanted.keys() | neighbours
+    looked_at = around or MIN_SLO_TARGET.key in judging.plan.derived
     fields = _entity_fields(session, judging, wanted)
-    tiers = _tiers(session, judging, wanted)
-    subjects = {
-        ref: _subject(service, known_services, dangling, fields[ref], tiers.get(ref)) for ref, service in wanted.items()
-    }
-    in_force = load_in_force(session, None if refs is None else wanted.keys(), now)
-    known = Subjects(subjects, _views(judging, supply, found, now))
-    return Loaded(known, states, supply, found, in_force)
+    tiers = tiers_of(session, judging, wanted.keys())
+    return Portion(
+        {ref: subject_of(one, known_services, dangling, fields[ref], tiers.get(ref)) for ref, one in wanted.items()},
+        stored_facts(session, wanted.keys()),
+        glimpses(session, named & known_services, SLO_TARGET) if looked_at else {},
+        load_in_force(session, None if refs is None else wanted.keys(), now),
+    )
 
 
 def as_of(
@@ -102,52 +69,8 @@ def as_of(
 ) -> Loaded:
     """Return the same services with what was observed of them, and what was in force, at another moment."""
     subjects = {ref: loaded.subjects.of(ref) for ref in loaded.subjects}
-    known = Subjects(subjects, _views(judging, loaded.supply, observations, moment))
+    known = Subjects(subjects, views(judging.kit, loaded.supply, observations, moment))
     return Loaded(known, loaded.health, loaded.supply, observations, in_force)
-
-
-def _views(
-    judging: Judging, supply: Supply, observations: Mapping[str, Observations], now: datetime
-) -> Callable[[Subject], View]:
-    bare = _Bare(observations, supply, now)
-
-    def view_of(subject: Subject) -> View:
-        derived = {**derivations(subject, bare), **entity_facts(subject, judging.catalogue.entity_fields, supply)}
-        return View(observations[subject.ref], supply, now, derived)
-
-    return view_of
-
-
-class _Bare(Mapping[str, View]):
-    """What sources report of services, without what is derived from others: a dependency is looked at when asked."""
-
-    def __init__(self, observations: Mapping[str, Observations], supply: Supply, now: datetime) -> None:
-        self._observations = observations
-        self._supply = supply
-        self._now = now
-        self._views: dict[str, View] = {}
-
-    def __getitem__(self, ref: str) -> View:
-        view = self._views.get(ref)
-        if view is None:
-            view = self._views[ref] = View(self._observations[ref], self._supply, self._now)
-        return view
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._observations)
-
-    def __len__(self) -> int:
-        return len(self._observations)
-
-
-def given_of(loaded: Loaded, reader: Reader, ref: str, in_force: InForce, hold: Hold | None = None) -> Given:
-    """Return a loaded service as the assessor takes it."""
-    plan, observations, view = reader.plan, loaded.observations[ref], None
-    if plan.derived:
-        view = loaded.subjects[ref][1]
-    observed = observations.keys() if "observed_facts" in plan.fields else ()
-    fields = service_fields(loaded.subjects.of(ref), observed) if plan.fields else {}
-    return Given(fields, reader.read(observations, view, plan.derived), in_force, hold)
 
 
 def _entity_fields(session: Session, judging: Judging, wanted: Mapping[str, Service]) -> dict[str, dict[str, Any]]:
@@ -167,11 +90,11 @@ def _entity_fields(session: Session, judging: Judging, wanted: Mapping[str, Serv
     return found
 
 
-def _tiers(session: Session, judging: Judging, wanted: Mapping[str, Service]) -> Mapping[str, str]:
-    """Return the support tiers, where somebody tells them and a check looks at them."""
+def tiers_of(session: Session, judging: Judging, refs: Collection[str]) -> Mapping[str, str]:
+    """Return the support tiers of services, where somebody tells them and a check looks at them."""
     if judging.tiers is None or not judging.catalogue.looks_at("tier"):
         return {}
-    return judging.tiers(session, wanted.keys())
+    return judging.tiers(session, refs)
 
 
 def _services(session: Session, judging: Judging, refs: Collection[str] | None) -> dict[str, Service]:
@@ -180,21 +103,43 @@ def _services(session: Session, judging: Judging, refs: Collection[str] | None) 
     return {service.ref: service for service in services(session, judging.service_types, refs)}
 
 
-def _absent(session: Session, refs: Collection[str]) -> set[str]:
-    """Return those of the references that the catalog has no entity of."""
-    present: set[str] = set()
-    for chunk in chunks(sorted(refs)):
-        present |= set(session.scalars(select(Entity.ref).where(among(session, Entity.ref, chunk))))
-    return set(refs) - present
+def service_refs(session: Session, judging: Judging) -> set[str]:
+    """Return the references of all services."""
+    types = [type_.lower() for type_ in judging.service_types]
+    return set(session.scalars(select(Entity.ref).where(Entity.kind == "component", Entity.type.in_(types))))
 
 
-def _subject(
+def _told_apart(session: Session, judging: Judging, refs: Collection[str]) -> tuple[set[str], set[str]]:
+    query = select(Entity.ref, Entity.kind, Entity.type)
+    present = [
+        (ref, kind, type_)
+        for chunk in chunks(sorted(refs))
+        for ref, kind, type_ in session.execute(query.where(among(session, Entity.ref, chunk)))
+    ]
+    return told_apart(judging, refs, present)
+
+
+def told_apart(
+    judging: Judging, refs: Collection[str], present: Collection[tuple[str, str, str | None]]
+) -> tuple[set[str], set[str]]:
+    """Return those of the references that are services, and the components that the catalog has no entity of.
+
+    `present` are reference, kind and type of those that it has.
+    """
+    types = frozenset(type_.lower() for type_ in judging.service_types)
+    found = {ref for ref, kind, type_ in present if kind == "component" and type_ in types}
+    there = {ref for ref, *_ in present}
+    return found, {ref for ref in refs if ref not in there and ref.startswith("component:")}
+
+
+def subject_of(
     service: Service,
     known_services: Collection[str],
     dangling: Collection[str],
     fields: Mapping[str, Any],
     tier: str | None,
 ) -> Subject:
+    """Return a service as checks see it."""
     return Subject(
         ref=service.ref,
         name=service.name,

@@ -4,7 +4,19 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Boolean, Dialect, Float, Index, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Dialect,
+    Float,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    join,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal_backend.core.db import Model
@@ -26,31 +38,86 @@ class JsonText(TypeDecorator[Any]):
 
 
 class EntityFacts(Model):
-    """The latest observation of every fact that one source supplies for one entity, as one document."""
+    """The latest observation of every fact that one source supplies for one entity, as one document.
+
+    Most pulls repeat what the one before said. Then only the columns that begin with `batch_` are written.
+    """
 
     __tablename__ = "entity_facts"
 
     entity_ref: Mapped[str] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(primary_key=True)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """`{key: {value, observed_at, collected_at, recorded, recorded_at}}`; a rejected value has `fault` instead of
-    `value`; the last two say what the history holds last."""
+    """`{key: {value, observed_at, collected_at, recorded, recorded_at}}`. A rejected value has `fault` instead of
+    `value`. An entry without times is of the last batch, whose times the columns tell. `recorded` and `recorded_at` say
+    what the history holds last, where that is not the value itself, or where its age counts."""
+    batch_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Of the keys and values of the last batch; None while its repetition would be more than that."""
+    batch_observed_at: Mapped[datetime | None]
+    batch_collected_at: Mapped[datetime | None]
+    batch_repeats_until: Mapped[datetime | None]
+    """A repetition observed then or later is to be stored as any other batch: a measured number is due for the history.
+    None: none is."""
     updated_at: Mapped[datetime]
 
 
-class FactChange(Model):
-    """A fact's value as it was first seen: one row per change, none for a repeated value; of numbers one a day."""
+class FactSubject(Model):
+    """An entity in the history of facts: its number stands for its long name."""
 
-    __tablename__ = "fact_change"
-    __table_args__ = (Index("ix_fact_change_entity_ref_key_observed_at", "entity_ref", "key", "observed_at"),)
+    __tablename__ = "fact_subject"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    entity_ref: Mapped[str] = mapped_column(unique=True)
+
+
+class FactName(Model):
+    """A fact of one source in the history of facts: its number stands for the two names."""
+
+    __tablename__ = "fact_name"
+    __table_args__ = (UniqueConstraint("key", "source"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    source: Mapped[str]
+
+
+class FactValue(Model):
+    """A fact's value as it was first seen: one row per change, none for a repeated value; of numbers one a day.
+
+    There are tens of millions of rows, hence the numbers, one index, and no foreign keys: each would cost a look-up for
+    every row. They are written by `facts.record` and read as FactChange.
+    """
+
+    __tablename__ = "fact_value"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    subject_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    observed_at: Mapped[datetime] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JsonText, nullable=False)
+
+
+class FactChange(Model):
+    """A row of the history of facts with its names. For reading only."""
+
+    __table__ = join(
+        join(FactValue.__table__, FactSubject.__table__, FactValue.subject_id == FactSubject.id),
+        FactName.__table__,
+        FactValue.name_id == FactName.id,
+    )
+
+    __mapper_args__ = {
+        "primary_key": list(FactValue.__table__.primary_key),
+        "exclude_properties": [FactSubject.__table__.c.id, FactName.__table__.c.id],
+    }
+
+    subject_id: Mapped[int]
+    name_id: Mapped[int]
     entity_ref: Mapped[str]
     key: Mapped[str]
     source: Mapped[str]
-    value: Mapped[Any] = mapped_column(JsonText, nullable=False)
     observed_at: Mapped[datetime]
-    collected_at: Mapped[datetime]
+    value: Mapped[Any]
 
 
 class Scorecard(Model):

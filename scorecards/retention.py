@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from portal_backend.core.db import chunks
-from scorecards.models import FactChange
+from scorecards.models import FactSubject, FactValue
 
 LONGEST_DAYS = 3650
 SERVICES_PER_STEP = 100
@@ -66,62 +65,51 @@ class Step:
     """The service at which the next step goes on; None when this was the last one."""
 
 
-def prune(session: Session, settings: RetentionSettings, now: datetime, limit: int = 10_000) -> int:
-    """Delete at most `limit` values that the policy does not keep; return how many went.
-
-    Fewer than `limit` means that nothing is left to do. Safe to repeat and to interrupt: each call stands for itself,
-    and as-of readings within the kept time are the same before, between and after. A large installation takes
-    `prune_step` by `prune_step` instead, each in a transaction of its own: that reads the history once in all.
-    """
-    if limit < 1:
-        raise ValueError("limit must be at least 1")
-    gone, last = 0, ""
-    while gone < limit:
-        step = prune_step(session, settings, now, last, limit - gone)
-        gone += step.gone
-        if step.last is None:
-            break
-        last = step.last
-    return gone
-
-
 def prune_step(
     session: Session, settings: RetentionSettings, now: datetime, after: str = "", limit: int = 100_000
 ) -> Step:
-    """Prune the services that follow `after` by name, SERVICES_PER_STEP of them; delete at most `limit` values."""
-    following = select(FactChange.entity_ref).where(FactChange.entity_ref > after).distinct()
-    refs = list(session.scalars(following.order_by(FactChange.entity_ref).limit(SERVICES_PER_STEP)))
-    if not refs:
+    """Prune the services that follow `after` by name, SERVICES_PER_STEP of them; delete at most `limit` values.
+
+    Safe to repeat and to interrupt: each step stands for itself, and as-of readings within the kept time are the same
+    before, between and after.
+    """
+    following = select(FactSubject.id, FactSubject.entity_ref).where(FactSubject.entity_ref > after)
+    subjects = session.execute(following.order_by(FactSubject.entity_ref).limit(SERVICES_PER_STEP)).all()
+    if not subjects:
         return Step(0, None)
-    ids = list(session.scalars(_superfluous(session, settings, now, refs).limit(limit)))
-    for chunk in chunks(ids):
-        gone = delete(FactChange).where(FactChange.id.in_(chunk))
-        session.execute(gone, execution_options={"synchronize_session": False})
-    if len(ids) == limit:
-        return Step(len(ids), after)  # there may be more of the same services
-    return Step(len(ids), refs[-1] if len(refs) == SERVICES_PER_STEP else None)
+    numbers = [subject.id for subject in subjects]
+    superfluous = _superfluous(session, settings, now, numbers).limit(limit)
+    deleted = session.connection().execute(delete(FactValue).where(tuple_(*_KEY).in_(superfluous)))
+    gone = deleted.rowcount
+    if gone == limit:
+        return Step(gone, after)  # there may be more of the same services
+    return Step(gone, subjects[-1].entity_ref if len(subjects) == SERVICES_PER_STEP else None)
 
 
-def _superfluous(session: Session, settings: RetentionSettings, now: datetime, refs: Sequence[str]) -> Select[int]:
-    """Select the ids of services' values that the policy does not keep.
+_KEY = (FactValue.subject_id, FactValue.name_id, FactValue.observed_at)
+
+
+def _superfluous(
+    session: Session, settings: RetentionSettings, now: datetime, subjects: Sequence[int]
+) -> Select[int, int, datetime]:
+    """Select the services' values that the policy does not keep.
 
     A value goes when the next one of the same fact stands in for it: past the horizon when that lies past it too,
-    before it when that is of the same day (UTC). Of two values of one moment the one that arrived later is the next, as
-    as-of readings have it.
+    before it when that is of the same day (UTC).
     """
     horizon = now - timedelta(days=settings.daily_days)
     whole_days = (now - timedelta(days=settings.changes_days)).replace(hour=0, minute=0, second=0, microsecond=0)
-    following = func.lead(FactChange.observed_at).over(
-        partition_by=(FactChange.entity_ref, FactChange.key, FactChange.source),
-        order_by=(FactChange.observed_at, FactChange.id),
+    following = func.lead(FactValue.observed_at).over(
+        partition_by=(FactValue.subject_id, FactValue.name_id), order_by=FactValue.observed_at
     )
     old = (
-        select(FactChange.id, FactChange.observed_at, following.label("following"))
-        .where(FactChange.entity_ref.in_(refs), FactChange.observed_at < whole_days)
+        select(*_KEY, following.label("following"))
+        .where(FactValue.subject_id.in_(subjects), FactValue.observed_at < whole_days)
         .subquery()
     )
     same_day = _day(session, old.c.following) == _day(session, old.c.observed_at)
-    return select(old.c.id).where(or_(old.c.following <= horizon, (old.c.observed_at >= horizon) & same_day))
+    superfluous = or_(old.c.following <= horizon, (old.c.observed_at >= horizon) & same_day)
+    return select(old.c.subject_id, old.c.name_id, old.c.observed_at).where(superfluous)
 
 
 def _day(session: Session, at: Any) -> ColumnElement[str]:

@@ -196,6 +196,7 @@ class ResultSchema(AboutCheckSchema):
     )
     shadow = fields.Boolean(metadata={"description": "The check is not enforced yet: it counts for nothing."})
     enforced_from = _time("From when a check in shadow counts; null for one that counts already.")
+    enforced_until = _time("From when it counts no more; null: it always will.")
     sentence = _text("The verdict in a sentence, with the values that it rests on.")
     facts = fields.List(fields.Nested(FactUsedSchema))
     causes = fields.List(fields.Nested(CauseSchema), metadata={"description": "Why evidence is lacking, if it is."})
@@ -275,6 +276,9 @@ class CheckSchema(AboutCheckSchema):
     introduced_at = fields.String(allow_none=True, metadata={"format": "date"})
     enforce_from = fields.String(
         allow_none=True, metadata={"format": "date", "description": "Until this day it is in shadow."}
+    )
+    enforce_until = fields.String(
+        allow_none=True, metadata={"format": "date", "description": "From this day on it is in shadow again."}
     )
     applies_to = fields.Dict(allow_none=True, metadata={"description": "Conditions on the service itself."})
     needs = fields.Dict(allow_none=True, metadata={"description": "What must hold before the rule means anything."})

@@ -4,37 +4,44 @@ Many services are judged by `scorecards.assessment`, which yields verdicts witho
 made by `scorecards.evaluation` from the facts that are stored, when somebody reads its scorecard.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
-from plugins.health import SourceHealth, health
+from plugins.health import health
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
 from portal_backend.core.memory import uncollected
+from portal_backend.core.processes import Run
+from portal_backend.core.quick_reading import Reader
 from scorecards import facts
-from scorecards.assessment.assess import Assessment, Assessor, Given
-from scorecards.assessment.evidence import FRESH, MISSING, Reader, Seen
-from scorecards.assessment.plan import Plan
+from scorecards.assessment.kit import state_of
+from scorecards.assessment.outcome import hold_of
+from scorecards.assessment.portions import Basis, Loaded, Portion, judged, part_of
 from scorecards.changes import LevelChange
 from scorecards.checks.definitions import CheckCatalogue, Subject
 from scorecards.documents import Document, scorecard_form
-from scorecards.evaluation import CheckResult, judge, judge_applicable
-from scorecards.evidence.causes import Supply
+from scorecards.evaluation import CheckResult, judge
+from scorecards.evidence.causes import SourceState, Supply
 from scorecards.evidence.view import View
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
-from scorecards.grading import Grade, gain_of, grade, make_step
-from scorecards.holding import Hold, darkness, held_verdicts
+from scorecards.grading import Grade, grade
+from scorecards.holding import Hold, darkness, held_verdicts, is_any_dark
 from scorecards.judging import Judging, sources_version
-from scorecards.keeping import Basis, Judged, Last, hold_of, keep, last_of
-from scorecards.loading import Loaded, given_of, load
+from scorecards.keeping import keep, last_of
+from scorecards.loading import gather, load, service_refs
 from scorecards.models import Scorecard
+from scorecards.quick_loading import Kept, load_one
 
-BATCH = 500
+AT_ONCE = 500
+"""Services that are read, and written, together."""
+PORTION = 125
+"""Services that are judged together: what one process gives another."""
 AN_INSTANT = timedelta(microseconds=1)
 
 
@@ -58,76 +65,42 @@ def _dark(results: Sequence[CheckResult], supply: Supply) -> dict[str, Any]:
     return {check: dark for check, dark in found.items() if dark}
 
 
-def update(session: Session, judging: Judging, refs: Collection[str] | None, now: datetime) -> list[LevelChange]:
+def update(
+    session: Session, judging: Judging, refs: Collection[str] | None, now: datetime, run: Run = map
+) -> list[LevelChange]:
     """Judge services again (None: all of them); return the levels that changed. `dependents_of` tells who else may.
 
     An unchanged scorecard is not written again; what changed leaves a row. References that are no services, such as
-    groups or libraries, lose a scorecard that they may have had as a service.
+    groups or libraries, lose a scorecard that they may have had as a service. `run` may have other processes judge.
     """
-    with uncollected():
-        loaded = load(session, judging, refs, now)
-    basis = Basis(judging.catalogue.version, sources_version(loaded.health), now)
-    judge_all = _Judge(judging, loaded, now)
+    wanted = sorted(refs if refs is not None else _kept_refs(session) | service_refs(session, judging))
+    states = health(session, now)
+    health_told = {name: state_of(state) for name, state in states.items()}
+    basis = Basis(judging.kit, health_told, sources_version(states), now)
+    known: set[str] = set()
     moved: list[LevelChange] = []
-    for batch in chunks(sorted(loaded.subjects), BATCH):
+    try:
         with uncollected():
-            before = last_of(session, batch, judging.plan)
-            moved += keep(session, judging.plan, judge_all.of(batch, before), before, basis)
-    gone = _kept_refs(session) if refs is None else set(refs)
-    _drop(session, gone - loaded.subjects.keys())
+            portions = _portions(session, judging, wanted, now, known)
+            for written in chunks(run(partial(judged, basis), portions), AT_ONCE // PORTION):
+                keep(session, written)
+                moved += [move for one in written for move in one.moved]
+    finally:
+        judging.kit.remembered.clear()
+    _drop(session, set(wanted) - known)
     return moved
 
 
-class _Judge:
-    """Judges loaded services at one moment."""
-
-    def __init__(self, judging: Judging, loaded: Loaded, now: datetime) -> None:
-        self.judging = judging
-        self.loaded = loaded
-        self.now = now
-        self.plan: Plan = judging.plan
-        self.reader = Reader(self.plan, loaded.supply, now)
-        self.assessor = Assessor(self.plan, self.reader, now)
-        self._places = {axis: place for place, (axis, *_) in enumerate(self.plan.axes)}
-        self._sentences: dict[tuple[Any, ...], str] = {}
-        self._any_outage = any(state.failure_kind or state.state == "interrupted" for state in loaded.health.values())
-
-    def of(self, refs: Sequence[str], before: Mapping[str, Last]) -> list[Judged]:
-        """Judge services, given what their last judgements left."""
-        services = [self._given(ref, before.get(ref)) for ref in refs]
-        found = []
-        for ref, one, assessment in zip(refs, services, self.assessor.assess(services), strict=True):
-            step = self._next_step(ref, one.seen, one.in_force, assessment)
-            found.append(Judged(self.loaded.subjects.of(ref), assessment, one.seen, step))
-        return found
-
-    def _given(self, ref: str, last: Last | None) -> Given:
-        hold = hold_of(last, self.plan, self.judging.grace) if self._any_outage or (last and last.held) else None
-        in_force = self.loaded.in_force.get(ref, NOTHING_IN_FORCE)
-        return given_of(self.loaded, self.reader, ref, in_force, hold)
-
-    def _next_step(self, ref: str, seen: Seen, in_force: InForce, assessment: Assessment) -> str | None:
-        """Return the first thing to do in words; services that lack the same in the same way share the sentence."""
-        if assessment.first is None:
-            return None
-        prepared = self.plan.checks[assessment.first]
-        check, bars = prepared.check, prepared.counted.bars
-        axis = assessment.axes[self._places[check.axis]]
-        gain = gain_of(bars, check.weight, axis, assessment.overall, self.plan.top)
-        known = [seen.values[slot] if seen.states[slot] == FRESH else None for slot in prepared.slots]
-        lacks = [id(self.reader.lack(seen, slot)) for slot in prepared.slots if seen.states[slot] == MISSING]
-        alike = (assessment.first, assessment.first_group, gain, *known, *lacks)
-        shareable = in_force is NOTHING_IN_FORCE and all(
-            seen.states[slot] in (FRESH, MISSING) and slot not in seen.derived for slot in prepared.slots
-        )
-        if shareable and alike in self._sentences:
-            return self._sentences[alike]
-        ids = tuple(self.plan.checks[number].check.id for number in assessment.first_group)
-        view = self.loaded.subjects[ref][1]
-        sentence = make_step(judge_applicable(check, view, self.now, in_force), ids, gain, 0.0).sentence
-        if shareable:
-            self._sentences[alike] = sentence
-        return sentence
+def _portions(
+    session: Session, judging: Judging, refs: Sequence[str], now: datetime, known: set[str]
+) -> Iterator[Portion]:
+    """Yield those of the references that are services, in portions; adds them to the `known` ones."""
+    for some in chunks(refs, AT_ONCE):
+        whole = gather(session, judging, some, now)
+        known.update(whole.subjects)
+        before = last_of(session, sorted(whole.subjects), judging.plan)
+        for few in chunks(sorted(whole.subjects), PORTION):
+            yield part_of(whole, few, before)
 
 
 def read(session: Session, judging: Judging, ref: str, now: datetime) -> Document:
@@ -140,9 +113,24 @@ def read(session: Session, judging: Judging, ref: str, now: datetime) -> Documen
     loaded = load(session, judging, [ref], now)
     if ref not in loaded.subjects:
         raise _no_service(ref)
+    return _explained(session, judging, loaded, ref, kept, now)
+
+
+def read_one(session: Session, reader: Reader, judging: Judging, ref: str, now: datetime) -> Document:
+    """Return what `read` returns, from what is committed, for whom somebody waits."""
+    with uncollected():
+        one = load_one(session, reader, judging, ref, now)
+        if one is None:
+            raise _no_service(ref)
+        return _explained(session, judging, one.loaded, ref, one.kept, now)
+
+
+def _explained(
+    session: Session, judging: Judging, loaded: Loaded, ref: str, kept: Scorecard | Kept | None, now: datetime
+) -> Document:
     subject, view = loaded.subjects[ref]
     in_force = loaded.in_force.get(ref, NOTHING_IN_FORCE)
-    last = last_of(session, [ref], judging.plan).get(ref) if kept else None
+    last = last_of(session, [ref], judging.plan).get(ref) if kept and is_any_dark(loaded.health) else None
     graded = grade_service(subject, view, judging.catalogue, now, in_force, hold_of(last, judging.plan, judging.grace))
     answer = scorecard_form(graded, loaded.health)
     evaluated_at = kept.evaluated_at if kept and _holds(kept, judging, loaded.health, now) else now
@@ -226,7 +214,7 @@ def _valid_until(graded: Grade, in_force: InForce) -> datetime | None:
     return min(moments, default=None)
 
 
-def _holds(kept: Scorecard, judging: Judging, states: Mapping[str, SourceHealth], now: datetime) -> bool:
+def _holds(kept: Scorecard | Kept, judging: Judging, states: Mapping[str, SourceState], now: datetime) -> bool:
     """Say whether a stored scorecard is still what a fresh judgement would say."""
     return (
         (kept.valid_until is None or now <= kept.valid_until)

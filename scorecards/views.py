@@ -11,6 +11,7 @@ from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
 from portal_backend.core.http import plain_json
 from portal_backend.core.pagination import Page
+from portal_backend.core.quick_reading import quick_reading
 from scorecards import fleet, judging, scorecard, timeline
 from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import level_name
@@ -52,7 +53,8 @@ def get_scorecard(query: dict[str, Any], kind: str, namespace: str, name: str) -
     with reading() as session:
         if at is not None:
             return plain_json(timeline.scorecard_at(session, judging.current(), ref, at))
-        return plain_json(scorecard.read(session, judging.current(), ref, clock.now()))
+        with quick_reading() as reader:
+            return plain_json(scorecard.read_one(session, reader, judging.current(), ref, clock.now()))
 
 
 @blueprint.get(f"{SERVICE}/scorecard/trend")

@@ -8,6 +8,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-START_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 180
 
 
 def free_port() -> int:
@@ -55,6 +56,9 @@ def running(command: list[str], port: int, **options: object) -> Iterator[subpro
         wait_for_port(port, process)
         yield process
     finally:
+        if options.get("start_new_session"):  # a script that starts the server: both are a group of their own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.terminate()
         try:
             process.wait(10)
@@ -109,6 +113,46 @@ def redis() -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with tempfile.TemporaryDirectory() as folder, running(command, port, cwd=folder):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextlib.contextmanager
+def rabbitmq() -> Iterator[str]:
+    """Run a RabbitMQ of our own, with a name service of its own; yield its URL."""
+    program = require("rabbitmq-server", "/usr/lib/rabbitmq/bin")
+    program = next(iter(sorted(glob.glob("/usr/lib/rabbitmq/bin/rabbitmq-server"))), program)
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="portal-mq-"))
+    (folder / "plugins").write_text("[].\n")
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(free_port()),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_NODENAME": f"portal{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+    }
+    try:
+        with running([program], port, env=environment, cwd=folder, start_new_session=True):
+            yield f"amqp://guest:guest@127.0.0.1:{port}//"
+    finally:
+        _end_name_service(environment)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_name_service(environment: dict[str, str]) -> None:
+    """End the name service of Erlang, which stays behind on the port that was ours alone."""
+    if epmd := shutil.which("epmd"):
+        for _ in range(50):  # it refuses until it has noticed that the server is gone
+            ended = subprocess.run([epmd, "-kill"], env=environment, check=False, capture_output=True, text=True)
+            if "not allowed" not in ended.stdout + ended.stderr:
+                return
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -23,8 +23,9 @@ from portal_backend.core import clock
 from portal_backend.core.config import Config, LocationConfig, SourceConfig
 from portal_backend.core.db import reading, transaction
 from portal_backend.pipeline import Outcome
-from scorecards import judging, scorecard
-from scorecards.models import FactChange, Scorecard
+from scorecards import fact_history, judging, scorecard
+from scorecards.fact_history import Change
+from scorecards.models import Scorecard
 
 REF = "component:default/checkout"
 
@@ -315,13 +316,8 @@ def test_pruning_goes_through_every_service_and_keeps_what_the_policy_keeps(port
     assert pipeline.prune_history() == 0
     with transaction() as session:
         long_ago = clock.now() - timedelta(days=1000)
-        for days in range(5):
-            session.add(
-                FactChange(
-                    entity_ref=REF, key="slo.count", source="slo", value=days,
-                    observed_at=long_ago + timedelta(days=days), collected_at=long_ago + timedelta(days=days),
-                )
-            )  # fmt: skip
+        steps = [(days, long_ago + timedelta(days=days)) for days in range(5)]
+        fact_history.record(session, [Change(REF, "slo", "slo.count", days, at) for days, at in steps])
     assert pipeline.prune_history() == 4  # the last before the horizon stays
     assert pipeline.prune_history() == 0
 
@@ -355,8 +351,8 @@ def test_a_service_that_a_person_takes_away_leaves_with_the_next_run(portal):
 def test_a_location_that_is_taken_away_while_it_is_read_leaves_nothing_behind(portal, monkeypatch):
     look = catalog_refresh.read
 
-    def look_while_it_goes(ingestion, reader, on_file):
-        look(ingestion, reader, on_file)
+    def look_while_it_goes(ingestion, *more):
+        look(ingestion, *more)
         with transaction() as session:
             session.delete(session.get_one(Location, ingestion.location_id))
 

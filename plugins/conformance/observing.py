@@ -24,6 +24,7 @@ from plugins.contract import (
     Target,
 )
 from plugins.http_client import Limits, SourceClient
+from plugins.transport.conditional import KeptAnswers
 from portal_backend.core import clock
 from portal_backend.core.config import Secret, SourceAuth
 
@@ -63,14 +64,16 @@ class Outcome:
         self.cursor = batch.cursor if batch.cursor is not None else self.cursor
 
 
-def context(case: Case, url: str, limits: Limits, folder: Path, **parts: Any) -> PullContext:
-    """Return what the host would give to the connector."""
+def context(
+    case: Case, url: str, limits: Limits, folder: Path, kept: KeptAnswers | None = None, **parts: Any
+) -> PullContext:
+    """Return what the host would give to the connector; `kept` holds answers of earlier pulls."""
     (folder / "secret").write_text(case.secret)
     secret = Secret(f"file:{folder / 'secret'}")
     auth = SourceAuth(header=case.auth_header, value=secret) if case.auth_header else SourceAuth(token=secret)
     given = PullContext(
         source="conformance",
-        client=SourceClient(url, auth, limits),
+        client=SourceClient(url, auth, limits, kept=kept),
         options=case.connector.options_schema().load(case.options),
         targets=case.targets,
         now=case.now or clock.now(),

@@ -22,6 +22,7 @@ from plugins.conformance.observing import (
 from plugins.conformance.running import good_pull, scenario
 from plugins.conformance.serving import Front
 from plugins.contract import FailureKind, PullContext, PullFailed
+from plugins.transport.conditional import InMemory
 
 LARGE_CATALOG = 500
 ODD_CURSORS = (
@@ -90,6 +91,21 @@ def a_repeated_pull_repeats_itself(case: Case, front: Front) -> None:
     later = pull(case, front, cursor=good.cursor)
     require(later.failure is None, f"pulled from the cursor: {later.failure}")
     require_nothing_else(good, later, "pulled from the cursor")
+
+
+@scenario
+def an_unchanged_answer_is_as_good_as_a_new_one(case: Case, front: Front) -> None:
+    """A system that answers `304 Not Modified` means what it said before; the facts are as fresh as at first."""
+    kept = InMemory()
+    front.start_over(spoiling.tagged)
+    first = pull(case, front, kept=kept)
+    require(first.failure is None, f"answers with an ETag: {first.failure}")
+    front.start_over(spoiling.tagged)
+    again = pull(case, front, kept=kept)
+    require_same(first, again, "answers that had not changed")
+    seen = {(fact.ref, fact.key): fact.observed_at for fact in first.facts}
+    older = [fact.key for fact in again.facts if fact.observed_at < seen[fact.ref, fact.key]]
+    require(not older, f"answers that had not changed: these facts grew older: {older[:5]}")
 
 
 @scenario

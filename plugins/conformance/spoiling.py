@@ -55,6 +55,18 @@ def refusal(status: int, **headers: str) -> Callable[[Question], Reply]:
     return reply
 
 
+def tagged(question: Question, good: Callable[[], Reply]) -> Reply:
+    """Give good answers with an ETag, and 304 to whoever has the answer already."""
+    reply = good()
+    if reply.status != 200 or not isinstance(reply.body, bytes):
+        return reply
+    tag = f'"{zlib.crc32(reply.body):08x}"'
+    asked = next((value for name, value in question.headers.items() if name.lower() == "if-none-match"), "")
+    if asked == tag:
+        return Reply(b"", 304, {"ETag": tag})
+    return replace(reply, headers={**reply.headers, "ETag": tag})
+
+
 def web_page(question: Question) -> Reply:
     """Answer with a sign-in page that repeats the credentials."""
     return Reply(PAGE + str(dict(question.headers)).encode(), 200, HTML)

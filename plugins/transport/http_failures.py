@@ -4,10 +4,21 @@ import re
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 import orjson
+import requests
 
 from plugins.transport.failures import FailureKind
 from plugins.transport.redaction import shorten
 
+TLS_ALERT = "\x15\x03"
+"""How the record begins with which TLS refuses a connection."""
+SPEAKS_TLS = "it speaks TLS: write https:// in url"
+_WANTS_TLS = re.compile(
+    rb"HTTP request to an HTTPS server"  # Go: Prometheus, Argo CD, Grafana, Kubernetes
+    rb"|plain HTTP request was sent to HTTPS port"  # nginx
+    rb"|speaking plain HTTP to an SSL-enabled server port"  # Apache
+    rb"|combination of host and port requires TLS",  # Tomcat
+    re.IGNORECASE,
+)
 BROKEN_OFF = (RemoteDisconnected, IncompleteRead)
 """What the standard library counts as a fault of the protocol, while the connection merely ended early."""
 
@@ -27,6 +38,16 @@ def meaning(status: int, *, limited: bool) -> tuple[FailureKind, str]:
     if status >= 500:
         return FailureKind.BAD_ANSWER, "it failed to answer; its own log says why"
     return FailureKind.BAD_ANSWER, "it refused the question"
+
+
+def meaning_of_refusal(status: int, body: bytes, *, limited: bool) -> tuple[FailureKind, str]:
+    """Return the kind of failure that a refusal stands for, and what to do about it.
+
+    A server that speaks TLS answers a plain request with a 400 of its own, if it says anything.
+    """
+    if status == 400 and _WANTS_TLS.search(body[:2000]):
+        return FailureKind.MISCONFIGURED, SPEAKS_TLS
+    return meaning(status, limited=limited)
 
 
 def own_words(body: bytes) -> str:
@@ -61,6 +82,51 @@ def cause(error: BaseException) -> str:
     text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
     # urllib3 begins with the connection's own repr: `<…>: ` of old, `Connection(host=…, port=…): ` now.
     return shorten(re.sub(r"^(<[^>]*>|\w+\(host=[^)]*\)): ", "", text) or type(inner).__name__, 200)
+
+
+def meaning_of_error(error: requests.RequestException, silence_seconds: float) -> tuple[FailureKind, str]:
+    """Return the kind of failure that an error on the way to an answer stands for, and what it says in words."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return FailureKind.UNREACHABLE, "it did not take the connection in time"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return FailureKind.TIMEOUT, f"it was silent for {silence_seconds:g} s"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return FailureKind.UNREACHABLE, cause(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return FailureKind.MISCONFIGURED, f"no trusted TLS connection: {cause(error)}; {_tls_remedy(error)}"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return FailureKind.BAD_ANSWER, "it sent a body that cannot be unpacked"
+    if speaks_no_http(error):
+        return _of_no_http(error)
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return FailureKind.UNREACHABLE, cause(error) + _hint_of_tls(error)
+    return FailureKind.MISCONFIGURED, cause(error)
+
+
+def _of_no_http(error: BaseException) -> tuple[FailureKind, str]:
+    """Say what came back in the place of HTTP."""
+    if TLS_ALERT in str(innermost(error)):
+        return FailureKind.MISCONFIGURED, SPEAKS_TLS
+    return FailureKind.BAD_ANSWER, f"it does not speak HTTP: {cause(error)}"
+
+
+def _hint_of_tls(error: requests.RequestException) -> str:
+    """Say what else may be behind a connection that was closed without a word: some TLS servers end a plain one so."""
+    closed = isinstance(innermost(error), RemoteDisconnected | ConnectionResetError)
+    plain = str(getattr(error.request, "url", "")).startswith("http://")
+    return "; if it speaks TLS, write https:// in url" if closed and plain else ""
+
+
+def _tls_remedy(error: BaseException) -> str:
+    """Say what to do about a TLS connection that did not come about."""
+    text = str(innermost(error)).lower()
+    if "wrong version number" in text or "unknown protocol" in text:
+        return "it speaks plain HTTP: write http:// in url"
+    if "hostname mismatch" in text or "doesn't match" in text or "ip address mismatch" in text:
+        return "write the name that its certificate is for in url"
+    if "expired" in text:
+        return "its certificate has to be renewed"
+    return "trust its certificate authority: name its file in REQUESTS_CA_BUNDLE"
 
 
 def speaks_no_http(error: BaseException) -> bool:

@@ -37,6 +37,12 @@ LAZY = {
         "simulate",
         "Tell what changed check FILEs would do to today's services; nothing is written.",
     ),
+    "import": Lazy(
+        "portal_backend.commands.importing",
+        "import_checks",
+        "Make checks of a checklist (Markdown, YAML, JSON) or of a scorecard of Cortex, Soundcheck, Port, OpsLevel or "
+        "Tech Insights; needs no database.",
+    ),
     "validate": Lazy(
         CATALOGUES,
         "validate",

@@ -4,12 +4,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
-from rich.progress import Progress as ProgressBar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import catalog.services
 from plugins import declarations, pulling, registry
@@ -17,13 +15,14 @@ from plugins.circuit import CircuitState
 from plugins.contract import Connector, PullFailed, Target
 from plugins.health import health, unknown_source
 from plugins.http_client import Limits
-from portal_backend import pipeline
 from portal_backend.commands import common
 from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
-from portal_backend.settings import current
+
+if TYPE_CHECKING:
+    from portal_backend import pipeline
 
 CHECK_LIMITS = Limits(read_seconds=20, total_seconds=30, attempts=2)
 """Somebody is waiting for the answer."""
@@ -67,6 +66,8 @@ def sources() -> None:
 @common.with_app
 def list_sources(json_output: bool) -> None:
     """List the configured sources and how each is doing."""
+    from portal_backend import pipeline
+
     pipeline.prepare()
     with reading() as session:
         found = list(health(session, clock.now()).values())
@@ -97,10 +98,9 @@ def list_sources(json_output: bool) -> None:
 @sources.command("check")
 @click.argument("name", required=False)
 @common.as_json
-@common.with_app
-def check(name: str | None, json_output: bool) -> None:
+@common.with_sources
+def check(config: Config, name: str | None, json_output: bool) -> None:
     """Try the address and the credentials of one source, or of all."""
-    config = current().config
     with reading() as session:
         targets = catalog.services.targets(session, config.service_types)
     findings = [check_source(config, source, targets) for source in _chosen(config.sources, name)]
@@ -121,6 +121,12 @@ def check(name: str | None, json_output: bool) -> None:
 @common.with_app
 def collect(name: str | None, json_output: bool) -> None:
     """Pull one source now, or all, and judge what changed."""
+    from rich.progress import Progress as ProgressBar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from portal_backend import pipeline
+    from portal_backend.settings import current
+
     reports = []
     pipeline.prepare()
     bar = ProgressBar(
@@ -218,7 +224,7 @@ def _print_troubles(
         common.console.print(f"[bold]{escape(name)}[/] {escape(line)}", soft_wrap=True)
 
 
-def _report(report: pipeline.RefreshReport) -> dict[str, Any]:
+def _report(report: "pipeline.RefreshReport") -> dict[str, Any]:
     progress = report.progress
     return {
         "source": report.source,
@@ -236,7 +242,7 @@ def _report(report: pipeline.RefreshReport) -> dict[str, Any]:
     }
 
 
-def _row(report: pipeline.RefreshReport) -> list[object]:
+def _row(report: "pipeline.RefreshReport") -> list[object]:
     progress = report.progress
     return [
         report.source,

@@ -75,7 +75,7 @@ class Assessment:
     """A verdict for each check of the plan, see `standing.STATUSES`."""
     kinds: Mapping[int, EvidenceKind]
     """Of the checks whose verdict rests on something else than measurements."""
-    unknowns: Mapping[int, Unknown]
+    unknowns: Unknowns
     """Of checks on which nothing is measured, whatever the verdict that counts."""
     axes: Sequence[Tally]
     overall: Tally
@@ -98,10 +98,8 @@ class Assessor:
         self.reader = reader
         self.now = now
         self.shadow = frozenset(prepared.number for prepared in plan.checks if not prepared.check.enforced(now))
-        self.shadow_end = min(
-            (microseconds(end) for number in self.shadow if (end := plan.checks[number].check.shadow_ends_at)),
-            default=FOREVER,
-        )
+        turns = [prepared.check.turns_at(now) for prepared in plan.checks]
+        self.shadow_end = min((microseconds(turn) for turn in turns if turn), default=FOREVER)
         self.explainer = Explainer(plan, reader, now)
         self._tallies: dict[tuple[int, bytes], Tally] = {}
         self._counts: dict[bytes, _Count] = {}
@@ -348,8 +346,11 @@ class Assessor:
 
 
 def _turn(value: Any, duration: timedelta, now: datetime) -> int:
-    """Return when the age of a time turns the verdict; a time a day ahead is out of range and turns nothing."""
-    if not isinstance(value, datetime) or value > now + MOST_AHEAD:
+    """Return when the age of a time turns the verdict; a time a day ahead is out of range and turns nothing.
+
+    A duration below zero is how far ahead a time has to lie.
+    """
+    if not isinstance(value, datetime) or (duration > timedelta() and value > now + MOST_AHEAD):
         return FOREVER
     end = value + duration
     return microseconds(end) if end > now else FOREVER

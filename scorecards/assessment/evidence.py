@@ -107,15 +107,16 @@ class Reader:
         if wanted is None:
             wanted = self._wanted[source] = self._wanted_of(source)
         moments, now, states = self._moments, self._now, seen.states
+        last_text, observed_at = "", 0
         for key, entry in document.items():
-            slots = wanted.get(key)
-            if slots is None:
+            if key not in wanted:
                 continue
             text = entry["observed_at"]
-            observed_at = moments.get(text)
-            if observed_at is None:
-                observed_at = moments[text] = microseconds(datetime.fromisoformat(text))
-            for number, kind, forms, allowed in slots:
+            if text != last_text:  # most entries of a document were observed at the same time
+                if text not in moments:
+                    moments[text] = microseconds(datetime.fromisoformat(text))
+                last_text, observed_at = text, moments[text]
+            for number, kind, forms, allowed in wanted[key]:
                 if states[number] == FRESH:
                     continue
                 value = entry.get("value")

@@ -11,7 +11,7 @@ from typing import Any
 
 from scorecards.evidence.causes import Spec
 from scorecards.evidence.view import Evidence, EvidenceState
-from scorecards.rules.operators import ANY, MOST_AHEAD, OPERATORS, Operator, read_operand
+from scorecards.rules.operators import ANY, MOST_AHEAD, OPERATORS, Operator, read_operand, read_shift, shifted
 from scorecards.rules.tree import Rule
 
 Column = Sequence[Any]
@@ -28,6 +28,8 @@ PLAIN: Mapping[str, Callable[[Column, Any], Truths]] = {
     "lessThanInclusive": lambda column, operand: [None if value is None else value <= operand for value in column],
     "greaterThan": lambda column, operand: [None if value is None else value > operand for value in column],
     "greaterThanInclusive": lambda column, operand: [None if value is None else value >= operand for value in column],
+    "contains": lambda column, operand: [None if value is None else operand in value for value in column],
+    "doesNotContain": lambda column, operand: [None if value is None else operand not in value for value in column],
 }
 """Operators whose comparison is Python's own: written out, without a call for each value."""
 
@@ -89,11 +91,12 @@ def _leaf(tree: Mapping[str, Any], specs: Mapping[str, Spec], slot_of: SlotOf) -
         raise _NotPlain
     slot, operator = slot_of(key), OPERATORS[name]
     if isinstance(value, dict):
-        if set(value) != {"fact"}:
-            raise _NotPlain
         other = slot_of(value["fact"])
-        return Leaf((slot, other), _against_slot(slot, other, operator), None)
+        plus = read_shift(specs[key].type, value["plus"]) if "plus" in value else None
+        return Leaf((slot, other), _against_slot(slot, other, operator, (value.get("times", 1), plus)), None)
     operand = read_operand(operator.operand, specs[key].type, value)
+    if name == "isAhead":
+        return Leaf((slot,), _against_value(slot, operator, operand), -operand)
     if isinstance(operand, timedelta):
         return Leaf((slot,), _against_age(slot, operand, younger=name == "youngerThan"), operand)
     if name in PLAIN:
@@ -140,11 +143,16 @@ def _against_value(slot: int, operator: Operator, operand: Any) -> Test:
     return lambda columns, now: [None if value is None else compare(value, operand, now) for value in columns[slot]]
 
 
-def _against_slot(slot: int, other: int, operator: Operator) -> Test:
+def _against_slot(
+    slot: int, other: int, operator: Operator, shift: tuple[float, float | timedelta | None] = (1, None)
+) -> Test:
     compare = operator.compare
 
     def comparison(columns: Sequence[Column], now: datetime) -> Truths:
-        pairs = zip(columns[slot], columns[other], strict=True)
+        operands = columns[other]
+        if shift != (1, None):
+            operands = [None if operand is None else shifted(operand, *shift) for operand in operands]
+        pairs = zip(columns[slot], operands, strict=True)
         return [None if value is None or operand is None else compare(value, operand, now) for value, operand in pairs]
 
     return comparison

@@ -35,11 +35,6 @@ class Unknown:
     waits: bool = False
     """Nobody can hasten it."""
 
-    @cached_property
-    def is_dark(self) -> bool:
-        """Owed to the sources, not to what the service's team states."""
-        return any(lack.kind is CauseKind.STALE or lack.party is Party.OPERATORS for lack in self.lacks)
-
     @property
     def unsupplied(self) -> bool:
         """No source supplies what is lacking."""
@@ -74,8 +69,7 @@ class Explainer:
             return Unknown((), too_few=True, waits=self.waits(number))
         unsure = departure is Departure.UNSURE and prepared.needs
         parts = [unsure] if unsure else [part for part in (prepared.rule, prepared.needs) if part]
-        slots = unsure.slots if unsure else prepared.slots
-        lacking = [slot for slot in slots if seen.states[slot] != FRESH]
+        lacking = self._lacking(number, departure, seen)
         lacks = [self.reader.lack(seen, slot) for slot in lacking]
         out_of_range = any(
             all(seen.values[slot] is not None for slot in leaf.slots) and leaf.test_one(seen.values, self.now) is None
@@ -89,6 +83,18 @@ class Explainer:
         if found is None:
             found = self._known[key] = Unknown(lacks)
         return found
+
+    def is_dark(self, number: int, departure: Departure | None, seen: Seen) -> bool:
+        """Say whether an unknown verdict is owed to the sources, not to what the service's team states."""
+        if departure is Departure.TOO_FEW:
+            return False
+        lacks = [self.reader.lack(seen, slot) for slot in self._lacking(number, departure, seen)]
+        return any(lack.kind is CauseKind.STALE or lack.party is Party.OPERATORS for lack in lacks)
+
+    def _lacking(self, number: int, departure: Departure | None, seen: Seen) -> list[int]:
+        prepared = self.plan.checks[number]
+        unsure = departure is Departure.UNSURE and prepared.needs
+        return [slot for slot in (unsure.slots if unsure else prepared.slots) if seen.states[slot] != FRESH]
 
 
 class Unknowns(Mapping[int, Unknown]):
@@ -106,6 +112,10 @@ class Unknowns(Mapping[int, Unknown]):
         if number not in self:
             raise KeyError(number)
         return self._explainer.explain(number, dict(self._departures).get(number), self._seen)
+
+    def is_dark(self, number: int) -> bool:
+        """Say whether a check is unknown because of the sources."""
+        return self._explainer.is_dark(number, dict(self._departures).get(number), self._seen)
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and self._measured[number] == UNKNOWN

@@ -22,7 +22,10 @@ from scorecards.wording import write
 
 FIELD_SPECS = FieldSpecs()
 SHAPE = CheckSchema()
-DECIDING = ("rule", "needs", "applies_to", "max_age", "level", "criticality", "thresholds", "attest", "enforce_from")
+DECIDING = (
+    *("rule", "needs", "applies_to", "max_age", "level", "criticality", "thresholds", "attest"),
+    *("enforce_from", "enforce_until"),
+)
 """What decides a verdict, or what it counts for."""
 PLAIN = (
     "id",
@@ -107,6 +110,7 @@ class _Making:
             confirms=attest.get("confirms", ""),
             introduced_at=data.get("introduced_at"),
             enforce_from=data.get("enforce_from"),
+            enforce_until=data.get("enforce_until"),
             definition=self.raw,
             digest=digest({key: self.raw[key] for key in DECIDING if key in self.raw})[:8],
         )

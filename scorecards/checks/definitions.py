@@ -133,6 +133,8 @@ class Check:
     """When the check entered the catalogue."""
     enforce_from: date | None = None
     """Until this day (00:00 UTC) the check is in shadow: judged and shown, but counted for nothing."""
+    enforce_until: date | None = None
+    """From this day on it is in shadow again: a rule for a while."""
     definition: Mapping[str, Any] = field(default_factory=dict)
     """As written in the file."""
     digest: str = ""
@@ -162,9 +164,19 @@ class Check:
         """The moment from which the check counts; None when it always did."""
         return None if self.enforce_from is None else datetime.combine(self.enforce_from, time(), UTC)
 
+    @cached_property
+    def ends_at(self) -> datetime | None:
+        """The moment from which the check counts no more; None when it always will."""
+        return None if self.enforce_until is None else datetime.combine(self.enforce_until, time(), UTC)
+
     def enforced(self, now: datetime) -> bool:
-        """Say whether the check counts at `now`; until then it is in shadow: judged and shown, counting for nothing."""
-        return self.shadow_ends_at is None or now >= self.shadow_ends_at
+        """Say whether the check counts at `now`; else it is in shadow: judged and shown, counting for nothing."""
+        has_begun = self.shadow_ends_at is None or now >= self.shadow_ends_at
+        return has_begun and (self.ends_at is None or now < self.ends_at)
+
+    def turns_at(self, now: datetime) -> datetime | None:
+        """Return when the check begins to count or ceases to; None when neither is ahead."""
+        return min((moment for moment in (self.shadow_ends_at, self.ends_at) if moment and moment > now), default=None)
 
     def counts_at(self, level: int) -> bool:
         """Say whether the check must pass for a level: its own level is at most that, and minors count at L4 only."""

@@ -84,6 +84,7 @@ class CheckSchema(Schema):
     attest = fields.Nested(_AttestSchema)
     introduced_at = Day()
     enforce_from = Day()
+    enforce_until = Day()
     max_age = fields.Dict(fields.String(), fields.String())
     if_missing = fields.Dict(fields.String(), fields.String())
     tech_insights = fields.Dict(fields.String(), fields.Raw())
@@ -101,6 +102,9 @@ class CheckSchema(Schema):
         for name in ("needs", "passes", "fails", "max_age", "if_missing") if "rule" not in data else ():
             if name in data:
                 raise ValidationError("Says something of facts, but the check has no rule.", name)
+        begins, ends = data.get("enforce_from"), data.get("enforce_until")
+        if begins and ends and ends <= begins:
+            raise ValidationError("Must be later than enforce_from.", "enforce_until")
         if RESERVED & data.get("thresholds", {}).keys():
             raise ValidationError("`missing` is taken: it stands for what `subsetOf` found lacking.", "thresholds")
 

@@ -230,8 +230,7 @@ def absence(supply: Supply, key: str, known_to: Collection[str]) -> Cause:
         return Cause(CauseKind.NOT_OBSERVED, key, sentence, action, Party.TEAM, CATALOG_SOURCE)
     catalog = supply.offers.get(CATALOG_SOURCE)
     if catalog and key in catalog.max_ages:
-        spec = supply.specs[key]
-        sentence = f"The catalog does not state {key} ({_lower_first(spec.description)})"
+        sentence = f"The catalog does not state {_called(supply, key)}"
         return Cause(CauseKind.NOT_OBSERVED, key, sentence, "", Party.TEAM, CATALOG_SOURCE)
     suppliers = supply.suppliers(key)
     if not suppliers:
@@ -244,7 +243,7 @@ def absence(supply: Supply, key: str, known_to: Collection[str]) -> Cause:
 
 def _no_source(supply: Supply, key: str) -> Cause:
     plugins = sorted(offer.plugin for offer in supply.offers.values() if key in offer.max_ages)
-    sentence = f"No configured source supplies {key}"
+    sentence = f"No configured source supplies {_called(supply, key)}"
     if not plugins:
         system = SYSTEMS.get(key)
         sentence = f"{sentence}; {system} would" if system else sentence
@@ -263,7 +262,7 @@ def _not_observed(supply: Supply, key: str, state: SourceState, known: bool) -> 
         )
         return Cause(CauseKind.SOURCE_FAILING, key, sentence, action, Party.OPERATORS, state.name)
     if known:
-        sentence = f"The source {state.name} knows this service, but reports no {key} for it"
+        sentence = f"The source {state.name} knows this service, but reports no {_called(supply, key)} for it"
         action = f"docs/connectors/{state.plugin}.md says what {key} is read from."
         return Cause(CauseKind.NOT_OBSERVED, key, sentence, action, Party.TEAM, state.name)
     sentence = f"The source {state.name} does not know this service"
@@ -277,6 +276,12 @@ def _plain(message: object) -> str:
     return str(message or "no reason given").rstrip(".")
 
 
+def _called(supply: Supply, key: str) -> str:
+    """Name a fact by its key and by what it says: `probes.count (end-to-end probes of it from outside)`."""
+    spec = supply.specs.get(key)
+    return f"{key} ({_lower_first(spec.description)})" if spec and spec.description else key
+
+
 def _lower_first(text: str) -> str:
     text = text.strip().rstrip(".")
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

@@ -1,10 +1,12 @@
 """What sources have observed of one entity, kept as the documents that the store holds until somebody looks. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
+
+from portal_backend.core.clock import format_time
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -30,15 +32,19 @@ class Observations(Mapping[str, Sequence[Reading]]):
     A judgement of ten thousand services looks at the documents themselves; readings are made of what is asked for.
     """
 
-    def __init__(self, documents: Sequence[tuple[str, Mapping[str, Entry]]] = ()) -> None:
+    def __init__(
+        self, documents: Sequence[tuple[str, Mapping[str, Entry]]] = (), sources: Collection[str] = frozenset()
+    ) -> None:
+        """Take what is looked at; `sources` are those that observed something, where that is not all there is."""
         self.documents = [(source, document) for source, document in documents if document]
         """By source, those that hold anything."""
+        self._sources = sources
         self._read: dict[str, list[Reading]] = {}
 
     @cached_property
     def sources(self) -> set[str]:
         """The sources that have ever observed anything of the entity."""
-        return {source for source, _ in self.documents}
+        return {source for source, _ in self.documents}.union(self._sources)
 
     @cached_property
     def _keys(self) -> dict[str, None]:
@@ -69,6 +75,19 @@ def reading_of(source: str, entry: Entry) -> Reading:
         datetime.fromisoformat(entry["collected_at"]),
         entry.get("fault"),
     )
+
+
+def timed(
+    document: dict[str, dict[str, Any]], observed_at: datetime | None, collected_at: datetime | None
+) -> dict[str, dict[str, Any]]:
+    """Return a stored document with the last batch's times in the entries that leave them to their row."""
+    if observed_at is None or collected_at is None:
+        return document
+    times = {"observed_at": format_time(observed_at), "collected_at": format_time(collected_at)}
+    for entry in document.values():
+        if "observed_at" not in entry:
+            entry |= times
+    return document
 
 
 def microseconds(moment: datetime) -> int:

@@ -38,10 +38,11 @@ def inheritances(session: Session, refs: Collection[str] | None, now: datetime) 
 
     Of several modules that answer the same check the one supported longest is named.
     """
-    passed_on = _passed_on(session, now)
     columns = (ModuleAdoption.entity_ref, ModuleAdoption.module, ModuleAdoption.version, ModuleAdoption.local_overrides)
+    adopted = list(_rows(session, select(*columns), ModuleAdoption.entity_ref, refs))
+    passed_on = _passed_on(session, now) if adopted else {}
     found: dict[str, dict[str, Inheritance]] = {}
-    for ref, module, version, overrides in _rows(session, select(*columns), ModuleAdoption.entity_ref, refs):
+    for ref, module, version, overrides in adopted:
         of_service = found.setdefault(ref, {})
         for one in passed_on.get((module, version), ()):
             rival = of_service.get(one.check_id)

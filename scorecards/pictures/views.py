@@ -56,14 +56,15 @@ class TrendQuery(Schema):
     )
 
 
-def _answers_a_picture(description: str) -> Any:
+def answers_a_picture(description: str) -> Any:
+    """Tell the API's description that a route answers a picture."""
     content = {"image/svg+xml": {"schema": {"type": "string"}}}
     return blueprint.doc(responses={"200": {"description": description, "content": content}})
 
 
 @blueprint.get(f"{SERVICE}/badge.svg")
 @blueprint.arguments(BadgeQuery, location="query")
-@_answers_a_picture("A badge; with status 404 one that says so.")
+@answers_a_picture("A badge; with status 404 one that says so.")
 def get_badge(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
     """Draw a service's level and percent, over all or on one axis, as a badge."""
     axis: Axis | None = query["axis"]
@@ -74,28 +75,28 @@ def get_badge(query: dict[str, Any], kind: str, namespace: str, name: str) -> Re
             shown = read_axes(session, ref)[axis] if axis else read_overall(session, ref)
     except NotFound:
         return _missing(missing_badge(label))
-    return _picture(etag_of("badge", label, shown), lambda: badge(label, shown))
+    return picture(etag_of("badge", label, shown), lambda: badge(label, shown))
 
 
 @blueprint.get(f"{SERVICE}/radar.svg")
 @blueprint.arguments(NoQuery, location="query")
-@_answers_a_picture("A radar of the six axes.")
+@answers_a_picture("A radar of the six axes.")
 def get_radar(_query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
     """Draw where a service stands on each axis, and what is not known of it."""
     with reading() as session:
         ref = make_ref(kind, namespace, name)
         axes = read_axes(session, ref)
         called = read_name(session, ref)
-    return _picture(etag_of("radar", called, *axes.values()), lambda: radar(called, axes))
+    return picture(etag_of("radar", called, *axes.values()), lambda: radar(called, axes))
 
 
 @blueprint.get(f"{SERVICE}/trend.svg")
 @blueprint.arguments(TrendQuery, location="query")
-@_answers_a_picture("Level, percent and unknown share over time.")
+@answers_a_picture("Level, percent and unknown share over time.")
 def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
     """Draw where a service stood over the last days, over all or on one axis."""
     axis: Axis | None = query["axis"]
-    end = _five_minutes(clock.now())
+    end = full_five_minutes(clock.now())
     start = end - timedelta(days=query["days"])
     with reading() as session:
         ref = make_ref(kind, namespace, name)
@@ -103,17 +104,18 @@ def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Re
         called = read_name(session, ref)
         points = [point for point in read_history(session, ref, axis, start) if point.at <= end]
     title = f"Readiness of {called}" + (f": {AXIS_TITLES[axis]}" if axis else "")
-    return _picture(etag_of("trend", title, start, end, *points), lambda: trend(title, points, start, end))
+    return picture(etag_of("trend", title, start, end, *points), lambda: trend(title, points, start, end))
 
 
-def _five_minutes(moment: datetime) -> datetime:
+def full_five_minutes(moment: datetime) -> datetime:
     """Return the next full five minutes: a picture drawn twice within them is the same."""
     step = timedelta(seconds=FRESH_SECONDS)
     start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     return start + -((start - moment) // step) * step
 
 
-def _picture(etag: str, draw: Callable[[], str]) -> Response:
+def picture(etag: str, draw: Callable[[], str]) -> Response:
+    """Answer with a picture, or, without drawing it, that whoever asks has it already."""
     if request.if_none_match.contains(etag):
         response = Response(status=304)
     else:

@@ -57,9 +57,24 @@ class Expansion:
     def _value(self, key: Any, value: Any, path: str) -> Any:
         if isinstance(value, dict) and set(value) == {"threshold"}:
             value = self._threshold(key, value["threshold"], path)
-        if isinstance(value, dict) and isinstance(value.get("times"), dict):
+        if isinstance(value, dict) and value.keys() & {"times", "plus"}:
+            return self._shift(key, value, path)
+        return self._quantity(key, value, path)
+
+    def _shift(self, key: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """A multiple of another fact, or it and something more."""
+        shift = dict(value)
+        if isinstance(shift.get("times"), dict):
             # A factor has no unit: it is not compared with the fact.
-            return {**value, "times": self._threshold(None, value["times"].get("threshold"), f"{path}.times")}
+            shift["times"] = self._threshold(None, shift["times"].get("threshold"), f"{path}.times")
+        if isinstance(shift.get("plus"), dict):
+            shift["plus"] = self._threshold(key, shift["plus"].get("threshold"), f"{path}.plus")
+        if "plus" in shift:
+            shift["plus"] = self._quantity(key, shift["plus"], f"{path}.plus")
+        return shift
+
+    def _quantity(self, key: Any, value: Any, path: str) -> Any:
+        """`15%` of a ratio is 0.15; what is no quantity, or stands beside no number, stays as it is."""
         spec = self.specs.get(key) if isinstance(key, str) else None
         if not isinstance(value, str) or spec is None or spec.type not in NUMBERS:
             return value

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from scorecards.evidence.values import typed
+from scorecards.rules.regex import Regex
 
 NUMBERS = frozenset({"integer", "number"})
 SCALARS = frozenset({"boolean", "integer", "number", "string", "datetime"})
@@ -39,14 +40,16 @@ class Operand(StrEnum):
     """What may stand on an operator's right."""
 
     SAME = "a value of the fact's own type, or another fact of it"
-    LIST = "a list of values of the fact's own type"
-    MEMBER = "one text"
+    LIST = "a list of values of the fact's own type, or another fact that is a set"
+    MEMBER = "one text, or another fact that is one"
     PATTERN = "a text in which * stands for anything and ? for one character"
     SET = "a list of texts, or another fact that is a set"
     FLAG = "true or false"
     DURATION = "a duration such as 180d, 12h, 30m or 4w"
     COUNT = "a whole number"
-    VERSION = "a version such as 2.3.0 or v17"
+    VERSION = "a version such as 2.3.0 or v17, or another fact that holds one"
+    REGEX = "a regular expression without references back and looking around"
+    TEXTS = "a list of texts"
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,20 @@ def _version(text: Any) -> tuple[int, ...] | None:
     return tuple(numbers)
 
 
-def _version_at_least(value: str, least: tuple[int, ...], _now: datetime) -> bool | None:
+def _version_at_least(value: str, least: tuple[int, ...] | str, _now: datetime) -> bool | None:
+    """The bound is a version that was read already, or another fact's text."""
     found = _version(value)
-    return None if found is None else found >= least
+    bound = _version(least) if isinstance(least, str) else least
+    return None if found is None or bound is None else found >= bound
 
 
-def _version_below(value: str, bound: tuple[int, ...], _now: datetime) -> bool | None:
-    found = _version(value)
-    return None if found is None else found < bound
+def _version_below(value: str, bound: tuple[int, ...] | str, now: datetime) -> bool | None:
+    at_least = _version_at_least(value, bound, now)
+    return None if at_least is None else not at_least
+
+
+def _ahead(value: datetime, least: timedelta, now: datetime) -> bool:
+    return value - now >= least
 
 
 def _has_value(value: Any, wanted: str) -> bool:
@@ -106,7 +115,7 @@ def _has_value(value: Any, wanted: str) -> bool:
     return any(str(member).lower() == wanted.lower() for member in members)
 
 
-OPERATORS: Mapping[str, Operator] = {
+_OF_ONE: dict[str, Operator] = {
     "equal": Operator(SCALARS, Operand.SAME, _plain(builtin.eq)),
     "notEqual": Operator(SCALARS, Operand.SAME, _plain(builtin.ne)),
     "lessThan": Operator(ORDERED, Operand.SAME, _plain(builtin.lt)),
@@ -125,6 +134,12 @@ OPERATORS: Mapping[str, Operator] = {
     "endsWith": Operator(TEXTS, Operand.MEMBER, _plain(lambda value, end: value.endswith(end))),
     "matches": Operator(TEXTS, Operand.PATTERN, _plain(fnmatchcase)),
     "doesNotMatch": Operator(TEXTS, Operand.PATTERN, _plain(lambda value, pattern: not fnmatchcase(value, pattern))),
+    "matchesRegex": Operator(TEXTS, Operand.REGEX, _plain(lambda value, regex: regex.search(value))),
+    "doesNotMatchRegex": Operator(TEXTS, Operand.REGEX, _plain(lambda value, regex: not regex.search(value))),
+    "lengthAtLeast": Operator(TEXTS, Operand.COUNT, _plain(lambda value, count: len(value) >= count)),
+    "lengthAtMost": Operator(TEXTS, Operand.COUNT, _plain(lambda value, count: len(value) <= count)),
+    "overlaps": Operator(SETS, Operand.SET, _plain(lambda value, others: not set(value).isdisjoint(others))),
+    "isAhead": Operator(frozenset({"datetime"}), Operand.DURATION, _ahead),
     "youngerThan": Operator(frozenset({"datetime"}), Operand.DURATION, _younger),
     "olderThan": Operator(frozenset({"datetime"}), Operand.DURATION, _older),
     "versionAtLeast": Operator(TEXTS, Operand.VERSION, _version_at_least),
@@ -133,6 +148,76 @@ OPERATORS: Mapping[str, Operator] = {
     "hasValue": Operator(TEXTS | SETS | {ANY}, Operand.MEMBER, _plain(_has_value)),
     "exists": Operator(frozenset({ANY}), Operand.FLAG, _plain(lambda value, wanted: (value is not None) is wanted)),
 }
+EVERY, SOME = "everyFact", "someFact"
+"""Before an operator on a text: asked of every member of a set, or of some; json-rules-engine's own decorators."""
+OF_MEMBERS = frozenset(
+    {
+        *("in", "notIn", "contains", "doesNotContain", "startsWith", "endsWith", "matches", "doesNotMatch"),
+        *("matchesRegex", "doesNotMatchRegex", "lengthAtLeast", "lengthAtMost", "versionAtLeast", "versionBelow"),
+    }
+)
+"""The operators that may be asked of the members of a set."""
+
+
+def _of_members(word: str, one: Operator) -> Operator:
+    """Return the operator that asks `one` of the members; what one member leaves open decides only if others do not."""
+    decides = word == SOME
+
+    def compare(members: Any, operand: Any, now: datetime) -> bool | None:
+        if not isinstance(members, tuple):
+            raise TypeError("is no set")
+        truths = [one.compare(member, operand, now) for member in members]
+        if decides in truths:
+            return decides
+        return None if None in truths else not decides
+
+    return Operator(SETS, Operand.TEXTS if one.operand is Operand.LIST else one.operand, compare)
+
+
+OPERATORS: Mapping[str, Operator] = _OF_ONE | {
+    f"{word}:{name}": _of_members(word, _OF_ONE[name]) for word in (EVERY, SOME) for name in sorted(OF_MEMBERS)
+}
+PLAIN_OPERATORS = tuple(_OF_ONE)
+
+
+def missing_members(name: str, value: Any, operand: Any, now: datetime) -> tuple[str, ...]:
+    """Return the members of a set for which an operator that asks every one of them does not hold."""
+    if name == "subsetOf":
+        return tuple(sorted(set(value) - set(operand)))
+    word, _, of_one = name.partition(":")
+    if word != EVERY:
+        return ()
+    return tuple(member for member in value if OPERATORS[of_one].compare(member, operand, now) is False)
+
+
+def fits_fact(operand: Operand, kind: str, other: str) -> bool:
+    """Say whether a fact of type `other` may stand on the right of an operator that is asked of a fact of `kind`."""
+    if operand is Operand.SAME:
+        return same_family(kind, other)
+    if operand is Operand.LIST:
+        return kind == "string" and other == "set"
+    wanted = {Operand.SET: "set", Operand.MEMBER: "string", Operand.VERSION: "string"}
+    return wanted.get(operand) == other
+
+
+def shifted(value: Any, times: float, plus: float | timedelta | None) -> Any:
+    """Return another fact's value as it is compared with: multiplied, and something added."""
+    if times != 1:
+        value = value * times
+    return value if plus is None else value + plus
+
+
+def read_shift(kind: str, value: Any) -> float | timedelta:
+    """Return what is added to a fact of a type: a number, or to a time a duration, `-14d` to take it away.
+
+    Raises ValueError.
+    """
+    if kind == "datetime":
+        text = str(value)
+        return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
+    if kind not in NUMBERS:
+        raise ValueError("is added to something that is neither a number nor a time")
+    return float(typed("number", value))  # type: ignore[arg-type]
 
 
 def kind_for(name: str, value: Any) -> str:
@@ -228,6 +313,12 @@ def _pattern(value: Any) -> Any:
     return pattern
 
 
+def _texts(value: Any) -> Any:
+    if not isinstance(value, list) or not value or len(value) > MAX_LIST:
+        raise ValueError(f"is not a list of 1 to {MAX_LIST} members")
+    return typed("set", value)
+
+
 READERS: Mapping[Operand, Callable[[str, Any], Any]] = {
     Operand.SAME: _read_same,
     Operand.LIST: _read_list,
@@ -238,4 +329,6 @@ READERS: Mapping[Operand, Callable[[str, Any], Any]] = {
     Operand.COUNT: lambda _kind, value: typed("integer", value),
     Operand.VERSION: lambda _kind, value: _read_version(value),
     Operand.PATTERN: lambda _kind, value: _pattern(value),
+    Operand.REGEX: lambda _kind, value: Regex(str(typed("string", value))),
+    Operand.TEXTS: lambda _kind, value: _texts(value),
 }

@@ -1,5 +1,7 @@
 """The words of rules written as text, and the operators that they stand for."""
 
+from collections.abc import Mapping
+
 SYMBOLS = {
     "=": "equal",
     "==": "equal",
@@ -12,6 +14,8 @@ SYMBOLS = {
     ">": "greaterThan",
     ">=": "greaterThanInclusive",
     "≥": "greaterThanInclusive",
+    "=~": "matchesRegex",
+    "!~": "doesNotMatchRegex",
 }
 JOINTS = frozenset({"and", "or", "not"})
 MIRRORED = {
@@ -49,6 +53,8 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ("has value", "hasValue"),
     ("starts with", "startsWith"),
     ("ends with", "endsWith"),
+    ("does not match regex", "doesNotMatchRegex"),
+    ("matches regex", "matchesRegex"),
     ("does not match", "doesNotMatch"),
     ("not matches", "doesNotMatch"),
     ("matches", "matches"),
@@ -56,11 +62,41 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ("not in", "notIn"),
     ("is in", "in"),
     ("in", "in"),
+    ("overlaps", "overlaps"),
+    ("is at least", "greaterThanInclusive"),
+    ("at least", "greaterThanInclusive"),
+    ("is at most", "lessThanInclusive"),
+    ("at most", "lessThanInclusive"),
+    ("is more than", "greaterThan"),
+    ("more than", "greaterThan"),
+    ("is less than", "lessThan"),
+    ("less than", "lessThan"),
+    ("is fewer than", "lessThan"),
+    ("fewer than", "lessThan"),
 )
 """The operators in words, longer ones before their own beginnings."""
 
-OF_TEXTS = frozenset({"contains", "doesNotContain", "startsWith", "endsWith", "matches", "doesNotMatch", "hasValue"})
+OF_TEXTS = frozenset(
+    {
+        *("contains", "doesNotContain", "startsWith", "endsWith", "matches", "doesNotMatch", "hasValue"),
+        *("matchesRegex", "doesNotMatchRegex"),
+    }
+)
 """Those with one text on their right: a bare word there is a text, whatever facts there are."""
+
+COUNTED: Mapping[str, tuple[str, str]] = {
+    "count": ("hasAtLeast", "hasAtMost"),
+    "length": ("lengthAtLeast", "lengthAtMost"),
+}
+"""What is counted of a fact, its members or the characters of a text: the operators for at least and at most."""
+MEMBERS: tuple[tuple[str, str, bool], ...] = (
+    ("every member of", "everyFact", True),
+    ("each member of", "everyFact", True),
+    ("any member of", "someFact", True),
+    ("some member of", "someFact", True),
+    ("no member of", "someFact", False),
+)
+"""Which members of a set a condition is asked of, and whether it is to hold or not to."""
 
 FLAGS: tuple[tuple[str, str, bool], ...] = (
     ("is not empty", "isEmpty", False),

@@ -1,14 +1,27 @@
 """Reads a rule written as text, `deploys.change_failure_rate_30d <= 15% and not stale`, into the same tree. Pure.
 
-From loosest to tightest: `or`, `and`, `not`, comparisons. A fact alone means that it is true. There is no arithmetic
-and nothing is ever executed: what comes out is the tree that could have been written instead.
+From loosest to tightest: `or`, `and`, `not`, comparisons. A fact alone means that it is true. Nothing is ever executed:
+what comes out is the tree that could have been written instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from scorecards.rules.lexer import BadRuleText, Kind, Word, words_of
-from scorecards.rules.phrases import AGES, FLAGS, JOINTS, LONG_UNITS, MIRRORED, OF_TEXTS, PHRASES, SYMBOLS
+from scorecards.rules.operators import OF_MEMBERS
+from scorecards.rules.phrases import (
+    AGES,
+    COUNTED,
+    FLAGS,
+    JOINTS,
+    LONG_UNITS,
+    MEMBERS,
+    MIRRORED,
+    OF_TEXTS,
+    PHRASES,
+    SYMBOLS,
+)
+from scorecards.rules.quantities import read_quantity
 
 MAX_NESTING = 32
 MAX_MEMBERS = 100
@@ -94,8 +107,15 @@ class _Parser:
     def _comparison(self) -> Tree:
         if self._here.kind not in {Kind.NAME, Kind.STRING}:
             return self._mirrored()
-        if self._here.lower == "age" and self.words[self.at + 1].text == "(":
-            return self._age()
+        if self.words[self.at + 1].text == "(" and self._here.lower in _FUNCTIONS:
+            return _FUNCTIONS[self._here.lower](self)
+        for phrase, word, holds in MEMBERS:
+            if self._accept(phrase):
+                tree = self._of_members(word)
+                return tree if holds else {"not": tree}
+        return self._on_fact()
+
+    def _on_fact(self) -> Tree:
         key = self._key()
         for phrase, operator, flag in FLAGS:
             if self._accept(phrase):
@@ -117,7 +137,11 @@ class _Parser:
             return self._leaf(key, operator, self._version())
         if operator in OF_TEXTS:
             return self._leaf(key, operator, self._member())
-        return self._leaf(key, operator, self._value())
+        value = self._value()
+        if operator in AGES and self._accept("ahead", "from now"):
+            ahead = self._leaf(key, "isAhead", value)
+            return ahead if operator.startswith("greaterThan") else {"not": ahead}
+        return self._leaf(key, operator, value)
 
     def _operator(self) -> str | None:
         here = self._here
@@ -130,6 +154,14 @@ class _Parser:
             return "notEqual"
         return "equal" if self._accept("is") else None
 
+    def _operator_of(self, fitting: Container[str], expected: str) -> str:
+        start = self.at
+        operator = self._operator()
+        if operator is None or operator not in fitting:
+            self.at = start
+            raise self._fault(expected)
+        return operator
+
     def _mirrored(self) -> Tree:
         """`0.99 <= slo.target`: the value first."""
         value = self._value()
@@ -139,17 +171,52 @@ class _Parser:
         self._take()
         return self._leaf(self._key(), MIRRORED[operator], value)
 
-    def _age(self) -> Tree:
-        """`age(docs.design.updated_at) <= 365d`."""
+    def _argument(self) -> str:
+        """Read `age(docs.design.updated_at)`: the fact between the brackets."""
         self.at += 2
         key = self._key()
         if not self._accept(")"):
             raise self._fault("a bracket is not closed; add `)`")
-        operator = AGES.get(SYMBOLS.get(self._here.text, ""), "")
-        if not operator:
-            raise self._fault("an age is compared with <, <=, > or >= and a duration such as 180d")
-        self._take()
-        return self._leaf(key, operator, self._value())
+        return key
+
+    def _age(self) -> Tree:
+        """`age(docs.design.updated_at) <= 365d`."""
+        key = self._argument()
+        operator = self._operator_of(AGES, "an age is compared with <, <=, > or >= and a duration such as 180d")
+        return self._leaf(key, AGES[operator], self._value())
+
+    def _until(self) -> Tree:
+        """`until(cert.expires_at) >= 30d`: how far ahead a time lies."""
+        key = self._argument()
+        operator = self._operator_of(AGES, "what is left is compared with <, <=, > or >= and a duration such as 30d")
+        ahead = self._leaf(key, "isAhead", self._value())
+        return ahead if operator.startswith("greaterThan") else {"not": ahead}
+
+    def _counted(self) -> Tree:
+        """`count(repo.reviewers) >= 2`, `length(repo.description) <= 200`."""
+        least, most = COUNTED[self._here.lower]
+        key = self._argument()
+        operator = self._operator_of(MIRRORED, "a count is compared with a whole number: `>= 2`")
+        number = self._value()
+        at_least, at_most = self._leaf(key, least, number), self._leaf(key, most, number)
+        return {
+            "greaterThanInclusive": at_least,
+            "lessThanInclusive": at_most,
+            "greaterThan": {"not": at_most},
+            "lessThan": {"not": at_least},
+            "equal": {"all": [at_least, at_most]},
+            "notEqual": {"not": {"all": [at_least, at_most]}},
+        }[operator]
+
+    def _of_members(self, word: str) -> Tree:
+        """`every member of runtime.images starts with 'registry.example/'`."""
+        key = self._key()
+        asked_of = "of members one asks `is`, `in`, `contains`, `starts with`, `matches` and the like"
+        named = self._operator_of(OF_MEMBERS | {"equal", "notEqual"}, asked_of)
+        if named in {"equal", "notEqual"}:
+            return self._leaf(key, f"{word}:{'in' if named == 'equal' else 'notIn'}", [self._member()])
+        asked = self._right(key, named)
+        return {**asked, "operator": f"{word}:{named}"}
 
     def _between(self, key: str) -> Tree:
         low = self._value()
@@ -166,9 +233,9 @@ class _Parser:
             raise self._fault(f"expected the name of a {self.word}, not {found}")
         return word.text
 
-    def _list(self) -> list[Any]:
-        if self._here.kind is Kind.THRESHOLD:
-            return self._value()  # type: ignore[no-any-return]
+    def _list(self) -> Any:
+        if self._here.kind is Kind.THRESHOLD or (self._here.kind is Kind.NAME and self.is_known(self._here.text)):
+            return self._value()
         closing = ")" if self._here.text == "(" else "]"
         if not self._accept("[", "("):
             raise self._fault("expected a list: [T0, T1]")
@@ -182,7 +249,9 @@ class _Parser:
         return members
 
     def _member(self) -> Any:
-        """In a list a bare word is a text, whatever facts there are."""
+        """In a list a bare word is a text, whatever facts there are, unless `value of` goes before it."""
+        if self._accept("value of", "the value of"):
+            return {self.word: self._key()}
         if self._here.kind is Kind.NAME and self._here.lower not in {"true", "false"}:
             return self._take().text
         return self._value()
@@ -193,13 +262,17 @@ class _Parser:
         word = self._take()
         reader = _READERS.get(word.kind)
         if reader:
-            return self._multiple(reader(word.text))
+            if word.text.endswith("%") and word.kind is Kind.QUANTITY and self._accept("of"):
+                return self._more({self.word: self._key(), "times": read_quantity("ratio", word.text)})
+            return self._more(self._multiple(reader(word.text)))
         if word.kind is Kind.NAME and word.lower not in JOINTS:
             return self._multiplied(self._named(word))
         self.at -= word.kind is not Kind.END
         raise self._fault(f"expected a value, not {f'`{word.text}`' if word.text else 'the end'}")
 
-    def _version(self) -> str:
+    def _version(self) -> Any:
+        if self._here.kind is Kind.NAME and self.is_known(self._here.text):
+            return {self.word: self._take().text}
         if self._here.kind in {Kind.NUMBER, Kind.STRING, Kind.NAME, Kind.VERSION}:
             word = self._take()
             return word.text[1:-1] if word.kind is Kind.STRING else word.text
@@ -213,12 +286,25 @@ class _Parser:
 
     def _multiplied(self, value: Any) -> Any:
         """`traffic.peak_rps_30d * 1.5`."""
-        if not isinstance(value, dict) or not self._accept("*"):
+        if isinstance(value, dict) and self._accept("*"):
+            value = {**value, "times": self._plain("a fact is multiplied by a number, or by a threshold")}
+        return self._more(value)
+
+    def _more(self, value: Any) -> Any:
+        """`incident.opened_at + 14d`: another fact and something more, or less."""
+        sign = self._here.text
+        if not (isinstance(value, dict) and self.word in value and self._accept("+", "-")):
             return value
+        more = self._plain("to a fact a number or a duration is added")
+        if sign == "-" and isinstance(more, dict):
+            raise self._fault("a threshold is added, never taken away; write it with its sign")
+        return {**value, "plus": more if sign == "+" else f"-{more}" if isinstance(more, str) else -more}
+
+    def _plain(self, expected: str) -> Any:
         reader = _READERS.get(self._here.kind)
         if reader is None:
-            raise self._fault("a fact is multiplied by a number, or by a threshold")
-        return {**value, "times": reader(self._take().text)}
+            raise self._fault(expected)
+        return reader(self._take().text)
 
     def _named(self, word: Word) -> Any:
         if word.lower in {"true", "false"}:
@@ -255,4 +341,10 @@ _READERS: dict[Kind, Callable[[str], Any]] = {
     Kind.DATE: _date,
     Kind.QUANTITY: _quantity,
     Kind.NUMBER: _number,
+}
+_FUNCTIONS: dict[str, Callable[[_Parser], Tree]] = {
+    "age": _Parser._age,
+    "until": _Parser._until,
+    "count": _Parser._counted,
+    "length": _Parser._counted,
 }

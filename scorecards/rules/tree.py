@@ -1,10 +1,10 @@
 """Rules: a tree of conditions on facts, checked when it is loaded and compiled once. Pure.
 
 A tree is `{all: [...]}`, `{any: [...]}`, `{not: {...}}`, or a leaf `{fact, operator, value}` spelled as in
-json-rules-engine; a leaf's value may be another fact, `{fact: key}`, or a multiple of it, `{fact: key, times: 1.5}`, or
-a named threshold, `{threshold: name}`. A rule may be written as text as well (`scorecards/rules/text.py`), which
-becomes such a tree. Evaluation follows Kleene's three-valued logic: a fact that is not known makes its leaf unknown
-(None), and the tree is unknown unless the other leaves decide it alone.
+json-rules-engine; a leaf's value may be another fact, `{fact: key}`, or a multiple of it and more, `{fact: key, times:
+1.5, plus: 2}`, or a named threshold, `{threshold: name}`. A rule may be written as text as well
+(`scorecards/rules/text.py`), which becomes such a tree. Evaluation follows Kleene's three-valued logic: a fact that is
+not known makes its leaf unknown (None), and the tree is unknown unless the other leaves decide it alone.
 Every leaf is looked at, since the sentence is to name everything that is wrong and not only the first thing.
 """
 
@@ -21,12 +21,15 @@ from scorecards.rules.operators import (
     ANY,
     NUMBERS,
     OPERATORS,
-    Operand,
+    PLAIN_OPERATORS,
     Operator,
+    fits_fact,
     kind_for,
+    missing_members,
     read_any,
     read_operand,
-    same_family,
+    read_shift,
+    shifted,
 )
 
 MAX_DEPTH = 8
@@ -48,7 +51,7 @@ class Leaf:
     other: Evidence | None = None
     """The other fact, where the value is one."""
     missing: tuple[str, ...] = ()
-    """Of `subsetOf`: the members that the other set lacks."""
+    """The members of a set for which a condition on every one of them does not hold, as of `subsetOf`."""
     changes_at: datetime | None = None
     """When the passing of time alone turns the leaf: the end of a duration."""
 
@@ -157,7 +160,7 @@ class Compiler:
         name = node["operator"]
         operator = OPERATORS.get(name) if isinstance(name, str) else None
         if operator is None:
-            self._fault(f"{path}.operator", f"{name!r} is no operator; choose from {', '.join(OPERATORS)}")
+            self._fault(f"{path}.operator", f"{name!r} is no operator; choose from {', '.join(PLAIN_OPERATORS)}")
         if spec is None or operator is None:
             return None
         if spec.type == ANY:
@@ -208,21 +211,27 @@ class Compiler:
                 self._fault(path, str(error))
                 return None
             return _against_value(spec.key, name, operator, operand)
-        if set(value) - {"times"} != {self.word} or operator.operand not in {Operand.SAME, Operand.SET}:
+        if set(value) - {"times", "plus"} != {self.word}:
             self._fault(path, f"expected {operator.operand.value}")
             return None
         other = self._spec(value[self.word], f"{path}.{self.word}")
         if other is None:
             return None
-        if not same_family(spec.type, other.type):
-            self._fault(path, f"{spec.key} is a {spec.type} and {other.key} a {other.type}: they cannot be compared")
+        if not fits_fact(operator.operand, spec.type, other.type):
+            both = f"{spec.key} is a {spec.type} and {other.key} a {other.type}: they cannot be compared by {name}"
+            self._fault(path, f"{both}; expected {operator.operand.value}")
             return None
         times = value.get("times", 1)
         is_number = isinstance(times, int | float) and not isinstance(times, bool)
         if "times" in value and not (is_number and spec.type in NUMBERS):
             self._fault(f"{path}.times", "a number can be multiplied, by a number")
             return None
-        return _against_fact(spec.key, name, operator, other.key, times)
+        try:
+            plus = read_shift(spec.type, value["plus"]) if "plus" in value else None
+        except ValueError as error:
+            self._fault(f"{path}.plus", f"{error}; expected a number, or a duration where times are compared")
+            return None
+        return _against_fact(spec.key, name, operator, other.key, (times, plus))
 
 
 def _words(node: Mapping[Any, Any]) -> str:
@@ -292,11 +301,13 @@ def _on_any(key: str, name: str, operator: Operator, kind: str, operand: Any) ->
     return evaluate
 
 
-def _against_fact(key: str, name: str, operator: Operator, other_key: str, times: float = 1) -> Condition:
+def _against_fact(
+    key: str, name: str, operator: Operator, other_key: str, shift: tuple[float, float | timedelta | None]
+) -> Condition:
     def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
         evidence, other = lookup(key), lookup(other_key)
         known = evidence.state is EvidenceState.FRESH and other.state is EvidenceState.FRESH
-        operand = other.value * times if known and times != 1 else other.value  # type: ignore[operator]
+        operand = shifted(other.value, *shift) if known else other.value
         truth = operator.compare(evidence.value, operand, now) if known else None
         leaves.append(_seen(key, name, truth, evidence, operand, now, other))
         return truth
@@ -315,9 +326,9 @@ def _seen(
 ) -> Leaf:
     missing: tuple[str, ...] = ()
     changes_at = None
-    if name == "subsetOf" and truth is False and isinstance(evidence.value, tuple):
-        missing = tuple(sorted(set(evidence.value) - set(operand)))
+    if truth is False and isinstance(evidence.value, tuple):
+        missing = missing_members(name, evidence.value, operand, now)
     if truth is not None and isinstance(operand, timedelta) and isinstance(evidence.value, datetime):
-        end = evidence.value + operand
+        end = evidence.value - operand if name == "isAhead" else evidence.value + operand
         changes_at = end if end > now else None
     return Leaf(key, name, truth, evidence, operand, other, missing, changes_at)

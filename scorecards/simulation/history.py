@@ -113,7 +113,7 @@ def simulate_past(
 def _without_dates(catalogue: CheckCatalogue, now: datetime) -> CheckCatalogue:
     """Return the catalogue with what counts now counting at any time."""
     checks = {
-        name: replace(check, enforce_from=None) if check.enforced(now) else check
+        name: replace(check, enforce_from=None, enforce_until=None) if check.enforced(now) else check
         for name, check in catalogue.checks.items()
     }
     return replace(catalogue, checks=checks)

@@ -10,10 +10,11 @@ from portal_backend.core.db import chunks
 from portal_backend.core.memory import uncollected
 from scorecards.assessment.assess import Assessor
 from scorecards.assessment.evidence import Reader
+from scorecards.assessment.portions import Loaded, given_of
 from scorecards.checks.definitions import Axis, CheckCatalogue
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE
 from scorecards.judging import Judging
-from scorecards.loading import Loaded, given_of, load
+from scorecards.loading import load
 from scorecards.simulation.effect import Effect, Verdicts, compare
 from scorecards.standing import STATUSES
 

@@ -44,14 +44,13 @@ def observations_at(
 
 
 def _history(session: Session, refs: Sequence[str], keys: Collection[str], until: datetime) -> Any:
-    """Of two values of one moment the one that arrived later counts."""
     columns = (FactChange.entity_ref, FactChange.source, FactChange.key, FactChange.value, FactChange.observed_at)
     query = select(*columns).where(
         among(session, FactChange.entity_ref, refs),
         among(session, FactChange.key, sorted(keys)),
         FactChange.observed_at <= until,
     )
-    return query.order_by(FactChange.observed_at, FactChange.id)
+    return query.order_by(FactChange.observed_at)
 
 
 def _last_seen(

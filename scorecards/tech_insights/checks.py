@@ -6,9 +6,7 @@ from typing import Any
 from plugins.contract import FactType
 from portal_backend.core.errors import NotFound
 from scorecards.checks.definitions import AXIS_TITLES, Check, CheckCatalogue, Status, level_name
-from scorecards.checks.fields import RuleSpecs
 from scorecards.evidence.causes import Spec
-from scorecards.judging import Judging
 from scorecards.tech_insights.conditions import rooted
 
 TYPE = "json-rules-engine"
@@ -85,6 +83,8 @@ def metadata(check: Check) -> Document:
     }
     if check.enforce_from is not None:
         told["enforce_from"] = check.enforce_from.isoformat()  # until then it counts for nothing
+    if check.enforce_until is not None:
+        told["enforce_until"] = check.enforce_until.isoformat()  # from then on it counts for nothing
     return told
 
 
@@ -96,13 +96,6 @@ def solution(check: Check) -> str:
 def _links(check: Check) -> Document:
     addresses = [text for text in (check.guide, *check.sources) if text.startswith(("https://", "http://"))]
     return {"links": [{"title": address, "url": address} for address in dict.fromkeys(addresses)]} if addresses else {}
-
-
-def told_facts(judging: Judging) -> Mapping[str, Spec]:
-    """Return every fact that is spoken of: the declared ones, and the fields of entities that checks look at."""
-    specs = RuleSpecs(judging.specs)
-    used = {key: specs[key] for check in judging.catalogue.checks.values() for key in check.facts}
-    return {**judging.specs, **used}
 
 
 def type_of(spec: Spec) -> str:

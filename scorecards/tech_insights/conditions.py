@@ -7,7 +7,7 @@ from typing import Any
 
 from scorecards.evidence.causes import Spec
 from scorecards.evidence.values import Typed, typed
-from scorecards.rules.operators import OPERATORS, Operator, read_operand
+from scorecards.rules.operators import OPERATORS, Operator, read_operand, read_shift, shifted
 
 PRIORITY = 1
 """json-rules-engine gives each group one; ours have no order."""
@@ -65,10 +65,14 @@ def _against_value(leaf: Node, specs: Mapping[str, Spec]) -> Annotate:
 def _against_fact(leaf: Node, specs: Mapping[str, Spec]) -> Annotate:
     fact, other, operator = leaf["fact"], leaf["value"]["fact"], OPERATORS[leaf["operator"]]
     kind, other_kind = specs[fact].type, specs[other].type
+    times, plus = leaf["value"].get("times", 1), leaf["value"].get("plus")
+    more = None if plus is None else read_shift(kind, plus)
 
     def annotate(seen: Seen) -> Node:
         value, compared = seen.values.get(fact), seen.values.get(other)
-        result = _outcome(operator, kind, value, _typed(other_kind, compared), seen.now)
+        operand = _typed(other_kind, compared)
+        operand = None if operand is None else shifted(operand, times, more)
+        result = _outcome(operator, kind, value, operand, seen.now)
         return {**leaf, "factResult": value, "valueResult": compared, "result": result}
 
     return annotate

@@ -12,9 +12,10 @@ from catalog.format.refs import EntityRef
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.quick_reading import Reader
 from scorecards.judging import Judging
 from scorecards.models import FactChange
-from scorecards.tech_insights.checks import SCHEMA_VERSION, Document, schema_form, told_facts
+from scorecards.tech_insights.checks import SCHEMA_VERSION, Document, schema_form
 from scorecards.tech_insights.results import FactSeen, observations
 
 MAX_ROWS = 10_000
@@ -22,21 +23,24 @@ MAX_ROWS = 10_000
 
 def schemas(judging: Judging, ids: Collection[str] | None) -> list[Document]:
     """Return the schemas of the declared facts (None: of all); ids that nothing declares are left out."""
-    facts = told_facts(judging)
+    facts = judging.told_facts
     return [schema_form(facts[key]) for key in sorted(facts if ids is None else facts.keys() & set(ids))]
 
 
-def latest(session: Session, judging: Judging, entity: EntityRef, ids: Collection[str], now: datetime) -> Document:
+def latest(
+    session: Session, reader: Reader, judging: Judging, entity: EntityRef, ids: Collection[str], now: datetime
+) -> Document:
     """Return the observation that counts of each fact, by its id; facts without any are absent.
 
     `state` tells a stale one, which Tech Insights itself would hand out as if it were fresh.
     """
-    found = observations(session, judging, str(entity), told_facts(judging).keys() & set(ids), now)
+    found = observations(session, reader, judging, str(entity), judging.told_facts.keys() & set(ids), now)
     return {key: _row(entity, key, seen) for key, seen in found.items()}
 
 
 def between(
     session: Session,
+    reader: Reader,
     judging: Judging,
     entity: EntityRef,
     ids: Collection[str],
@@ -52,7 +56,7 @@ def between(
     for change in _changes(session, str(entity), judging.specs.keys() & set(ids), span):
         seen = FactSeen(change.value, "recorded", change.source, format_time(change.observed_at))
         rows[change.key][str(seen.observed_at)] = _row(entity, change.key, seen)
-    for key, row in latest(session, judging, entity, ids, now).items():
+    for key, row in latest(session, reader, judging, entity, ids, now).items():
         if span[0] <= parse_time(row["timestamp"]) <= span[1]:
             rows[key][row["timestamp"]] = row
     return {key: [of_key[moment] for moment in sorted(of_key, key=parse_time)] for key, of_key in rows.items()}

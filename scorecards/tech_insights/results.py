@@ -7,16 +7,16 @@ whose stored verdicts no longer hold (evidence went stale, or the checks are oth
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from plugins.health import health
-from plugins.models import Source
 from portal_backend.core.clock import format_time
+from portal_backend.core.quick_reading import Reader
 from scorecards import scorecard
+from scorecards.assessment.portions import Loaded
 from scorecards.bulk import among
 from scorecards.changes import Statuses
 from scorecards.checks.definitions import Check, Status, Subject
@@ -28,11 +28,11 @@ from scorecards.evidence.view import Evidence, EvidenceState, View
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE
 from scorecards.facts import readings
 from scorecards.judging import Judging
-from scorecards.loading import Loaded, load
-from scorecards.models import EntityFacts, Scorecard
+from scorecards.loading import load
+from scorecards.models import Scorecard
+from scorecards.quick_loading import load_one
 
 PAGE = 500
-TOKEN_BYTES = 16
 STATUSES = {status.value: status for status in Status}
 
 
@@ -59,13 +59,15 @@ class Verdict:
     """The verdict as a person reads it; None where many services are asked about at once."""
 
 
-def verdicts_on(session: Session, judging: Judging, ref: str, checks: Sequence[Check], now: datetime) -> list[Verdict]:
+def verdicts_on(
+    session: Session, reader: Reader, judging: Judging, ref: str, checks: Sequence[Check], now: datetime
+) -> list[Verdict]:
     """Return the verdicts on one service, each with its sentence, as of now; none for what is no service."""
-    loaded = load(session, judging, [ref], now)
-    if ref not in loaded.subjects:
+    one = load_one(session, reader, judging, ref, now)
+    if one is None:
         return []
-    subject, view = loaded.subjects[ref]
-    in_force = loaded.in_force.get(ref, NOTHING_IN_FORCE)
+    subject, view = one.loaded.subjects[ref]
+    in_force = one.loaded.in_force.get(ref, NOTHING_IN_FORCE)
     return [_told(judge(check, subject, view, now, in_force)) for check in checks]
 
 
@@ -97,44 +99,22 @@ def verdicts_on_many(
     return {ref: list(looking.verdicts(of_ref, checks, views[ref])) for ref, of_ref in statuses.items()}
 
 
-def tokens_of(session: Session, judging: Judging, refs: Collection[str], now: datetime) -> dict[str, bytes | None]:
-    """Return of each judged service a token of its verdicts and of all that was observed of it.
-
-    None for one whose stored verdicts no longer hold. A token does not cover what `is_from_afar`.
-    """
-    listed = sorted(refs)
-    columns = (Scorecard.entity_ref, Scorecard.fingerprint, Scorecard.valid_until, Scorecard.catalogue_version)
-    rows = session.execute(select(*columns).where(among(session, Scorecard.entity_ref, listed)))
-    found = {row.entity_ref: row.fingerprint.encode() if _holds(row, judging, now) else None for row in rows}
-    names = select(Source.name, Source.plugin).where(Source.configured).order_by(Source.position, Source.name)
-    start = blake2b(repr(session.execute(names).all()).encode(), digest_size=TOKEN_BYTES)
-    tokens = {ref: start.copy() for ref in found}
-    content: Any = cast(EntityFacts.document, Text)
-    if session.get_bind().dialect.name == "postgresql":
-        content = func.md5(content)  # a digest is all that is made of it here
-    facts = select(EntityFacts.entity_ref, EntityFacts.source, content).where(
-        among(session, EntityFacts.entity_ref, listed)
-    )
-    for ref, source, told in session.execute(facts.order_by(EntityFacts.entity_ref, EntityFacts.source)):
-        if ref in tokens:
-            tokens[ref].update(f"\0{source}\0{told}".encode())
-    return {ref: tokens[ref].digest() + fingerprint if fingerprint else None for ref, fingerprint in found.items()}
-
-
 def judged_after(session: Session, ref: str) -> list[str]:
     """Return the next PAGE services by reference that come after this one."""
     query = select(Scorecard.entity_ref).where(Scorecard.entity_ref > ref).order_by(Scorecard.entity_ref)
     return list(session.scalars(query.limit(PAGE)))
 
 
-def observations(session: Session, judging: Judging, ref: str, keys: Set[str], now: datetime) -> dict[str, FactSeen]:
+def observations(
+    session: Session, reader: Reader, judging: Judging, ref: str, keys: Set[str], now: datetime
+) -> dict[str, FactSeen]:
     """Return the observations that count of one entity's facts, the derived ones among them, by key.
 
     Of what is no service, only what sources report is known.
     """
-    subjects = load(session, judging, [ref], now).subjects
-    if ref in subjects:
-        view = subjects[ref][1]
+    one = load_one(session, reader, judging, ref, now, around=True)
+    if one:
+        view = one.loaded.subjects[ref][1]
     else:
         view = View(readings(session, [ref])[ref], judging.supply(health(session, now)), now)
         keys = keys & judging.specs.keys()

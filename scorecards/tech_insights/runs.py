@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
 from portal_backend.core.memory import uncollected
+from portal_backend.core.quick_reading import Reader
 from scorecards.checks.definitions import Check, Status
 from scorecards.evidence.causes import Spec
 from scorecards.judging import Judging
-from scorecards.tech_insights.checks import PASSING, Document, chosen, result_heading, told_facts, type_of
+from scorecards.tech_insights.checks import PASSING, Document, chosen, result_heading, type_of
 from scorecards.tech_insights.conditions import Annotate, Seen, annotator, rooted
 from scorecards.tech_insights.results import (
     PAGE,
@@ -21,11 +22,11 @@ from scorecards.tech_insights.results import (
     Verdict,
     is_from_afar,
     judged_after,
-    tokens_of,
     verdicts_on,
     verdicts_on_many,
 )
 from scorecards.tech_insights.shelf import Ready, Results, Shelf
+from scorecards.tech_insights.tokens import tokens_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Asked:
     """How the answer names it: a text that was sent is echoed as sent."""
 
 
-def run_on(session: Session, judging: Judging, ref: str, ids: Sequence[str] | None, now: datetime) -> list[Document]:
+def run_on(
+    session: Session, reader: Reader, judging: Judging, ref: str, ids: Sequence[str] | None, now: datetime
+) -> list[Document]:
     """Run checks (None: all) on one entity; raises NotFound for a check that there is not.
 
     A check that does not apply is left out, as Tech Insights leaves out one whose filter does not match. What is no
@@ -47,51 +50,67 @@ def run_on(session: Session, judging: Judging, ref: str, ids: Sequence[str] | No
     checks = chosen(judging.catalogue, ids)
     if not checks or "\0" in ref:  # no database takes that as a text
         return []
-    return Form(told_facts(judging), now).results(verdicts_on(session, judging, ref, checks, now))
+    return Form(judging.told_facts, now).results(verdicts_on(session, reader, judging, ref, checks, now))
 
 
 def run_on_many(
     session: Session,
+    reader: Reader,
     judging: Judging,
     shelf: Shelf,
     asked: Sequence[Asked],
     ids: Sequence[str] | None,
     now: datetime,
-) -> Iterator[list[Document]]:
-    """Run checks (None: all) on entities, a page of answers at a time; no entities stand for every judged service.
+) -> Iterator[bytes]:
+    """Run checks (None: all) on entities; no entities stand for every judged service.
 
-    A check that there is not is the error of each entity, as in Tech Insights.
+    Yields a page of answers at a time, written as the inside of a JSON array. A check that there is not is the error of
+    each entity, as in Tech Insights.
     """
     try:
         checks = chosen(judging.catalogue, ids)
     except NotFound as error:
         failure = {"name": "NotFoundError", "message": error.message}
         for page in _pages(session, asked):
-            yield [{"entity": one.echo, "error": failure, "results": []} for one in page]
+            yield orjson.dumps([{"entity": one.echo, "error": failure, "results": []} for one in page])[1:-1]
         return
-    run = _Run(session, judging, shelf, checks, now)
+    run = _Run(session, reader, judging, shelf, checks, now)
     for page in _pages(session, asked):
         with uncollected():
             found = run.results({one.ref for one in page})
-            yield [{"entity": one.echo, "results": found.get(one.ref, [])} for one in page]
+            yield b",".join([_item(one.echo, found.get(one.ref, b"")) for one in page])
+
+
+def _item(echo: str, results: bytes) -> bytes:
+    return b'{"entity":' + orjson.dumps(echo) + b',"results":[' + results + b"]}"
 
 
 class _Run:
     """One run of some checks on many services: what is on the shelf is taken from there, the rest is made and kept."""
 
     def __init__(
-        self, session: Session, judging: Judging, shelf: Shelf, checks: Sequence[Check], now: datetime
+        self,
+        session: Session,
+        reader: Reader,
+        judging: Judging,
+        shelf: Shelf,
+        checks: Sequence[Check],
+        now: datetime,
     ) -> None:
-        self.session, self.judging, self.shelf, self.checks, self.now = session, judging, shelf, checks, now
-        self.form = Form(told_facts(judging), now)
+        self.session, self.reader, self.judging, self.shelf = session, reader, judging, shelf
+        self.checks, self.now = checks, now
+        self.form = Form(judging.told_facts, now)
         self._near = [check for check in checks if not is_from_afar(check)]
         self._far = [check for check in checks if is_from_afar(check)]
 
-    def results(self, refs: Set[str]) -> dict[str, list[orjson.Fragment]]:
-        """Return the results on services by reference, the passing ones first; what is no service is absent."""
+    def results(self, refs: Set[str]) -> dict[str, bytes]:
+        """Return the results on services by reference, the passing ones first; what is no service is absent.
+
+        They are written as the inside of a JSON array.
+        """
         if not self.checks:
             return {}
-        tokens = tokens_of(self.session, self.judging, refs, self.now)
+        tokens = tokens_of(self.reader, self.judging, refs, self.now)
         found = {ref: self.shelf.get(ref, token) if token else {} for ref, token in tokens.items()}
         lacking = {ref for ref, of_ref in found.items() if any(check.id not in of_ref for check in self._near)}
         for ref, made in self._made(lacking, self.checks).items():
@@ -114,10 +133,10 @@ class _Run:
             return None
         return Ready(verdict.status in PASSING, orjson.dumps(self.form.result(verdict)))
 
-    def _in_order(self, results: Results) -> list[orjson.Fragment]:
+    def _in_order(self, results: Results) -> bytes:
         told = [one for check in self.checks if (one := results.get(check.id))]
-        told.sort(key=lambda one: not one.passing)
-        return [orjson.Fragment(one.body) for one in told]
+        passing = [one.body for one in told if one.passing]
+        return b",".join(passing + [one.body for one in told if not one.passing])
 
 
 def _pages(session: Session, asked: Sequence[Asked]) -> Iterator[list[Asked]]:

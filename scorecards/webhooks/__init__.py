@@ -1,1 +1,1 @@
-"""Tells other systems when a service's level changes: subscriptions, a queue of deliveries, signed requests."""
+"""Tells other systems when levels change: subscriptions, a queue of deliveries, signed requests."""

@@ -1,10 +1,10 @@
-"""The queue of messages: filled in the transaction in which a level changes, and its log.
+"""The queue of messages: filled in the transaction in which levels change, and its log.
 
 Every message has one id whatever becomes of it: receivers go by it, as a message may arrive twice.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -19,28 +19,44 @@ from portal_backend.core.db import chunks, serialise
 from portal_backend.core.errors import Conflict, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from portal_backend.core.principal import Principal
-from scorecards.changes import LevelChange
+from scorecards.bulk import among
+from scorecards.changes import ChangeCause, LevelChange, LevelMove, level_change
+from scorecards.checks.definitions import Axis
 from scorecards.judging import Judging
-from scorecards.models import Scorecard
+from scorecards.models import Scorecard, ScorecardChange
 from scorecards.webhooks.models import DeliveryState, WebhookDelivery, WebhookSubscription
 from scorecards.webhooks.settings import WebhookSettings
-from scorecards.webhooks.subscriptions import WEBHOOKS, require_keeper, subscription
+from scorecards.webhooks.subscriptions import (
+    AXIS_LEVEL_CHANGED,
+    LEVEL_CHANGED,
+    WEBHOOKS,
+    events_of,
+    require_keeper,
+    subscription,
+)
 
-LEVEL_CHANGED = "scorecard.level_changed"
 PING = "webhook.ping"
 ROSE, FELL = "rose", "fell"
 
 
 def enqueue(
-    session: Session, judging: Judging, moves: Sequence[LevelChange], settings: WebhookSettings, now: datetime
+    session: Session,
+    judging: Judging,
+    moves: Sequence[LevelChange],
+    refs: Collection[str],
+    settings: WebhookSettings,
+    now: datetime,
 ) -> int:
     """Put a message for each change into the queue of each subscription that asks for it; return how many.
 
-    To be called in the transaction that keeps the changes. A change that is handed in again makes no second message;
-    what is more than a subscription's queue holds is dropped and counted.
+    `moves` are those of the overall levels; those of the axes are read back, of the services `refs` that were judged at
+    `now`, where somebody asks for them. To be called in the transaction that keeps the changes. A change that is handed
+    in again makes no second message; what is more than a subscription's queue holds is dropped and counted.
     """
-    wanting = session.scalars(select(WebhookSubscription).where(WebhookSubscription.active)).all() if moves else ()
-    if not wanting:
+    wanting = session.scalars(select(WebhookSubscription).where(WebhookSubscription.active)).all() if refs else ()
+    if any(AXIS_LEVEL_CHANGED in events_of(one) for one in wanting):
+        moves = [*moves, *axis_moves(session, refs, now)]
+    if not wanting or not moves:
         return 0
     owners = _owners(session, {move.ref for move in moves})
     waiting = _waiting(session)
@@ -52,6 +68,20 @@ def enqueue(
         one.dropped += len(fitting[room:])
     _add(session, rows)
     return len(rows)
+
+
+def axis_moves(session: Session, refs: Collection[str], now: datetime) -> list[LevelChange]:
+    """Return the levels of axes that moved in the judgement of `now`; where a service was judged first, none moved."""
+    found = []
+    for few in chunks(sorted(refs)):
+        query = select(ScorecardChange.entity_ref, ScorecardChange.document)
+        query = query.where(ScorecardChange.at == now, among(session, ScorecardChange.entity_ref, few))
+        for ref, document in session.execute(query.order_by(ScorecardChange.id)):
+            for axis, before, after, cause, checks in orjson.loads(document)["levels"]:
+                if axis is not None and cause != ChangeCause.FIRST:
+                    move = LevelMove(Axis(axis), before, after, ChangeCause(cause), tuple(checks))
+                    found.append(level_change(ref, move, now))
+    return found
 
 
 def enqueue_ping(session: Session, subscription_id: str, event_id: str, principal: Principal, now: datetime) -> str:
@@ -141,14 +171,24 @@ def _waiting(session: Session) -> dict[str, int]:
 
 
 def _fits(one: WebhookSubscription, move: LevelChange, owner: str | None, judging: Judging) -> bool:
-    """Say whether a subscription asks for a change. An axis is that of the checks that moved the level."""
+    """Say whether a subscription asks for a change.
+
+    An axis is the one that moved, or, where the overall level did, that of the checks that moved it.
+    """
     checks = judging.catalogue.checks
+    axes = {move.axis} if move.axis else {checks[check].axis for check in move.checks if check in checks}
     return (
-        (one.service is None or one.service == move.ref)
+        kind_of(move) in events_of(one)
+        and (one.service is None or one.service == move.ref)
         and (one.owner is None or one.owner == owner)
         and (one.direction is None or one.direction == direction_of(move))
-        and (one.axis is None or any(check in checks and checks[check].axis == one.axis for check in move.checks))
+        and (one.axis is None or one.axis in axes)
     )
+
+
+def kind_of(move: LevelChange) -> str:
+    """Return the kind of message that tells of a change."""
+    return LEVEL_CHANGED if move.axis is None else AXIS_LEVEL_CHANGED
 
 
 def direction_of(move: LevelChange) -> str:
@@ -160,6 +200,7 @@ def _level_row(subscription_id: str, move: LevelChange, owner: str | None, now: 
     data = {
         "service": move.ref,
         "owner": owner,
+        **({} if move.axis is None else {"axis": move.axis.value}),
         "from": move.from_level,
         "to": move.to_level,
         "direction": direction_of(move),
@@ -169,7 +210,7 @@ def _level_row(subscription_id: str, move: LevelChange, owner: str | None, now: 
         "at": format_time(move.at),
         "scorecard": f"/api/services/{quote(move.ref.replace(':', '/', 1))}/scorecard",
     }
-    return _row(subscription_id, move.event_id, LEVEL_CHANGED, data, now)
+    return _row(subscription_id, move.event_id, kind_of(move), data, now)
 
 
 def _row(subscription_id: str, event_id: str, type_: str, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:

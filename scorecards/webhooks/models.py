@@ -19,7 +19,7 @@ class DeliveryState(StrEnum):
 
 
 class WebhookSubscription(Model):
-    """An address that is told of level changes, all or some."""
+    """An address that is told of changes of levels, over all or of axes, all or some."""
 
     __tablename__ = "webhook_subscription"
 
@@ -35,6 +35,8 @@ class WebhookSubscription(Model):
     owner: Mapped[str | None]
     axis: Mapped[str | None] = mapped_column(String(16))
     direction: Mapped[str | None] = mapped_column(String(8))
+    events: Mapped[str | None] = mapped_column(String(100))
+    """The kinds of message, parted by commas; None: changes of the overall level alone."""
     active: Mapped[bool]
     inactive_reason: Mapped[str | None]
     dropped: Mapped[int] = mapped_column(Integer)

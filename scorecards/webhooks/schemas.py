@@ -10,6 +10,7 @@ from scorecards.checks.definitions import Axis
 from scorecards.webhooks.deliveries import FELL, ROSE
 from scorecards.webhooks.models import DeliveryState
 from scorecards.webhooks.signing import REFERENCE
+from scorecards.webhooks.subscriptions import EVENTS, LEVEL_CHANGED, events_of
 
 DIRECTIONS = (ROSE, FELL)
 
@@ -41,7 +42,7 @@ class WebhookFilterSchema(Schema):
         by_value=True,
         load_default=None,
         allow_none=True,
-        metadata={"description": "That of the checks which moved the level."},
+        metadata={"description": "The axis that moved, or that of the checks which moved the overall level."},
     )
     direction = fields.String(
         load_default=None,
@@ -66,6 +67,12 @@ class SubscribeBody(Schema):
         unknown = RAISE
 
     url = fields.String(required=True, validate=_plain, metadata={"description": "An http(s) address."})
+    events = fields.List(
+        fields.String(validate=validate.OneOf(EVENTS)),
+        load_default=lambda: [LEVEL_CHANGED],
+        validate=validate.Length(min=1),
+        metadata={"description": "Kinds of message; left out: changes of the overall level alone."},
+    )
     filter = fields.Nested(WebhookFilterSchema, load_default=lambda: WebhookFilterSchema().load({}))
     secret = fields.String(
         load_default=None,
@@ -82,6 +89,10 @@ class SubscriptionSchema(Schema):
 
     id = fields.String()
     url = fields.String()
+    events = fields.Function(
+        lambda one: list(events_of(one)),
+        metadata={"type": "array", "items": {"type": "string"}, "description": "Kinds of message."},
+    )
     filter = fields.Function(
         lambda one: {name: getattr(one, name) for name in ("service", "owner", "axis", "direction")},
         metadata={"type": "object", "description": "Which changes; null lets all through."},

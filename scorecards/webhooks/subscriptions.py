@@ -1,7 +1,7 @@
-"""Who is told of level changes: made, read, paused and ended by people."""
+"""Who is told of changes of levels: made, read, paused and ended by people."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,10 @@ KEEPERS = (Role.SRE_LEAD, Role.SRE_MANAGER, Role.PLATFORM_OWNER)
 WEBHOOKS = "webhooks"
 """One transaction changes subscriptions and their queues at a time; none of them waits for a receiver."""
 FILTERS = ("service", "owner", "axis", "direction")
+LEVEL_CHANGED = "scorecard.level_changed"
+AXIS_LEVEL_CHANGED = "scorecard.axis_level_changed"
+EVENTS = (LEVEL_CHANGED, AXIS_LEVEL_CHANGED)
+"""The kinds of message that one may ask for."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,13 @@ def subscribe(
     session: Session,
     url: str,
     filters: Mapping[str, str | None],
+    events: Collection[str],
     secret_reference: str | None,
     principal: Principal,
     settings: WebhookSettings,
     now: datetime,
 ) -> Made:
-    """Have an address told of level changes; the same address with the same filters is one subscription.
+    """Have an address told of changes of these kinds; the same address, kinds and filters are one subscription.
 
     Without a reference to a secret one is made. Raises NotAllowed without the role, InvalidInput for an address that
     nothing may be sent to or a secret that is not there, Conflict when the subscription exists with another secret or
@@ -53,7 +58,9 @@ def subscribe(
     _check_secret(secret_reference)
     serialise(session, WEBHOOKS)
     chosen = {name: filters.get(name) for name in FILTERS}
-    subscription_id = str(uuid.uuid5(NAMESPACE, orjson.dumps([url, chosen]).decode()))
+    kinds = _written(events)
+    asked = [url, chosen] if kinds is None else [url, chosen, kinds]
+    subscription_id = str(uuid.uuid5(NAMESPACE, orjson.dumps(asked).decode()))
     present = session.get(WebhookSubscription, subscription_id)
     if present is not None:
         if present.secret_reference != secret_reference:
@@ -68,6 +75,7 @@ def subscribe(
         secret_reference=secret_reference,
         secret=secret,
         **chosen,
+        events=kinds,
         active=True,
         inactive_reason=None,
         dropped=0,
@@ -77,6 +85,16 @@ def subscribe(
     session.add(made)
     session.flush()
     return Made(made, secret, is_new=True)
+
+
+def events_of(one: WebhookSubscription) -> Sequence[str]:
+    """Return the kinds of message that a subscription asks for."""
+    return one.events.split(",") if one.events else (LEVEL_CHANGED,)
+
+
+def _written(events: Collection[str]) -> str | None:
+    chosen = [event for event in EVENTS if event in events]
+    return None if chosen == [LEVEL_CHANGED] else ",".join(chosen)
 
 
 def subscriptions(session: Session) -> Sequence[WebhookSubscription]:

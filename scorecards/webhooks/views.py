@@ -1,4 +1,4 @@
-"""HTTP: webhooks on level changes."""
+"""HTTP: webhooks on changes of levels, over all and of axes."""
 
 import uuid
 from typing import Any
@@ -34,7 +34,7 @@ ONE = f"{ROOT}/<string:subscription_id>"
 @blueprint.arguments(NoQuery, location="query")
 @blueprint.response(200, SubscriptionListSchema)
 def list_webhooks(_query: dict[str, Any]) -> dict[str, Any]:
-    """List who is told of level changes."""
+    """List who is told of changes of levels."""
     with reading() as session:
         return {"items": subscriptions.subscriptions(session)}
 
@@ -44,12 +44,13 @@ def list_webhooks(_query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(201, MadeSubscriptionSchema)
 @blueprint.alt_response(200, schema=MadeSubscriptionSchema, description="The same subscription exists already.")
 def subscribe(body: dict[str, Any]) -> Response:
-    """Have an address told of level changes. A secret that the portal makes is in this answer and in no other."""
+    """Have an address told of changes of levels. A secret that the portal makes is in this answer and in no other."""
     with transaction() as session:
         made = subscriptions.subscribe(
             session,
             body["url"],
             body["filter"],
+            body["events"],
             body["secret"],
             current_principal(),
             settings.current(),

@@ -1,4 +1,4 @@
-"""Two workers on Redis and PostgreSQL share the work; what one of them was killed over, the other finishes."""
+"""Two workers on Redis or RabbitMQ, and PostgreSQL, share the work; what a killed one left, the other finishes."""
 
 from typing import Any
 
@@ -15,17 +15,19 @@ SOURCES = [f"argocd-{number}" for number in range(CONCURRENCY + 3)]
 """More than one worker has threads for: while all of them hang, both workers are in the middle of a pull."""
 
 
-@pytest.fixture
-def installation(tmp_path, argocd, redis_url, own_postgresql_database) -> Installation:
+@pytest.fixture(params=["redis_url", "rabbitmq_url"])
+def installation(request, tmp_path, argocd, own_postgresql_database) -> Installation:
+    broker = request.getfixturevalue(request.param)
     (tmp_path / "catalog.yaml").write_text(SERVICE)
     listed = "\n".join(f"  - {{name: {name}, plugin: argocd, url: '{argocd.url}', every: 1h}}" for name in SOURCES)
     config = f"""
 catalog: {{locations: [{{type: file, target: catalog.yaml}}], every: 1h}}
-broker: {{url: '{redis_url}'}}
+broker: {{url: '${{BROKER_URL}}'}}
+collecting: {{lease: 10s}}
 sources:
 {listed}
 """
-    made = Installation(tmp_path, config, own_postgresql_database)
+    made = Installation(tmp_path, config, own_postgresql_database, BROKER_URL=broker)
     made.run("db", "upgrade")
     return made
 
@@ -42,7 +44,7 @@ def test_what_a_killed_worker_was_pulling_the_other_one_finishes_and_nothing_dou
     unread = "SELECT name FROM plugin_source WHERE plugin = 'argocd' AND (last_success_at IS NULL OR lease_token <> '')"
     argocd.mode = "hang"
     with installation.started("worker", "--beat"), installation.started("worker") as other:
-        wait_until(lambda: argocd.requests == len(SOURCES), 60)
+        wait_until(lambda: argocd.requests == len(SOURCES), 120)
         kill(other)
         argocd.mode = "answer"
         argocd.released.set()

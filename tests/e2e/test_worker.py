@@ -24,6 +24,7 @@ catalog: {{locations: [{{type: file, target: catalog.yaml}}], every: 1h}}
 sources:
   - {{name: argocd, plugin: argocd, url: '{url}', every: 10s}}
 broker: {{url: '{broker}'}}
+collecting: {{lease: 10s}}
 """
 
 

@@ -1,5 +1,6 @@
 """GitHub: repositories with branches, rules, runs, deployments and their statuses, paged as it pages."""
 
+import base64
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,17 @@ class GitHub(Fake):
             ("/deployments/<int:deployment_id>/statuses", self.statuses),
             ("/compare/<basehead>", self.compare),
             ("/releases/latest", self.release),
+            ("/releases", self.all_releases),
+            ("/contents/<path:path>", self.contents),
+            ("/commits", self.commits),
         ):
             self.app.add_url_rule(below + path, path or "about", view)
 
     def add(self, slug: str, **parts: Any) -> dict[str, Any]:
         made = {
             "branch": "main", "protected": False, "contexts": [], "protection": None, "rules": [], "codeowners": None,
-            "workflows": [], "runs": [], "deployments": [], "commits": {}, "release": None, **parts,
+            "workflows": [], "runs": [], "deployments": [], "commits": {}, "release": None, "releases": [],
+            "files": {}, **parts,
         }  # fmt: skip
         self.repositories[slug] = made
         return made
@@ -123,3 +128,26 @@ class GitHub(Fake):
     def release(self, owner: str, repo: str) -> Any:
         found = self.repositories[f"{owner}/{repo}"]["release"]
         return {"id": 1, "published_at": rfc3339(found)} if found else self.refuse(404, "Not Found")
+
+    def all_releases(self, owner: str, repo: str) -> Any:
+        return self.repositories[f"{owner}/{repo}"]["releases"]
+
+    def contents(self, owner: str, repo: str, path: str) -> Any:
+        """Files are kept as (text, when it was put there) by their path."""
+        files = self.repositories[f"{owner}/{repo}"]["files"]
+        if path in files:
+            content = base64.encodebytes(files[path][0].encode()).decode()
+            return {"type": "file", "path": path, "encoding": "base64", "content": content}
+        below = [one for one in files if one.startswith(f"{path}/")]
+        shown = [
+            {"type": "file", "path": one, "html_url": f"https://github.example/{owner}/{repo}/blob/main/{one}"}
+            if "/" not in one[len(path) + 1 :]
+            else {"type": "dir", "path": one.rpartition("/")[0]}
+            for one in below
+        ]
+        return shown or self.refuse(404, "Not Found")
+
+    def commits(self, owner: str, repo: str) -> Any:
+        at = self.repositories[f"{owner}/{repo}"]["files"][request.args["path"]][1]
+        dates = [at + timedelta(days=2), at]
+        return [{"commit": {"committer": {"date": rfc3339(date)}}} for date in dates]

@@ -1,5 +1,6 @@
 """GitLab: projects with protected branches, files, pipelines and deployments, paged as it pages."""
 
+import base64
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,21 +32,29 @@ class GitLab(Fake):
             ("", self.about),
             ("/protected_branches/<name>", self.protection),
             ("/repository/files/<path:file_path>", self.file),
+            ("/repository/tree", self.tree),
+            ("/repository/commits", self.file_commits),
             ("/pipelines", self.pipelines),
             ("/releases", self.releases),
             ("/deployments", self.deployments),
+            ("/environments", self.environments),
             ("/repository/compare", self.compare),
         ):
             self.app.add_url_rule(below + path, path or "about", view)
 
     def add(self, path: str, **parts: Any) -> dict[str, Any]:
         made = {"settings": {}, "protected": [], "files": [], "pipelines": [], "releases": [], "deployments": [],
-                "commits": {}, **parts}  # fmt: skip
+                "environments": [],
+                "commits": {}, "texts": {}, **parts}  # fmt: skip
         self.projects[path] = made
         return made
 
-    def deploy(self, path: str, at: datetime, sha: str, status: str = "success", **environment: Any) -> int:
+    def deploy(
+        self, path: str, at: datetime, sha: str, status: str = "success", name: str = "production", tier: str = "other"
+    ) -> int:
+        """Add a deployment: it tells the environment's name, and only the environment tells its tier."""
         deployments = self.projects[path]["deployments"]
+        self.projects[path]["environments"].append({"id": len(deployments) + 1, "name": name, "tier": tier})
         number = len(deployments) + 1
         deployments.append(
             {
@@ -55,7 +64,7 @@ class GitLab(Fake):
                 "status": status,
                 "created_at": rfc3339(at),
                 "updated_at": rfc3339(at),
-                "environment": environment or {"name": "production"},
+                "environment": {"name": name},
                 "user": {"username": "ann"},
                 "deployable": {"finished_at": rfc3339(at)} if status in ("success", "failed") else None,
             }
@@ -78,7 +87,22 @@ class GitLab(Fake):
         return {"id": 1, "name": name} if name in self._found(id)["protected"] else self.refuse(404, "Not found")
 
     def file(self, id: str, file_path: str) -> Any:
-        return {"file_path": file_path} if file_path in self._found(id)["files"] else self.refuse(404, "Not found")
+        """Files are kept by path; those in `texts` with their text and when they were put there."""
+        found = self._found(id)
+        if file_path in found["texts"]:
+            content = base64.b64encode(found["texts"][file_path][0].encode()).decode()
+            return {"file_path": file_path, "encoding": "base64", "content": content}
+        return {"file_path": file_path} if file_path in found["files"] else self.refuse(404, "Not found")
+
+    def tree(self, id: str) -> Any:
+        folder = f"{request.args['path']}/"
+        found = [path for path in self._found(id)["texts"] if path.startswith(folder)]
+        if not found:
+            return self.refuse(404, "404 invalid revision or path Not Found")
+        return [{"id": "1", "type": "blob", "path": path} for path in found if int(request.args["page"]) == 1]
+
+    def file_commits(self, id: str) -> Any:
+        return [{"committed_date": rfc3339(self._found(id)["texts"][request.args["path"]][1])}]
 
     def pipelines(self, id: str) -> Any:
         assert request.args["scope"] == "finished"
@@ -93,6 +117,9 @@ class GitLab(Fake):
         found = [one for one in self._found(id)["deployments"] if one["updated_at"] >= since]
         found.sort(key=lambda one: one["updated_at"], reverse=request.args["sort"] == "desc")
         return found[(page - 1) * limit : page * limit]
+
+    def environments(self, id: str) -> Any:
+        return self._found(id)["environments"] if int(request.args["page"]) == 1 else []
 
     def compare(self, id: str) -> Any:
         found = self._found(id)["commits"].get((request.args["from"], request.args["to"]))

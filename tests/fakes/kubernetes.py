@@ -12,6 +12,7 @@ KINDS = {
     "/apis/apps/v1/statefulsets": ("StatefulSetList", "apps/v1"),
     "/apis/autoscaling/v2/horizontalpodautoscalers": ("HorizontalPodAutoscalerList", "autoscaling/v2"),
     "/apis/policy/v1/poddisruptionbudgets": ("PodDisruptionBudgetList", "policy/v1"),
+    "/apis/batch/v1/cronjobs": ("CronJobList", "batch/v1"),
     "/api/v1/pods": ("PodList", "v1"),
     "/api/v1/nodes": ("NodeList", "v1"),
 }

@@ -27,6 +27,7 @@ class PagerDuty(Fake):
         self.schedules: list[dict[str, Any]] = []
         self.oncalls: list[dict[str, Any]] = []
         self.incidents: list[dict[str, Any]] = []
+        self.users: list[dict[str, Any]] = []
         self.answers: dict[str, dict[str, Any]] = {}
         """What analytics know besides, by incident: acknowledgement_count, seconds_to_first_ack, auto_resolved."""
         self.analytics_refused = 0
@@ -59,6 +60,7 @@ class PagerDuty(Fake):
             "escalation_policies": lambda: list(self.policies.values()),
             "schedules": lambda: self.schedules,
             "oncalls": self.asked_oncalls,
+            "users": lambda: self.users,
             "incidents": self.asked_incidents,
         }
         for name, entries in lists.items():
@@ -97,6 +99,13 @@ class PagerDuty(Fake):
                 "users": [reference("user", user) for user in users],
             }
         )
+
+    def add_users(self, **zones: str) -> None:
+        """Each is an id, and the time zone that the person lives in."""
+        self.users += [
+            {"id": key, "type": "user", "name": key, "email": f"{key}@example.org", "time_zone": zone}
+            for key, zone in zones.items()
+        ]
 
     def add_policy(self, key: str, *levels: list[tuple[str, str]]) -> None:
         """Each level is a list of (`user` or `schedule`, id)."""

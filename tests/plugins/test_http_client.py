@@ -1,39 +1,18 @@
-"""The client against real sockets: every way in which a source can misbehave."""
+"""The client against real sockets: what it sends, what it takes, and what a refusal says."""
 
 import gzip
 import json
-import socket
-import ssl
-import subprocess
-import time
-from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import Limits, SourceClient
+from plugins.transport.conditional import LARGEST_KEPT, InMemory
 from plugins.transport.redaction import redact
-from portal_backend.core.clock import now
 from portal_backend.core.config import Secret, SourceAuth
+from tests.plugins.asking import QUICK, Token, failure_of
 from tests.plugins.misbehaving import Answer, always, in_turn, send, serving
-from tests.servers import require
-
-QUICK = Limits(connect_seconds=2, read_seconds=0.5, total_seconds=3, body_bytes=100_000, attempts=3)
-
-
-class Token(Secret):
-    """A secret that is known without a file or a variable."""
-
-    def reveal(self) -> str:
-        return self.reference
-
-
-def failure_of(answer: Answer, limits: Limits = QUICK, auth: SourceAuth | None = None) -> PullFailed:
-    with serving(answer) as server, SourceClient(server.url, auth, limits) as client:
-        with pytest.raises(PullFailed) as caught:
-            client.get_json("api/things")
-        return caught.value
 
 
 def test_paths_go_below_the_base_path_and_keep_it() -> None:
@@ -55,6 +34,55 @@ def test_a_question_too_long_for_a_url_goes_as_a_form() -> None:
         assert server.seen[0].body == b"query=" + b"x" * 20_000
 
 
+def tagging(body: bytes, link: str = "") -> Answer:
+    """Answers with an ETag, and 304 to whoever has the answer."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        if request.headers.get("If-None-Match") == '"one"':
+            send(request, 304, b"", ETag='"one"')
+        else:
+            send(request, 200, body, **{"ETag": '"one"', **({"Link": link} if link else {})})
+
+    return answer
+
+
+def test_an_answer_with_an_etag_is_asked_about_again_and_a_304_means_the_same_answer() -> None:
+    kept = InMemory()
+    with serving(tagging(b'{"a": 1}')) as server:
+        for _ in range(2):
+            with SourceClient(server.url, limits=QUICK, kept=kept) as client:
+                assert client.get_json("things", {"q": "1"}) == {"a": 1}
+        with SourceClient(server.url, limits=QUICK, kept=kept) as client:
+            assert client.get_json("things", {"q": "2"}) == {"a": 1}
+        with SourceClient(server.url, limits=QUICK) as client:
+            assert client.get_json("things", {"q": "1"}) == {"a": 1}
+        assert [seen.headers.get("If-None-Match") for seen in server.seen] == [None, '"one"', None, None]
+
+
+def test_a_page_that_has_not_changed_still_names_the_next_one() -> None:
+    kept = InMemory()
+    with serving(tagging(b"[1]", '</two>; rel="next"')) as server:
+        for _ in range(2):
+            with SourceClient(server.url, limits=QUICK, kept=kept) as client:
+                pages = client.get_pages("one")
+                assert next(pages) == [1]
+                assert next(pages) == [1]
+        assert [seen.path for seen in server.seen] == ["/one", "/two"] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "size"), [(200, {}, 10), (200, {"Cache-Control": "no-store"}, 10), (200, {}, LARGEST_KEPT)]
+)
+def test_what_has_no_etag_may_not_be_stored_or_is_large_is_not_kept(status, headers, size) -> None:
+    kept = InMemory()
+    told = {**headers, **({"ETag": '"one"'} if headers or size > 10 else {})}
+    body = b'"' + b"x" * size + b'"'
+    roomy = Limits(body_bytes=10 * LARGEST_KEPT)
+    with serving(lambda request: send(request, status, body, **told)) as server:
+        SourceClient(server.url, limits=roomy, kept=kept).get_json("things")
+    assert kept.answers == {}
+
+
 @pytest.mark.parametrize(
     ("auth", "header", "expected"),
     [
@@ -67,14 +95,6 @@ def test_credentials_go_with_every_request(auth: SourceAuth, header: str, expect
     with serving(always(200)) as server:
         SourceClient(server.url, auth, QUICK).get_json("")
         assert server.seen[0].headers[header] == expected
-
-
-def test_no_credentials_are_taken_from_netrc(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with serving(always(200)) as server:
-        SourceClient(server.url, limits=QUICK).get_json("")
-        assert "Authorization" not in server.seen[0].headers
 
 
 def test_a_secret_that_cannot_be_had_is_a_misconfiguration_that_names_the_reference(tmp_path) -> None:
@@ -120,142 +140,9 @@ def test_a_refusal_says_who_has_to_act_and_is_not_retried(status: int, body: byt
         assert client.requests_made == 1
 
 
-def test_retry_after_in_seconds_is_honoured() -> None:
-    answer = in_turn(always(429, Retry_After="1"), always(200, b"[1]"))
-    with serving(answer) as server:
-        client = SourceClient(server.url, limits=QUICK)
-        started = time.monotonic()
-        assert client.get_json("") == [1]
-        assert 1.0 <= time.monotonic() - started < 1.9
-        assert client.requests_made == 2
-
-
-def test_retry_after_as_a_date_counts_from_the_servers_own_clock() -> None:
-    base = now().replace(year=2001)
-    headers = {
-        "Date": format_datetime(base, usegmt=True),
-        "Retry-After": format_datetime(base.replace(year=2002), usegmt=True),
-    }
-    failure = failure_of(always(503, **headers))
-    assert failure.retry_after_seconds == 24 * 3600  # the most we remember
-    assert failure.kind is FailureKind.UNREACHABLE
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"),
-    [
-        (429, {"ratelimit-reset": "1"}),
-        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1001", "Date": "Thu, 01 Jan 1970 00:16:40 GMT"}),
-        (429, {"x-ratelimit-reset": "1001", "Date": "Thu, 01 Jan 1970 00:16:40 GMT"}),
-    ],
-)
-def test_rate_limit_headers_of_the_vendors_are_honoured(status: int, headers: dict[str, str]) -> None:
-    with serving(in_turn(always(status, **headers), always(200, b"[1]"))) as server:
-        started = time.monotonic()
-        assert SourceClient(server.url, limits=QUICK).get_json("") == [1]
-        assert time.monotonic() - started >= 1.0
-
-
-def test_a_wait_beyond_the_deadline_is_not_waited_for() -> None:
-    started = time.monotonic()
-    failure = failure_of(always(429, Retry_After="3600"))
-    assert time.monotonic() - started < 1
-    assert failure.kind is FailureKind.RATE_LIMITED
-    assert failure.retry_after_seconds == 3600
-
-
 def test_a_403_with_quota_left_is_a_lack_of_permission() -> None:
     failure = failure_of(always(403, **{"x-ratelimit-remaining": "17", "x-ratelimit-reset": "1"}))
     assert failure.kind is FailureKind.PERMISSION
-
-
-def test_a_source_that_is_down_for_a_moment_is_asked_again() -> None:
-    with serving(in_turn(always(503), always(502), always(200, b"[1]"))) as server:
-        client = SourceClient(server.url, limits=QUICK)
-        assert client.get_json("") == [1]
-        assert client.requests_made == 3
-
-
-def test_a_source_that_stays_down_fails_after_the_attempts() -> None:
-    with serving(always(503, b'{"error": "overloaded"}')) as server:
-        client = SourceClient(server.url, limits=QUICK)
-        with pytest.raises(PullFailed, match="overloaded") as caught:
-            client.get_json("")
-        assert caught.value.kind is FailureKind.UNREACHABLE
-        assert client.requests_made == QUICK.attempts
-
-
-def test_nobody_listening_is_unreachable_and_says_why() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        client = SourceClient(f"http://127.0.0.1:{unused.getsockname()[1]}", limits=QUICK)
-        with pytest.raises(PullFailed, match="Connection refused") as caught:
-            client.get_json("")
-    assert caught.value.kind is FailureKind.UNREACHABLE
-    assert client.requests_made == QUICK.attempts
-
-
-def test_an_unknown_host_is_unreachable() -> None:
-    with pytest.raises(PullFailed) as caught:
-        SourceClient("http://prometheus.invalid", limits=QUICK).get_json("")
-    assert caught.value.kind is FailureKind.UNREACHABLE
-
-
-def test_a_silent_source_times_out_and_is_not_asked_again() -> None:
-    failure = failure_of(lambda _: time.sleep(2))
-    assert failure.kind is FailureKind.TIMEOUT
-    assert "silent for 0.5 s" in failure.message
-
-
-def trickle_body(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response_only(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    for _ in range(100):
-        handler.wfile.write(b" ")
-        time.sleep(0.1)
-
-
-def trickle_chunked_body(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response_only(200)
-    handler.send_header("Transfer-Encoding", "chunked")
-    handler.end_headers()
-    handler.wfile.write(b"400\r\n")
-    for _ in range(100):
-        handler.wfile.write(b" ")
-        time.sleep(0.1)
-
-
-def trickle_headers(handler: BaseHTTPRequestHandler) -> None:
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    for _ in range(100):
-        handler.wfile.write(b"z")
-        time.sleep(0.1)
-
-
-@pytest.mark.parametrize("trickle", [trickle_body, trickle_chunked_body, trickle_headers])
-def test_a_source_that_trickles_bytes_cannot_hold_us_past_the_deadline(trickle: Answer) -> None:
-    started = time.monotonic()
-    failure = failure_of(trickle, Limits(read_seconds=0.5, total_seconds=1))
-    assert failure.kind is FailureKind.TIMEOUT
-    assert "within 1 s" in failure.message
-    assert time.monotonic() - started < 2
-
-
-def test_the_deadline_covers_all_requests_of_a_client() -> None:
-    limits = Limits(read_seconds=1, total_seconds=1)
-
-    def slow(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(0.4)
-        send(handler, 200)
-
-    with serving(slow) as server:
-        client = SourceClient(server.url, limits=limits)
-        with pytest.raises(PullFailed) as caught:
-            for _ in range(10):
-                client.get_json("")
-        assert caught.value.kind is FailureKind.TIMEOUT
-        assert client.requests_made <= 3
 
 
 def test_an_endless_body_is_cut_off() -> None:
@@ -270,16 +157,6 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_cut_off() -> None:
     failure = failure_of(always(200, packed, Content_Encoding="gzip"))
     assert failure.kind is FailureKind.BAD_ANSWER
     assert "100,000 bytes" in failure.message
-
-
-def test_a_body_that_breaks_off_is_asked_for_again() -> None:
-    def broken(handler: BaseHTTPRequestHandler) -> None:
-        send(handler, 200, b'{"a"', **{"Content-Length": "50"})
-        handler.close_connection = True
-
-    with serving(in_turn(broken, always(200, b"[1]"))) as server:
-        assert SourceClient(server.url, limits=QUICK).get_json("") == [1]
-    assert failure_of(broken).kind is FailureKind.UNREACHABLE
 
 
 def test_rubbish_is_a_bad_answer() -> None:
@@ -314,32 +191,6 @@ def test_text_must_be_utf8() -> None:
             client.get_text("slo.yaml")
 
 
-def test_a_redirect_on_the_same_host_is_followed_with_the_credentials() -> None:
-    with serving(in_turn(always(302, Location="/new?x=1"), always(200, b"[1]"))) as server:
-        client = SourceClient(server.url, SourceAuth(header="X-Api-Key", value=Token("k3y-value")), QUICK)
-        assert client.get_json("old", {"q": "1"}) == [1]
-        assert server.seen[1].path == "/new?x=1"
-        assert server.seen[1].headers["X-Api-Key"] == "k3y-value"
-
-
-def test_a_redirect_to_another_host_is_refused_so_that_credentials_stay_home() -> None:
-    with serving(always(200)) as other:
-        elsewhere = other.url.replace("127.0.0.1", "localhost")
-        failure = failure_of(
-            always(302, Location=f"{elsewhere}/login?state=secret"), auth=SourceAuth(token=Token("t0ken-value"))
-        )
-        assert failure.kind is FailureKind.MISCONFIGURED
-        assert "localhost" in failure.message
-        assert other.seen == []
-    with serving(always(200)) as other:  # another port is another server
-        assert failure_of(always(307, Location=other.url)).kind is FailureKind.MISCONFIGURED
-        assert other.seen == []
-
-
-def test_redirects_in_a_circle_end() -> None:
-    assert failure_of(always(301, Location="/again")).kind is FailureKind.BAD_ANSWER
-
-
 def test_what_the_server_echoes_of_our_secret_stays_out_of_the_message() -> None:
     def echo(handler: BaseHTTPRequestHandler) -> None:
         said = f"bad token {handler.headers['Authorization']} for http://u:pw1234@h/?api_key=abc123&x=1"
@@ -368,51 +219,6 @@ def test_redaction_hides_what_looks_like_a_secret(text: str, hidden: str) -> Non
 def test_redaction_leaves_the_rest_alone() -> None:
     text = "https://host/path?page=2 said: no series for job=api, tokens are fine"
     assert redact(text) == text
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 that nobody but we trust."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, chain = str(folder / "key.pem"), str(folder / "chain.pem")
-    subprocess.run(
-        [
-            require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", chain,
-            "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return key, chain
-
-
-def test_tls_needs_a_trusted_certificate_and_keeps_the_deadline(
-    certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key, chain = certificate
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, key)
-    with serving(in_turn(always(200, b"[1]"), trickle_body), tls=context) as server:
-        with pytest.raises(PullFailed, match="certificate") as caught:
-            SourceClient(server.url, limits=QUICK).get_json("")
-        assert caught.value.kind is FailureKind.MISCONFIGURED
-        assert server.seen == []
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", chain)
-        client = SourceClient(server.url, limits=Limits(read_seconds=0.5, total_seconds=1))
-        assert client.get_json("") == [1]
-        with pytest.raises(PullFailed, match="within 1 s") as caught:
-            client.get_json("")
-        assert caught.value.kind is FailureKind.TIMEOUT
-
-
-def test_a_proxy_of_the_environment_is_used_and_kept_to_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(in_turn(always(200, b"[1]"), trickle_headers)) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
-        client = SourceClient("http://prometheus.invalid/base", limits=Limits(read_seconds=0.5, total_seconds=1))
-        assert client.get_json("q") == [1]
-        assert proxy.seen[0].path == "http://prometheus.invalid/base/q"
-        with pytest.raises(PullFailed, match="within 1 s"):
-            client.get_json("q")
 
 
 def test_pages_are_followed_by_their_link_headers_and_never_elsewhere():

@@ -18,7 +18,7 @@ from portal_backend.core.clock import now
 from portal_backend.core.config import load_config
 from portal_backend.core.db import Model, db, transaction
 from portal_backend.migrations import FOLDER
-from tests.plugins.connectors.test_prometheus import END, LAST, STEP
+from tests.plugins.connectors.prometheus_history import END, LAST, STEP
 from tests.plugins.misbehaving import always, serving
 from tests.prometheus_server import prometheus, series
 

@@ -15,11 +15,11 @@ from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
 from catalog.services import directory, services
 from plugins import registry
-from plugins.contract import Fact
+from plugins.contract import Fact, FactSpec
 from plugins.models import Source
 from plugins.sources import sync_sources
 from portal_backend.core.config import SourceConfig
-from scorecards.checks.catalogue import load_catalogue
+from scorecards.checks.catalogue import CheckCatalogue, load_catalogue
 from scorecards.evidence.derivations import FACTS as DERIVED_FACTS
 from scorecards.facts import store
 from scorecards.judging import Judging, init_app, make_judging
@@ -112,12 +112,17 @@ class Company:
         return changed
 
 
-@pytest.fixture
-def judging(app: Flask) -> Judging:
-    connectors = registry.connectors()
-    supplied = [spec for connector in connectors.values() for spec in connector.facts]
+@pytest.fixture(scope="session")
+def catalogue_and_specs() -> tuple[CheckCatalogue, dict[str, FactSpec]]:
+    """The product's checks and the facts that its connectors declare: read once, since nobody changes them."""
+    supplied = [spec for connector in registry.connectors().values() for spec in connector.facts]
     specs = {spec.key: spec for spec in [*catalog.facts.FACTS, *DERIVED_FACTS, *supplied]}
-    made = make_judging(load_catalogue((), specs), specs, connectors, ("service",))
+    return load_catalogue((), specs), specs
+
+
+@pytest.fixture
+def judging(app: Flask, catalogue_and_specs: tuple[CheckCatalogue, dict[str, FactSpec]]) -> Judging:
+    made = make_judging(*catalogue_and_specs, registry.connectors(), ("service",))
     init_app(app, made)
     return made
 

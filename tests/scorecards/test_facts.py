@@ -27,7 +27,11 @@ def held(session, key="runtime.replicas", ref=REF):
 
 
 def history(session, ref=REF):
-    query = select(FactChange.key, FactChange.value).where(FactChange.entity_ref == ref).order_by(FactChange.id)
+    query = (
+        select(FactChange.key, FactChange.value)
+        .where(FactChange.entity_ref == ref)
+        .order_by(FactChange.observed_at, FactChange.key)
+    )
     return [tuple(row) for row in session.execute(query)]
 
 
@@ -201,3 +205,91 @@ def test_forgetting_an_entity_leaves_the_others(session):
     assert readings(session, [REF, OTHER])[REF] == {}
     assert len(readings(session, [OTHER])[OTHER]) == 1
     assert history(session) == []
+
+
+CPU = "runtime.cpu.p95_30d"
+MINUTE = timedelta(minutes=1)
+
+
+def stored(session):
+    return session.execute(select(EntityFacts.document, EntityFacts.batch_observed_at)).one()
+
+
+def again(session, *values, after=MINUTE, observed=None):
+    """Store a batch of facts at a later time."""
+    now = NOW + after
+    batch = [Fact(REF, key, value, observed or now) for key, value in values]
+    return store(session, "prometheus", batch, SPECS, now)
+
+
+def test_a_batch_that_repeats_the_last_one_renews_its_times_and_leaves_the_document_alone(session):
+    keep(session, fact(4), fact(0.5, CPU), fact("bards", "slo.owner"))
+    document, _ = stored(session)
+    report = again(session, (CPU, 0.5), ("slo.owner", "bards"), ("runtime.replicas", 4))
+    assert (report.changed, report.rejected) == (set(), [])
+    session.expire_all()
+    assert stored(session) == (document, NOW + MINUTE)
+    assert held(session) == [("prometheus", 4, NOW + MINUTE)]
+    assert held(session, "slo.owner") == [("prometheus", "bards", NOW + MINUTE)]
+    assert readings(session, [REF])[REF][CPU][0].collected_at == NOW + MINUTE
+    assert len(history(session)) == 3
+
+
+def test_what_a_repetition_does_not_hold_stays_as_old_as_it_was(session):
+    keep(session, fact(4), fact("bards", "slo.owner"))
+    again(session, ("runtime.replicas", 4))
+    again(session, ("runtime.replicas", 4), after=2 * MINUTE)
+    assert held(session) == [("prometheus", 4, NOW + 2 * MINUTE)]
+    assert held(session, "slo.owner") == [("prometheus", "bards", NOW)]
+
+
+def test_a_change_after_repetitions_is_a_change_and_the_others_keep_their_renewed_time(session):
+    keep(session, fact(4), fact("bards", "slo.owner"))
+    again(session, ("runtime.replicas", 4), ("slo.owner", "bards"))
+    report = again(session, ("runtime.replicas", 5), after=2 * MINUTE)
+    assert report.changed == {REF}
+    assert held(session) == [("prometheus", 5, NOW + 2 * MINUTE)]
+    assert held(session, "slo.owner") == [("prometheus", "bards", NOW + MINUTE)]
+
+
+def test_an_older_repetition_changes_no_time(session):
+    keep(session, fact(4))
+    again(session, ("runtime.replicas", 4), observed=NOW - MINUTE)
+    assert held(session) == [("prometheus", 4, NOW)]
+
+
+def test_a_repetition_of_what_had_grown_stale_asks_for_a_judgement(session):
+    keep(session, fact(4))
+    assert again(session, ("runtime.replicas", 4), after=MAX_AGE + MINUTE).changed == {REF}
+
+
+def test_a_repeated_rejection_is_told_each_time(session):
+    keep(session, fact("four"))
+    assert len(again(session, ("runtime.replicas", "four")).rejected) == 1
+    assert len(again(session, ("no.such.fact", 1), after=2 * MINUTE).rejected) == 1
+
+
+def test_a_number_that_moved_within_its_day_is_recorded_when_the_day_is_over_though_it_is_repeated(session):
+    keep(session, fact(0.5, CPU))
+    again(session, (CPU, 0.6))
+    again(session, (CPU, 0.6), after=2 * MINUTE)
+    assert [value for _, value in history(session)] == [0.5]
+    again(session, (CPU, 0.6), after=DAY + 3 * MINUTE)
+    assert [value for _, value in history(session)] == [0.5, 0.6]
+    again(session, (CPU, 0.6), after=DAY + 4 * MINUTE)
+    assert len(history(session)) == 2
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, True), (4, 4.0)])
+def test_a_repetition_is_one_of_the_same_type_of_value(session, first, second):
+    keep(session, fact(first))
+    assert len(again(session, ("runtime.replicas", second)).rejected) == 1
+    assert held(session) == [("prometheus", None, NOW + MINUTE)]
+
+
+def test_two_batches_of_one_moment_do_not_renew_each_other(session):
+    keep(session, fact(4))
+    keep(session, fact("bards", "slo.owner"))
+    again(session, ("slo.owner", "bards"))
+    assert held(session) == [("prometheus", 4, NOW)]
+    assert held(session, "slo.owner") == [("prometheus", "bards", NOW + MINUTE)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Criticality, Effort, Status
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import Cause, CauseKind, Party
-from scorecards.grading import grade, level_of
+from scorecards.grading import grade
 from scorecards.rules.tree import Rule
 from scorecards.scorecard import grade_service
 from tests.scorecards.known_checks import known_checks as catalogue
@@ -92,11 +92,12 @@ def test_a_service_to_which_nothing_applies_has_no_level():
 )
 def test_a_level_needs_every_blocker_and_major_up_to_it(results, level):
     made = [result(status, name=str(i), level=at, criticality=c) for i, (status, at, c) in enumerate(results)]
-    assert level_of(made, 3) == level
+    assert graded(*made).overall.level == level
 
 
 def test_the_highest_level_needs_the_minor_checks_too():
-    assert level_of([result(PASS, name="a"), result(FAIL, name="b", level=1, criticality="minor")], 4) == 3
+    made = graded(result(PASS, name="a"), result(FAIL, name="b", level=1, criticality="minor"), top=4)
+    assert made.overall.level == 3
 
 
 def test_what_bars_one_axis_bars_the_service():
@@ -138,7 +139,10 @@ def test_a_gain_says_points_level_and_what_else_bars_it():
 def test_the_only_bar_promises_the_level_of_the_service():
     made = graded(result(FAIL, name="a", level=2), result(PASS, name="b"))
     (step,) = made.next_steps
-    assert step.sentence == "a: a is fail. Mend a. A pass gains 50 points on change and lifts the service to L3."
+    assert (
+        step.sentence
+        == "“a” does not hold: a is fail. Mend a. A pass gains 50 points on change and lifts the service to L3."
+    )
 
 
 def test_of_what_bars_the_next_level_the_cheapest_comes_first_then_criticality_and_weight():
@@ -168,6 +172,13 @@ def test_the_next_steps_say_what_each_gains_and_what_they_reach_together():
     ]
     assert (made.reach.level, made.reach.percent) == (3, 100.0)
     assert made.reach.sentence == "These 3 steps together lift the service to L3 and to 100 percent."
+
+
+def test_steps_that_reach_no_further_level_say_so():
+    made = graded(*[result(FAIL, name=name) for name in "abcd"])
+    assert made.reach.sentence == "These 3 steps together bring it to 75 percent; it stays at L0."
+    alone = graded(result(FAIL, name="a", criticality="minor"), result(PASS, name="b"))
+    assert alone.reach.sentence == "This step brings it to 100 percent; it stays at L3."
 
 
 def test_checks_unknown_for_one_dead_source_make_one_step_for_the_operators():

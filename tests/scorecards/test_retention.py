@@ -7,8 +7,10 @@ from marshmallow import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from scorecards import fact_history
+from scorecards.fact_history import Change
 from scorecards.models import FactChange
-from scorecards.retention import SERVICES_PER_STEP, RetentionSettings, RetentionSettingsSchema, prune, prune_step
+from scorecards.retention import SERVICES_PER_STEP, RetentionSettings, RetentionSettingsSchema, prune_step
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -22,30 +24,33 @@ def record(
     """Values that came so long ago; each is its place in the order given."""
     for value, age in enumerate(ages):
         at = NOW - age
-        session.add(FactChange(entity_ref=ref, key=key, source=source, value=value, observed_at=at, collected_at=at))
-        session.flush()
+        fact_history.record(session, [Change(ref, source, key, value, at)])
 
 
 def kept(session: Session, **where: str) -> list[int]:
-    query = select(FactChange.value).filter_by(**where).order_by(FactChange.observed_at, FactChange.id)
+    query = select(FactChange.value).filter_by(**where).order_by(FactChange.observed_at)
     return list(session.scalars(query))
 
 
 def as_of(session: Session, at: datetime) -> int | None:
     newest = select(FactChange.value).where(FactChange.observed_at <= at)
-    return session.scalars(newest.order_by(FactChange.observed_at.desc(), FactChange.id.desc()).limit(1)).one_or_none()
+    return session.scalars(newest.order_by(FactChange.observed_at.desc()).limit(1)).one_or_none()
 
 
 def prune_all(session: Session, limit: int = 1000) -> int:
-    total = 0
-    while gone := prune(session, POLICY, NOW, limit):
-        total += gone
-    return total
+    """Prune step by step, `limit` values in each; return how many values went."""
+    gone, last = 0, ""
+    while True:
+        step = prune_step(session, POLICY, NOW, last, limit)
+        gone += step.gone
+        if step.last is None:
+            return gone
+        last = step.last
 
 
 def test_every_change_of_the_last_90_days_stays(session):
     record(session, *(hours * HOUR for hours in range(89 * 24, 0, -6)))
-    assert prune(session, POLICY, NOW) == 0
+    assert prune_all(session) == 0
 
 
 def test_before_that_the_last_value_of_each_day_stays(session):
@@ -85,7 +90,7 @@ def test_facts_services_and_sources_do_not_stand_in_for_each_other(session):
 
 def test_of_two_values_at_one_moment_the_later_arrived_stays(session):
     record(session, 500 * DAY, 500 * DAY)
-    assert prune_all(session) == 1
+    assert prune_all(session) == 0
     assert kept(session) == [1]
 
 
@@ -99,17 +104,17 @@ def test_the_day_is_that_of_utc_whatever_the_connection_says(session):
 
 def test_a_call_deletes_no_more_than_its_limit_and_the_next_goes_on(session):
     record(session, *((1000 - number) * DAY for number in range(101)))
-    assert [prune(session, POLICY, NOW, 40) for _ in range(4)] == [40, 40, 20, 0]
+    assert [prune_step(session, POLICY, NOW, limit=40).gone for _ in range(4)] == [40, 40, 20, 0]
     assert kept(session) == [100]
 
 
 def test_a_call_that_is_rolled_back_changes_nothing(session):
     record(session, 900 * DAY, 800 * DAY)
     session.commit()
-    assert prune(session, POLICY, NOW) == 1
+    assert prune_all(session) == 1
     session.rollback()
     assert kept(session) == [0, 1]
-    assert prune(session, POLICY, NOW) == 1
+    assert prune_all(session) == 1
 
 
 def test_steps_go_from_service_to_service_until_none_is_left(session):
@@ -122,12 +127,7 @@ def test_steps_go_from_service_to_service_until_none_is_left(session):
     assert (cut.gone, cut.last) == (2, first.last)
     last = prune_step(session, POLICY, NOW, cut.last)
     assert (last.gone, last.last) == (3, None)
-    assert prune(session, POLICY, NOW) == 0
-
-
-def test_a_limit_below_one_is_refused(session):
-    with pytest.raises(ValueError, match="at least 1"):
-        prune(session, POLICY, NOW, 0)
+    assert prune_all(session) == 0
 
 
 def test_the_settings_are_checked():

@@ -86,6 +86,8 @@ def leaves(draw):
         "COUNT": st.integers(0, 4),
         "VERSION": st.sampled_from(["1", "2.3.0", "v17"]),
         "PATTERN": st.sampled_from(["a*", "?", "*b*"]),
+        "REGEX": st.sampled_from(["^a", "b|c", "[a-c]+$"]),
+        "TEXTS": st.lists(st.sampled_from("abcd"), min_size=1, max_size=3),
         "DURATION": st.sampled_from(["1d", "180d", "30m", "9999w"]),
     }[operand]
     return leaf(key, name, draw(value))

@@ -81,8 +81,14 @@ class AlertmanagerConnector(Connector):
     title: ClassVar[str] = "Alertmanager"
     facts = FACTS
     annotations = (
-        AnnotationSpec(ANNOTATION, "Value of the service label on its alerts; without it the entity's name counts."),
-        AnnotationSpec(LABELS_ANNOTATION, "Further labels of its alerts that routes look at: `team=payments,tier=1`."),
+        AnnotationSpec(
+            ANNOTATION, "Value of the service label on its alerts; without it the entity's name counts.", "checkout"
+        ),
+        AnnotationSpec(
+            LABELS_ANNOTATION,
+            "Further labels of its alerts that routes look at: `team=payments,tier=1`.",
+            "team=payments,tier=1",
+        ),
     )
     permissions = ("read /api/v2/status, /api/v2/alerts and /api/v2/silences",)
     options_schema = OptionsSchema

@@ -70,9 +70,14 @@ class ArgoCdConnector(Connector):
         EventSpec("deploy.failed", "A sync ended as Failed or Error."),
     )
     annotations = (
-        AnnotationSpec(APP_NAME, "Name of the service's application."),
-        AnnotationSpec(APP_SELECTOR, "Labels of the service's applications: `app=shop,tier=web`. Not beside app-name."),
-        AnnotationSpec(APP_NAMESPACE, "Only applications of this namespace."),
+        AnnotationSpec(APP_NAME, "Name of the service's application.", "checkout", needed=True),
+        AnnotationSpec(
+            APP_SELECTOR,
+            "Labels of the service's applications: `app=shop,tier=web`. Not beside app-name.",
+            "app=checkout",
+            needed=True,
+        ),
+        AnnotationSpec(APP_NAMESPACE, "Only applications of this namespace.", "team-payments"),
     )
     permissions = ("applications, get",)
     options_schema = OptionsSchema
@@ -82,8 +87,14 @@ class ArgoCdConnector(Connector):
         items = _list(context, only=NAME_FIELDS)
         if not items:
             raise PullFailed(FailureKind.PERMISSION, _EMPTY_LIST)
-        joined, _ = join(context.targets, read_applications(items).applications)
+        joined, unfound = join(context.targets, read_applications(items).applications)
         claiming = sum(1 for target in context.targets if is_claiming(target))
+        if unfound and not joined:
+            raise PullFailed(
+                FailureKind.MISCONFIGURED,
+                f"Argo CD lists {len(items)} applications, and none of the {claiming} services that name some found "
+                f"theirs; the first, {unfound[0].scope}: {unfound[0].message}",
+            )
         return (
             f"Argo CD lists {len(items)} applications; {claiming} services carry {APP_NAME} or {APP_SELECTOR}, "
             f"{len(joined)} of them found theirs"

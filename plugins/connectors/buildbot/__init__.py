@@ -59,8 +59,13 @@ class BuildbotConnector(Connector):
     facts = FACTS
     events = deployments.EVENTS
     annotations = (
-        AnnotationSpec(DEPLOYS, "Names of the builders that deploy the service, several with commas."),
-        AnnotationSpec(TESTS, "Names of the builders that test it."),
+        AnnotationSpec(
+            DEPLOYS,
+            "Names of the builders that deploy the service, several with commas.",
+            "deploy-checkout",
+            needed=True,
+        ),
+        AnnotationSpec(TESTS, "Names of the builders that test it.", "test-checkout", needed=True),
     )
     permissions = ("read /api/v2/builders and /api/v2/builds",)
     options_schema = OptionsSchema

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
-from plugins import deployments, in_turn, repositories
+from plugins import in_turn, repositories, repository_stories
 from plugins.connectors.github import deploys, repository
 from plugins.connectors.github.api import HEADERS, Repository
 from plugins.contract import (
@@ -46,8 +46,8 @@ class GitHubConnector(Connector):
     name: ClassVar[str] = "github"
     title: ClassVar[str] = "GitHub"
     facts = FACTS
-    events = deployments.EVENTS
-    annotations = (AnnotationSpec(SLUG, "The repository, `organisation/repository`."),)
+    events = repositories.EVENTS
+    annotations = (AnnotationSpec(SLUG, "The repository, `organisation/repository`.", "acme/checkout", needed=True),)
     permissions = (
         "a fine-grained token or a GitHub App with read access to metadata, contents, actions, deployments; "
         "administration (read) shows classic branch protection too",
@@ -56,13 +56,16 @@ class GitHubConnector(Connector):
 
     def check(self, context: PullContext) -> str:
         """Ask for the rate limit and one repository; raises PullFailed."""
-        slugs = sorted(_by_slug(context.targets)[0])
+        by_slug, faults = _by_slug(context.targets)
+        slugs = sorted(by_slug)
         limit = context.client.get_json("rate_limit", headers=HEADERS)
         left = ((limit.get("resources") or {}).get("core") or {}).get("remaining") if isinstance(limit, dict) else None
-        if not slugs:
-            return f"GitHub answers ({left} requests left); no service carries {SLUG}"
+        if faults and not slugs:
+            message = f"GitHub answers, but no service names a repository; {faults[0].scope}: {faults[0].message}"
+            raise PullFailed(FailureKind.MISCONFIGURED, message)
         try:
-            Repository(context.client, slugs[0]).about()
+            for slug in slugs[:1]:
+                Repository(context.client, slug).about()
         except PullFailed as failure:
             if failure.status == 404:
                 message = f"GitHub answers, but the token sees no repository {slugs[0]}: see its name and rights"
@@ -90,7 +93,9 @@ def _read(
     found = deploys.read(source, environments, known, context.now)
     memory.known[slug] = {one.id: one for one in found}
     link = f"{about.get('html_url') or ''}/deployments" if about.get("html_url") else ""
-    return repositories.batch(refs, values, found, slug, link, context.now)
+    faults: list[PullFault] = []
+    stories = repository_stories.read(source, context, memory, slug, refs, faults)
+    return repositories.batch(refs, values, found, slug, link, context.now, faults, stories)
 
 
 def _by_slug(targets: Sequence[Target]) -> tuple[dict[str, list[str]], list[PullFault]]:

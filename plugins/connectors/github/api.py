@@ -8,6 +8,8 @@ from urllib.parse import quote
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import SourceClient
 from plugins.moments import moment
+from plugins.postmortems import Release
+from plugins.repository_stories import decoded
 
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 PAGE = 100
@@ -74,6 +76,38 @@ class Repository:
     def latest_release(self) -> Entry | None:
         """Return the latest release; None where there is none."""
         return self._optional("/releases/latest")
+
+    def files(self, folder: str) -> list[tuple[str, str]]:
+        """Return path and link of the files right in a folder (at most a thousand); none where there is none."""
+        try:
+            answer = self._client.get_json(f"repos/{self.slug}/contents/{quote(folder)}", headers=HEADERS)
+        except PullFailed as failure:
+            if failure.status == 404:
+                return []
+            raise
+        entries = answer if isinstance(answer, list) else []
+        files = [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "file"]
+        return [(str(entry.get("path")), str(entry.get("html_url") or "")) for entry in files]
+
+    def text(self, path: str) -> str:
+        """Return a file's text."""
+        return decoded(self._object(f"/contents/{quote(path)}"))
+
+    def first_commit_at(self, path: str) -> datetime | None:
+        """Return when a file was put there, as far as its newest hundred commits tell."""
+        commits = self._list("/commits", {"path": path, "per_page": str(PAGE)})
+        told = (commits[-1].get("commit") or {}).get("committer") or {} if commits else {}
+        return moment(told.get("date"))
+
+    def releases(self) -> list[Release]:
+        """Return the newest hundred releases that are published."""
+        found = []
+        for entry in self._list("/releases", {"per_page": str(PAGE)}):
+            at, tag = moment(entry.get("published_at")), entry.get("tag_name")
+            if at and tag and not entry.get("draft"):
+                preview, link = bool(entry.get("prerelease")), str(entry.get("html_url") or "")
+                found.append(Release(str(tag), str(entry.get("name") or ""), at, preview, link))
+        return found
 
     def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
         answer = self._client.get_json(f"repos/{self.slug}{path}", params, HEADERS)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
-from plugins import deployments, in_turn, repositories
+from plugins import in_turn, repositories, repository_stories
 from plugins.connectors.gitlab import project
 from plugins.connectors.gitlab.api import Project
+from plugins.connectors.gitlab.shelf import Shelf
 from plugins.contract import (
     AnnotationSpec,
     Batch,
@@ -45,10 +46,10 @@ class GitLabConnector(Connector):
     name: ClassVar[str] = "gitlab"
     title: ClassVar[str] = "GitLab"
     facts = FACTS
-    events = deployments.EVENTS
+    events = repositories.EVENTS
     annotations = (
-        AnnotationSpec(SLUG, "The project, `group/subgroup/project`."),
-        AnnotationSpec(ID, "The project's number; used where there is no path."),
+        AnnotationSpec(SLUG, "The project, `group/subgroup/project`.", "shop/backend/checkout", needed=True),
+        AnnotationSpec(ID, "The project's number; used where there is no path.", "4711", needed=True),
     )
     permissions = ("a token with the scope read_api; protected branches are shown to developers of the project",)
     options_schema = OptionsSchema
@@ -81,14 +82,16 @@ def _read(
     """Read one project for the services in it."""
     source = Project(context.client, name)
     about = source.about()
-    found = project.deployments(source, environments, memory.known.get(name, {}), context.now)
-    memory.known[name] = {one.id: one for one in found}
     hidden: list[PullFault] = []
+    found = project.deployments(source, environments, memory.known.get(name, {}), context.now, hidden)
+    memory.known[name] = {one.id: one for one in found}
     values = project.settings(source, about, str(about.get("default_branch") or "main"), context.now, hidden)
     path = str(about.get("path_with_namespace") or name)
     link = f"{about['web_url']}/-/deployments" if about.get("web_url") else ""
     faults = [PullFault(f"{path}: {fault.scope}", fault.message) for fault in hidden]
-    return repositories.batch(refs, values, found, path, link, context.now, faults)
+    shelf = Shelf(source, str(about.get("default_branch") or "main"), str(about.get("web_url") or ""))
+    stories = repository_stories.read(shelf, context, memory, name, refs, faults)
+    return repositories.batch(refs, values, found, path, link, context.now, faults, stories)
 
 
 def _projects(targets: Sequence[Target]) -> dict[str, list[str]]:

@@ -51,12 +51,53 @@ class Project:
             if len(found) < PAGE:
                 return
 
+    def production_environments(self) -> set[str]:
+        """Return the names of the environments whose tier is production; none where the project has no environments."""
+        names: set[str] = set()
+        for page in range(1, MAX_PAGES + 1):
+            try:
+                found = self._list("/environments", {"per_page": str(PAGE), "page": str(page)})
+            except PullFailed as failure:
+                if failure.status == 404:
+                    return names
+                raise
+            names |= {str(one["name"]) for one in found if one.get("tier") == "production" and one.get("name")}
+            if len(found) < PAGE:
+                break
+        return names
+
     def commit_times(self, base: str, head: str) -> list[datetime]:
         """Return when the commits between two revisions were authored; none where one of them is gone."""
         answer = self._optional("/repository/compare", {"from": base, "to": head})
         commits = answer.get("commits") if answer else None
         found = [moment(one.get("authored_date")) for one in commits or [] if isinstance(one, dict)]
         return [at for at in found if at]
+
+    def tree(self, folder: str, ref: str) -> Iterator[Entry]:
+        """Yield what lies right in a folder; nothing where there is no such folder."""
+        for page in range(1, MAX_PAGES + 1):
+            asked = {"path": folder, "ref": ref, "per_page": str(PAGE), "page": str(page)}
+            try:
+                found = self._list("/repository/tree", asked)
+            except PullFailed as failure:
+                if failure.status == 404:
+                    return
+                raise
+            yield from found
+            if len(found) < PAGE:
+                return
+
+    def file(self, path: str, ref: str) -> Entry:
+        """Return a file with its content in base64."""
+        return self._object(f"/repository/files/{quote(path, safe='')}", {"ref": ref})
+
+    def commits(self, path: str, ref: str) -> list[Entry]:
+        """Return the newest hundred commits that touched a file, the newest first."""
+        return self._list("/repository/commits", {"path": path, "ref_name": ref, "per_page": str(PAGE)})
+
+    def releases(self) -> list[Entry]:
+        """Return the newest hundred releases."""
+        return self._list("/releases", {"per_page": str(PAGE)})
 
     def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
         answer = self._client.get_json(f"{self._base}{path}", params)

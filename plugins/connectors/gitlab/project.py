@@ -1,8 +1,9 @@
 """What a project's settings, its pipelines and its deployments say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, partial
 
 from plugins.connectors.gitlab.api import Entry, Project
 from plugins.contract import FactValue, FailureKind, PullFailed, PullFault
@@ -53,12 +54,22 @@ def _pipelines(pipelines: Sequence[Entry], now: datetime) -> dict[str, FactValue
 
 
 def deployments(
-    project: Project, environments: Sequence[str], known: Mapping[int, Deployment], now: datetime
+    project: Project,
+    environments: Sequence[str],
+    known: Mapping[int, Deployment],
+    now: datetime,
+    faults: list[PullFault],
 ) -> list[Deployment]:
-    """Return the production deployments of the window, the oldest first, with the lead times that are remembered."""
+    """Return the production deployments of the window, the oldest first, with the lead times that are remembered.
+
+    Where the tiers of environments are hidden, those are production that `environments` names; `faults` says so.
+    """
+    tiered = cache(partial(_tiered, project, faults))
     found: list[Deployment] = []
     for entry in project.deployments(now - WINDOW):
-        deployment = _deployment(entry, environments)
+        if not _is_production(entry, environments, tiered):
+            continue
+        deployment = _deployment(entry)
         if deployment is None or deployment.at < now - WINDOW:
             continue
         before = known.get(deployment.id)
@@ -71,11 +82,27 @@ def deployments(
     return with_lead_times(found, project.commit_times)
 
 
-def _deployment(entry: Entry, environments: Sequence[str]) -> Deployment | None:
-    environment = entry.get("environment") or {}
-    production = environment.get("tier") == "production" or str(environment.get("name", "")).lower() in environments
+def _tiered(project: Project, faults: list[PullFault]) -> set[str]:
+    """Return the environments that are production by their tier."""
+    try:
+        return project.production_environments()
+    except PullFailed as failure:
+        if failure.kind is not FailureKind.PERMISSION:
+            raise
+        faults.append(PullFault("tiers of environments", failure.message))
+        return set()
+
+
+def _is_production(entry: Entry, environments: Sequence[str], tiered: Callable[[], set[str]]) -> bool:
+    """Say so by the environment's name, or else by its tier: a deployment does not tell it, so it costs a request."""
+    environment = entry.get("environment")
+    name = str(environment.get("name") or "") if isinstance(environment, dict) else ""
+    return bool(name) and (name.lower() in environments or name in tiered())
+
+
+def _deployment(entry: Entry) -> Deployment | None:
     status = str(entry.get("status", ""))
-    if not production or status in SKIPPED:
+    if status in SKIPPED:
         return None
     job = entry.get("deployable") or {}
     at = moment(job.get("finished_at")) or moment(entry.get("updated_at")) or moment(entry.get("created_at"))

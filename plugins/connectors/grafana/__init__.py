@@ -74,8 +74,15 @@ class GrafanaConnector(Connector):
         ),
     )
     annotations = (
-        AnnotationSpec(SELECTOR, "Expression that selects dashboards, `tags @> 'checkout'`; a bare word is a tag."),
-        AnnotationSpec(UID, "Uid of the service's dashboard, or several with commas between."),
+        AnnotationSpec(
+            SELECTOR,
+            "Expression that selects dashboards, `tags @> 'checkout'`; a bare word is a tag.",
+            "checkout",
+            needed=True,
+        ),
+        AnnotationSpec(
+            UID, "Uid of the service's dashboard, or several with commas between.", "cIBgcSjkk", needed=True
+        ),
     )
     permissions = ("dashboards:read", "library.panels:read")
     options_schema = OptionsSchema
@@ -85,12 +92,16 @@ class GrafanaConnector(Connector):
         dashboards = _search(context)
         if not dashboards:
             raise PullFailed(FailureKind.PERMISSION, _EMPTY_SEARCH)
-        chosen = join(context.targets, dashboards).dashboards.values()
+        joined = join(context.targets, dashboards)
         claiming = sum(1 for target in context.targets if is_claiming(target))
-        return (
-            f"Grafana finds {len(dashboards)} dashboards; {claiming} services carry {SELECTOR} or {UID}, "
-            f"{sum(1 for found in chosen if found)} of them select some"
-        )
+        selecting = sum(1 for found in joined.dashboards.values() if found)
+        answered = f"Grafana finds {len(dashboards)} dashboards; {claiming} services carry {SELECTOR} or {UID}"
+        if claiming and not selecting:
+            first = "".join(f"; {fault.scope}: {fault.message}" for fault in joined.faults[:1])
+            there = ", ".join(sorted(dashboard.title for dashboard in dashboards)[:5])
+            message = f"{answered}, and none of them selects one{first}; the token sees: {there}"
+            raise PullFailed(FailureKind.MISCONFIGURED, message)
+        return f"{answered}, {selecting} of them select some"
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Search once, then read each dashboard that some service selects, once."""

@@ -1,10 +1,10 @@
 """Kubernetes: how many of a service run, where, and how they are looked after."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from plugins.connectors.kubernetes import workloads
 from plugins.connectors.kubernetes.listing import Resource, listed
@@ -17,12 +17,14 @@ from plugins.contract import (
     Fact,
     FactSpec,
     FactType,
+    FactValue,
     FailureKind,
     PullContext,
     PullFailed,
     PullFault,
     Target,
 )
+from plugins.moments import moment, rfc3339
 
 ID = "backstage.io/kubernetes-id"
 SELECTOR = "backstage.io/kubernetes-label-selector"
@@ -33,6 +35,14 @@ HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
 DEPLOYMENTS, STATEFUL_SETS = "apis/apps/v1/deployments", "apis/apps/v1/statefulsets"
 AUTOSCALERS, BUDGETS = "apis/autoscaling/v2/horizontalpodautoscalers", "apis/policy/v1/poddisruptionbudgets"
 PODS, NODES = "api/v1/pods", "api/v1/nodes"
+CRON_JOBS = "apis/batch/v1/cronjobs"
+
+
+def _is_selector(text: str) -> None:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 class OptionsSchema(Schema):
@@ -42,6 +52,14 @@ class OptionsSchema(Schema):
         load_default=ID,
         validate=validate.Length(min=1),
         metadata={"description": "Label that holds what the annotation of the same purpose says."},
+    )
+    backup_selector = fields.String(
+        load_default="",
+        validate=_is_selector,
+        metadata={
+            "description": "Label selector of the CronJobs that back data up: `app.kubernetes.io/component=backup`. "
+            "Without it none is looked for."
+        },
     )
 
 
@@ -59,7 +77,11 @@ FACTS = (
     _flag("runtime.images.pinned", "Every image is named by a digest, or by a tag other than `latest`."),
     _flag("runtime.spread.set", "Every workload asks for its pods to be spread out."),
     _flag("runtime.service_account.own", "Every workload runs under a service account other than `default`."),
-)
+    FactSpec(
+        "data.backup.last_success_at", FactType.DATETIME, "",
+        "When the CronJobs of `backup_selector` last succeeded; of several, the one that did longest ago.", HOURS_72,
+    ),
+)  # fmt: skip
 
 
 class KubernetesConnector(Connector):
@@ -69,13 +91,23 @@ class KubernetesConnector(Connector):
     title: ClassVar[str] = "Kubernetes"
     facts = FACTS
     annotations = (
-        AnnotationSpec(ID, "Value of the label of the same name on the service's Deployments and StatefulSets."),
-        AnnotationSpec(SELECTOR, "Label selector for them, `app=checkout,tier in (web,api)`; wins over the id."),
-        AnnotationSpec(NAMESPACE, "The only namespace that is looked in."),
+        AnnotationSpec(
+            ID,
+            "Value of the label of the same name on the service's Deployments and StatefulSets.",
+            "checkout",
+            needed=True,
+        ),
+        AnnotationSpec(
+            SELECTOR,
+            "Label selector for them, `app=checkout,tier in (web,api)`; wins over the id.",
+            "app=checkout",
+            needed=True,
+        ),
+        AnnotationSpec(NAMESPACE, "The only namespace that is looked in.", "shop"),
     )
     permissions = (
         "list deployments and statefulsets (apps), horizontalpodautoscalers (autoscaling), poddisruptionbudgets "
-        "(policy), pods and nodes, in all namespaces",
+        "(policy), pods and nodes, in all namespaces; with backup_selector cronjobs (batch) too",
     )
     options_schema = OptionsSchema
 
@@ -92,6 +124,7 @@ class KubernetesConnector(Connector):
         """List each kind once for the whole cluster, and yield what that says of each service."""
         faults: list[PullFault] = []
         cluster = _read(context, faults)
+        backups = _backups(context, faults)
         found, unread = _matched(context, cluster.workloads)
         claimed = {place(workload) for chosen in found.values() for workload in chosen}
         unmatched = sorted(
@@ -100,15 +133,36 @@ class KubernetesConnector(Connector):
             if (namespace, kind, name) not in claimed and not namespace.startswith("kube-")
         )
         yield Batch(faults=[*faults, *unread], unmatched=unmatched)
-        refs = sorted(found)
+        refs = sorted({*found, *backups})
         for start in range(0, len(refs), SERVICES_PER_BATCH):
             yield Batch(
                 facts=[
                     Fact(ref, key, value, context.now)
                     for ref in refs[start : start + SERVICES_PER_BATCH]
-                    for key, value in workloads.facts_of(found[ref], cluster).items()
+                    for key, value in _facts(found.get(ref, ()), cluster, backups.get(ref)).items()
                 ]
             )
+
+
+def _facts(chosen: Sequence[Resource], cluster: Cluster, backed_up_at: datetime | None) -> dict[str, FactValue]:
+    found = workloads.facts_of(chosen, cluster) if chosen else {}
+    return {**found, **({"data.backup.last_success_at": rfc3339(backed_up_at)} if backed_up_at else {})}
+
+
+def _backups(context: PullContext, faults: list[PullFault]) -> dict[str, datetime]:
+    """Return when each service's data was last backed up; nothing of one of whose backups none ever succeeded."""
+    selector = OptionsSchema().load(context.options)["backup_selector"]
+    if not selector:
+        return {}
+    selects = parse(selector)
+    jobs = [job for job in _part(context, CRON_JOBS, faults) or [] if selects(labels_of(job))]
+    found: dict[str, datetime] = {}
+    for ref, own in _matched(context, jobs)[0].items():
+        ended = [moment((job.get("status") or {}).get("lastSuccessfulTime")) for job in own]
+        known = [at for at in ended if at and at <= context.now]
+        if len(known) == len(own):
+            found[ref] = min(known)
+    return found
 
 
 def _workloads(context: PullContext) -> list[Resource]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from marshmallow import Schema, fields, validate
 
+from plugins.annotating import remedy
 from plugins.connectors.openslo.documents import Loaded, load_paths, load_text
 from plugins.connectors.openslo.facts import SPECS, observe
 from plugins.connectors.openslo.foreign import FORMATS
@@ -49,7 +50,9 @@ class OpenSloConnector(Connector):
     title: ClassVar[str] = "OpenSLO, Sloth and Pyrra files"
     facts = SPECS
     annotations = (
-        AnnotationSpec(SERVICE, "The service's name in OpenSLO, or several with commas; metadata.name without it."),
+        AnnotationSpec(
+            SERVICE, "The service's name in OpenSLO, or several with commas; metadata.name without it.", "checkout"
+        ),
     )
     permissions = ("read the files, or the address that serves them",)
     options_schema = OptionsSchema
@@ -60,10 +63,13 @@ class OpenSloConnector(Connector):
         claims = _claims(context.targets, _services(definitions))
         matched = sum(1 for slo in definitions.slos if slo.service in claims.refs_of)
         faults = len(loaded.faults) + len(definitions.faults)
-        return (
-            f"{len(loaded.documents)} documents hold {len(definitions.slos)} SLOs, "
-            f"{matched} of them of services in the catalog"
-            + (f"; {faults} faults, the first: {_first(loaded, definitions)}" if faults else "")
+        held = f"{len(loaded.documents)} documents hold {len(definitions.slos)} SLOs"
+        if definitions.slos and context.targets and not claims.refs_of:
+            there = ", ".join(sorted(_services(definitions))[:5])
+            message = f"{held}, none of a service in the catalog; they name {there}: {remedy(self.annotations)}"
+            raise PullFailed(FailureKind.MISCONFIGURED, message)
+        return f"{held}, {matched} of them of services in the catalog" + (
+            f"; {faults} faults, the first: {_first(loaded, definitions)}" if faults else ""
         )
 
     def pull(self, context: PullContext) -> Iterator[Batch]:

@@ -1,5 +1,6 @@
 """PagerDuty: rotations, who is on call, incidents."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +27,7 @@ from plugins.contract import (
 SERVICE_ID = "pagerduty.com/service-id"
 INTEGRATION_KEY = "pagerduty.com/integration-key"
 SERVICES_PER_BATCH = 200
-_OF_ANALYTICS = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
+_OF_ONE_QUESTION = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
 """Failures that concern this question only; with any other the next one would fail too."""
 HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
 
@@ -57,6 +58,11 @@ FACTS = (
     FactSpec("oncall.schedule.id", FactType.STRING, "", "Schedules on the first escalation level.", HOURS_72),
     FactSpec("oncall.escalation.levels", FactType.INTEGER, "count", "Levels of the escalation policy.", HOURS_72),
     FactSpec("oncall.members", FactType.INTEGER, "count", "People on the first escalation level.", HOURS_72),
+    FactSpec(
+        "oncall.sites", FactType.INTEGER, "count",
+        "Sites that these people work at: time zones four hours apart or more.", HOURS_72,
+    ),
+    FactSpec("oncall.now", FactType.SET, "", "Names of those who are on call on the first level now.", HOUR),
     FactSpec("oncall.covered_now", FactType.BOOLEAN, "", "Somebody is on call on the first level now.", HOUR),
     FactSpec(
         "oncall.gap_hours_14d", FactType.NUMBER, "hours", "Hours of the next 14 days with nobody on the first level.",
@@ -91,13 +97,18 @@ class PagerDutyConnector(Connector):
     name: ClassVar[str] = "pagerduty"
     title: ClassVar[str] = "PagerDuty"
     facts = FACTS
-    events = (incidents.OPENED, incidents.RESOLVED)
+    events = (incidents.OPENED, incidents.CHANGED, incidents.RESOLVED)
     annotations = (
-        AnnotationSpec(SERVICE_ID, "Id of the service in PagerDuty, such as `PIJ90N7`."),
-        AnnotationSpec(INTEGRATION_KEY, "Integration key of one of its integrations; used where there is no id."),
+        AnnotationSpec(SERVICE_ID, "Id of the service in PagerDuty, such as `PIJ90N7`.", "PIJ90N7", needed=True),
+        AnnotationSpec(
+            INTEGRATION_KEY,
+            "Integration key of one of its integrations; used where there is no id.",
+            "e93facc04764012d7bfb002500d5d1a6",
+            needed=True,
+        ),
     )
     permissions = (
-        "a read-only REST API key: services, escalation policies, schedules, on-calls, incidents",
+        "a read-only REST API key: services, escalation policies, schedules, on-calls, users, incidents",
         "analytics (on the plans that have them): acknowledgement times and actionable pages",
     )
     options_schema = OptionsSchema
@@ -108,8 +119,8 @@ class PagerDutyConnector(Connector):
         if _claiming(context.targets) and not joined.services:
             raise PullFailed(
                 FailureKind.MISCONFIGURED,
-                f"PagerDuty answers, but no service of the catalog names one of its: see {SERVICE_ID} and the key's "
-                "rights",
+                f"PagerDuty answers, but no service of the catalog names one of its: see {SERVICE_ID} (such as "
+                "`PIJ90N7`, the end of the service's address in PagerDuty) and the key's rights",
             )
         return f"PagerDuty answers and knows {len(joined.services)} of {len(context.targets)} services"
 
@@ -131,7 +142,10 @@ class PagerDutyConnector(Connector):
             account_tells = account_tells or told
             by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
         analysed, faults = _analysed(context)
-        yield Batch(faults=faults)
+        zones, hidden = _time_zones(context)
+        yield Batch(faults=[*faults, *hidden])
+        before = _remembered(context.cursor)
+        seen: dict[str, str] = {}
         refs = sorted(joined.services)
         for start in range(0, len(refs), SERVICES_PER_BATCH):
             found: list[Fact] = []
@@ -144,9 +158,13 @@ class PagerDutyConnector(Connector):
                 rotation = rotations.get(_policy_id(service))
                 if rotation:
                     values |= oncall.facts_of(rotation, context.now)
+                    spread = oncall.sites(rotation.members, zones, context.now)
+                    values |= {} if spread is None else {"oncall.sites": spread}
                 found += [Fact(ref, key, value, context.now) for key, value in values.items()]
-                events += incidents.events_of(ref, own, severities)
+                events += incidents.events_of(ref, own, severities, before, context.now)
+                seen |= incidents.severities_of(own, severities)
             yield Batch(facts=found, events=events)
+        yield Batch(cursor=json.dumps(seen, separators=(",", ":")))
 
 
 @dataclass(frozen=True)
@@ -212,10 +230,29 @@ def _analysed(context: PullContext) -> tuple[dict[str, list[incidents.Incident]]
         for one in api.analysed(context.client, context.now - incidents.DAYS_90, context.now):
             found.setdefault(str(one.get("service_id")), []).append(one)
     except PullFailed as failure:
-        if failure.kind not in _OF_ANALYTICS:
+        if failure.kind not in _OF_ONE_QUESTION:
             raise
         return {}, [PullFault("analytics", failure.message)]
     return found, []
+
+
+def _time_zones(context: PullContext) -> tuple[dict[str, str | None], list[PullFault]]:
+    """Return where people live, by user; not every key may read the users, and the rest goes on without."""
+    try:
+        return {str(user.get("id")): user.get("time_zone") for user in api.users(context.client)}, []
+    except PullFailed as failure:
+        if failure.kind not in _OF_ONE_QUESTION:
+            raise
+        return {}, [PullFault("users", failure.message)]
+
+
+def _remembered(cursor: str | None) -> dict[str, str]:
+    """Return the severities of the last pull; a cursor that cannot be read is as good as none."""
+    try:
+        stored = json.loads(cursor or "{}")
+    except ValueError:
+        return {}
+    return {str(key): str(severity) for key, severity in stored.items()} if isinstance(stored, dict) else {}
 
 
 def _policy_id(service: api.Entry) -> str:

@@ -34,6 +34,11 @@ def schedules(client: SourceClient) -> Iterator[Entry]:
     yield from _pages(client, "schedules", [])
 
 
+def users(client: SourceClient) -> Iterator[Entry]:
+    """Yield everybody in the account, with the time zone each lives in."""
+    yield from _pages(client, "users", [])
+
+
 def oncalls(client: SourceClient, policies: Sequence[str], since: datetime, until: datetime) -> Iterator[Entry]:
     """Yield who is on call, and was, within a time: by escalation policies, fifty to a question."""
     for start in range(0, len(policies), POLICIES_PER_QUESTION):

@@ -1,15 +1,16 @@
 """From incidents to facts and events. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
 from plugins.contract import Event, EventSpec, FactValue
-from plugins.moments import moment
+from plugins.moments import moment, rfc3339
 
 OPENED = EventSpec("incident.opened", "An incident was opened.")
+CHANGED = EventSpec("incident.severity_changed", "An open or closed incident was given a severity, or another one.")
 RESOLVED = EventSpec("incident.resolved", "An incident was resolved.")
 DAYS_30, DAYS_90 = timedelta(days=30), timedelta(days=90)
 SEVERE = ("sev1", "sev2")
@@ -101,26 +102,38 @@ def _ended(incident: Incident) -> datetime | None:
     return moment(incident.get("resolved_at")) or moment(incident.get("last_status_change_at"))
 
 
-def events_of(ref: str, incidents: Sequence[Incident], severities: Severities) -> Iterator[Event]:
-    """Yield an event for each beginning and each end."""
+def severities_of(incidents: Iterable[Incident], severities: Severities) -> dict[str, str]:
+    """Return what is remembered until the next pull: the severity of each incident, empty where nothing says it."""
+    return {str(incident["id"]): severities.of(incident) or "" for incident in incidents}
+
+
+def events_of(
+    ref: str, incidents: Sequence[Incident], severities: Severities, before: Mapping[str, str], now: datetime
+) -> Iterator[Event]:
+    """Yield an event for each beginning, each end, and each severity that differs from the one seen `before`."""
     for incident in incidents:
+        key, severity = str(incident["id"]), severities.of(incident)
         title = str(incident.get("title") or incident.get("summary") or "").strip()[:300] or "untitled"
         number, opened = incident.get("incident_number"), moment(incident.get("created_at"))
-        severity = severities.of(incident)
         details = {
-            "incident": incident["id"],
+            "incident": key,
             "number": number,
             "title": title,
             "urgency": incident.get("urgency"),
             "priority": priority(incident),
             **({"severity": severity} if severity else {}),
         }
-        link = str(incident.get("html_url") or "")
+        about, link = f"Incident {number or key}", str(incident.get("html_url") or "")
         if opened:
-            summary = f"Incident {number or incident['id']} was opened: {title}"
-            yield Event(ref, f"{incident['id']}:opened", OPENED.kind, opened, summary, link, details)
+            summary = f"{about} was opened: {title}"
+            yield Event(ref, f"{key}:opened", OPENED.kind, opened, summary, link, details)
+        if severity and before.get(key, severity) != severity:
+            at = min(moment(incident.get("updated_at")) or now, now)
+            summary = f"{about} is {severity} now: {title}"
+            told = {**details, **({"was": before[key]} if before[key] else {})}
+            yield Event(ref, f"{key}:{severity}:{rfc3339(at)}", CHANGED.kind, at, summary, link, told)
         ended = _ended(incident)
         if ended:
             lasted = {"lasted_seconds": (ended - opened).total_seconds()} if opened else {}
-            summary = f"Incident {number or incident['id']} was resolved: {title}"
-            yield Event(ref, f"{incident['id']}:resolved", RESOLVED.kind, ended, summary, link, {**details, **lasted})
+            summary = f"{about} was resolved: {title}"
+            yield Event(ref, f"{key}:resolved", RESOLVED.kind, ended, summary, link, {**details, **lasted})

@@ -38,12 +38,14 @@ class PrometheusConnector(Connector):
         alert_history.FIRED,
         alert_history.RESOLVED,
         alert_history.BREACHED,
+        alert_history.EXHAUSTED,
         alert_history.RECOVERED,
     )
     annotations = (
         AnnotationSpec(
             "sre.portal/prometheus-service",
             "Value of the service label in Prometheus; without it the entity's name counts.",
+            "checkout",
         ),
     )
     permissions = ("read /api/v1/query, /api/v1/query_range, /api/v1/rules and /api/v1/status/buildinfo",)
@@ -61,7 +63,8 @@ class PrometheusConnector(Connector):
             raise PullFailed(
                 FailureKind.MISCONFIGURED,
                 f"{answered}, but no service matches: the label {options.service_label} of `up` has the values "
-                f"{known}; set the annotation {options.annotation}, or the option service_label",
+                f"{known}; write `{options.annotation}: VALUE` with one of them under metadata.annotations in the "
+                f"service's catalog file, or set the option service_label",
             )
         return f"{answered} and knows {len(matched)} of {len(context.targets)} services"
 

@@ -6,7 +6,7 @@ same event carries the same id.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from plugins.connectors.prometheus.api import Series
@@ -21,6 +21,7 @@ GAP_SECONDS = 2 * STEP_SECONDS
 FIRED = EventSpec("alert.fired", "A paging alert began to fire.")
 RESOLVED = EventSpec("alert.resolved", "A paging alert stopped firing.")
 BREACHED = EventSpec("slo.breached", "A recorded SLO had used up the error budget of its period.")
+EXHAUSTED = EventSpec("budget.exhausted", "The same moment, as the error budget's: nothing was left of it.")
 RECOVERED = EventSpec("slo.recovered", "The budget was no longer overspent.")
 
 
@@ -42,6 +43,8 @@ class Episode:
     """None when it was under way when the window began: nobody can say since when."""
     ended_at: int | None
     """None while it lasts."""
+    slo: str = ""
+    """The SLO whose burn the alert told of; empty for other alerts."""
 
 
 def window(now: datetime) -> Window:
@@ -50,9 +53,26 @@ def window(now: datetime) -> Window:
     return Window(end - DAYS * 86400, end)
 
 
-def alert_episodes(found: Sequence[Series], seen: Window, join: Join) -> list[Episode]:
-    """Return the episodes of every alert of every service; instances that fire the same alert together are one."""
-    return episodes(found, seen, join.find, lambda labels: labels.get("alertname", ""))
+def alert_episodes(
+    found: Sequence[Series], seen: Window, join: Join, slo_of: Callable[[Mapping[str, str]], str]
+) -> list[Episode]:
+    """Return the episodes of every alert of every service; instances that fire the same alert together are one.
+
+    `slo_of` names the SLO in an alert's labels, if it tells of the burn of one. An alert on several SLOs names none.
+    """
+    slos: dict[tuple[str, str], set[str]] = {}
+    for series in found:
+        for ref in join.find(series.labels):
+            slos.setdefault((ref, _alert_of(series.labels)), set()).add(slo_of(series.labels))
+    about = {key: next(iter(names)) for key, names in slos.items() if len(names) == 1}
+    return [
+        replace(episode, slo=about.get((episode.ref, episode.name), ""))
+        for episode in episodes(found, seen, join.find, _alert_of)
+    ]
+
+
+def _alert_of(labels: Mapping[str, str]) -> str:
+    return labels.get("alertname", "")
 
 
 def episodes(
@@ -81,7 +101,7 @@ def episodes(
 def alert_events(found: Sequence[Episode]) -> Iterator[Event]:
     """Yield what can be said with certainty: an unknown beginning gives no event."""
     for episode in found:
-        about = {"alert": episode.name}
+        about = {"alert": episode.name, **({"slo": episode.slo} if episode.slo else {})}
         if episode.began_at is not None:
             yield _event(episode, FIRED, episode.began_at, f"Alert {episode.name} began to fire", about)
         if episode.ended_at is not None:
@@ -89,12 +109,13 @@ def alert_events(found: Sequence[Episode]) -> Iterator[Event]:
 
 
 def breach_events(found: Sequence[Episode]) -> Iterator[Event]:
-    """Yield when an SLO's budget was used up and when it no longer was, likewise."""
+    """Yield when an SLO's budget was used up, which is when it was missed, and when it no longer was, likewise."""
     for episode in found:
         about = {"slo": episode.name}
         name = episode.name or "of the service"
         if episode.began_at is not None:
             yield _event(episode, BREACHED, episode.began_at, f"SLO {name} was missed: its budget is used up", about)
+            yield _event(episode, EXHAUSTED, episode.began_at, f"The error budget of SLO {name} is used up", about)
         if episode.ended_at is not None:
             yield _event(episode, RECOVERED, episode.ended_at, f"SLO {name} is met again", about)
 

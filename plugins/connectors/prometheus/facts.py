@@ -63,6 +63,10 @@ class View:
         """Return the services that a query has a sample of."""
         return {ref for sample in self.answers.samples.get(query, ()) for ref in self.join.find(sample.labels)}
 
+    def slo_of(self, labels: Mapping[str, str]) -> str:
+        """Return the SLO that Sloth or Pyrra names in a series' labels; empty where neither does."""
+        return labels.get(self.options.slo_name_label) or labels.get(PYRRA_SLO, "")
+
     def worst(self, slos: Iterable[Slo], *, latency: bool) -> Slo | None:
         """Return the SLO of one kind that is published."""
         return worst(slos, latency=latency, pattern=self.options.latency_slo_pattern)
@@ -209,7 +213,7 @@ def _add_probes(found: Found, known: set[str], view: View) -> None:
 def _add_alerts(found: Found, known: set[str], view: View, slos: Mapping[str, Sequence[Slo]]) -> None:
     answers = view.answers
     pages = answers.stretches.get(PAGES)
-    found.pages = alert_episodes(pages or (), answers.window, view.join)
+    found.pages = alert_episodes(pages or (), answers.window, view.join, view.slo_of)
     if answers.alert_rules:
         names = {ref: [slo.name for slo in own] for ref, own in slos.items()}
         told = of_alerts(answers.alert_rules, view.join, view.options, known, names, found.pages, pages is not None)
@@ -222,10 +226,7 @@ def _add_alerts(found: Found, known: set[str], view: View, slos: Mapping[str, Se
 def _breaches(view: View, services_of_slo: Mapping[str, Sequence[str]]) -> list[Episode]:
     """Return when SLOs were missed."""
 
-    def name_of(labels: Mapping[str, str]) -> str:
-        return labels.get(view.options.slo_name_label) or labels.get(PYRRA_SLO, "")
-
     def refs_of(labels: Mapping[str, str]) -> Sequence[str]:
         return view.join.find(labels) or services_of_slo.get(labels.get(PYRRA_SLO, ""), ())
 
-    return episodes(view.answers.stretches.get(BREACHES, ()), view.answers.window, refs_of, name_of)
+    return episodes(view.answers.stretches.get(BREACHES, ()), view.answers.window, refs_of, view.slo_of)

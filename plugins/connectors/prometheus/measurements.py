@@ -217,7 +217,7 @@ QUERIES: dict[str, str] = {
     "signals.traffic": f"count by ($service_label) ({REQUESTS})",
     "signals.errors": f'count by ($service_label) ({REQUESTS}{{code!=""}})',
     "signals.saturation": "count by ($service_label) (process_cpu_seconds_total)",
-    PAGES: "max by ($service_label, $slo_service_label, alertname)"
+    PAGES: "max by ($service_label, $slo_service_label, $slo_name_label, slo, alertname)"
     f' ({FIRING}severity=~"$paging"}} or {FIRING}sloth_severity=~"$paging"}})',
 }
 """Every query by name; a name that is a fact's key measures that fact."""

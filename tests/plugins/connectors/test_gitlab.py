@@ -94,6 +94,16 @@ def test_deployments_make_the_four_dora_measures(gitlab):
     assert "deploys.automated_ratio_30d" not in found
 
 
+def test_where_tiers_are_hidden_the_names_count_and_a_fault_says_so(gitlab):
+    gitlab.add(PATH)
+    gitlab.deploy(PATH, NOW - 2 * DAY, "a" * 40, name="eu", tier="production")
+    gitlab.deploy(PATH, NOW - DAY, "b" * 40)
+    gitlab.faults.append(Fault(403, '{"message": "403 Forbidden"}', path=f"/api/v4/projects/{PATH}/environments"))
+    batch = pull(gitlab)
+    assert [fact.value for fact in batch.facts if fact.key == "deploys.count_30d"] == [1]
+    assert [fault.scope for fault in batch.faults] == [f"{PATH}: tiers of environments"]
+
+
 def test_events_are_the_same_at_every_pull_and_lead_times_are_asked_for_once(gitlab):
     project = gitlab.add(PATH)
     gitlab.deploy(PATH, NOW - 3 * DAY, "a" * 40)

@@ -288,6 +288,13 @@ def test_check_says_what_answered_and_who_selects(grafana):
     assert sentence.endswith("1 of them select some")
 
 
+def test_check_says_when_no_service_selects_a_dashboard(grafana):
+    grafana.save("u1", "One", NOW, tags=["other"])
+    with pytest.raises(PullFailed, match="none of them selects one; component:default/checkout: selects no") as failure:
+        CONNECTOR.check(context(grafana))
+    assert failure.value.kind is FailureKind.MISCONFIGURED
+
+
 def test_check_tells_an_empty_search_from_a_good_one(grafana):
     with pytest.raises(PullFailed, match="dashboards:read"):
         CONNECTOR.check(context(grafana))

@@ -229,3 +229,44 @@ def test_a_missing_selector_selects_nothing_and_an_empty_one_everything():
     assert of_object({"matchExpressions": [{"key": "app", "operator": "Exists"}]})({"app": "a"})
     with pytest.raises(ValueError, match="no operator"):
         of_object({"matchExpressions": [{"key": "app", "operator": "Like"}]})
+
+
+BACKUPS = "app.kubernetes.io/component=backup"
+
+
+def add_backup(cluster: Kubernetes, name: str, succeeded: str | None, **labels: str) -> None:
+    spec = {
+        "schedule": "0 3 * * *",
+        "jobTemplate": {"spec": {"template": {"spec": {"containers": [{"name": "dump", "image": "dump:1"}]}}}},
+    }
+    status = {"lastSuccessfulTime": succeeded} if succeeded else {}
+    cluster.add("/apis/batch/v1/cronjobs", name, labels={**OWN, **labels}, spec=spec, status=status)
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "told"),
+    [
+        (["2026-11-22T03:01:00Z"], "2026-11-22T03:01:00Z"),
+        (["2026-11-22T03:01:00Z", "2026-11-19T03:01:00Z"], "2026-11-19T03:01:00Z"),
+        (["2026-11-22T03:01:00Z", None], None),
+        ([], None),
+    ],
+)
+def test_the_backup_that_succeeded_longest_ago_counts(cluster, succeeded, told):
+    cluster.add_deployment("checkout", labels=OWN)
+    add_backup(cluster, "cleaning", "2026-11-01T00:00:00Z")
+    for number, at in enumerate(succeeded):
+        add_backup(cluster, f"backup-{number}", at, **{"app.kubernetes.io/component": "backup"})
+    found = {fact.key: fact.value for fact in pull(cluster, backup_selector=BACKUPS).facts}
+    assert found.get("data.backup.last_success_at") == told
+
+
+def test_backups_are_looked_for_only_where_they_are_named(cluster):
+    cluster.add_deployment("checkout", labels=OWN)
+    add_backup(cluster, "backup", "2026-11-22T03:01:00Z", **{"app.kubernetes.io/component": "backup"})
+    assert "data.backup.last_success_at" not in values(cluster)
+    assert "/apis/batch/v1/cronjobs" not in cluster.paths()
+    cluster.faults.append(Fault(403, "{}", path="/apis/batch/v1/cronjobs"))
+    batch = pull(cluster, backup_selector=BACKUPS)
+    assert [fault.scope for fault in batch.faults] == ["apis/batch/v1/cronjobs"]
+    assert "runtime.replicas" in {fact.key for fact in batch.facts}

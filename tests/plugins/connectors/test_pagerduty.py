@@ -41,10 +41,12 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[PagerDuty]:
     assert fake.problems == []
 
 
-def context(fake: PagerDuty, targets=TARGETS, attempts: int = 1, **options: Any) -> PullContext:
+def context(
+    fake: PagerDuty, targets=TARGETS, attempts: int = 1, cursor: str | None = None, **options: Any
+) -> PullContext:
     auth = SourceAuth(header="Authorization", value=Secret("${PAGERDUTY_KEY}"))
     client = SourceClient(fake.url, auth, Limits(attempts=attempts))
-    return PullContext("pagerduty", client, CONNECTOR.options_schema().load(options), targets, NOW)
+    return PullContext("pagerduty", client, CONNECTOR.options_schema().load(options), targets, NOW, cursor)
 
 
 def pull(fake: PagerDuty, **parts: Any) -> Batch:
@@ -80,6 +82,31 @@ def test_gaps_and_shifts_are_counted_on_the_first_level_only(account):
     assert found["oncall.shifts_30d"] == 4
     always_on = values(pull(account), SEARCH)
     assert (always_on["oncall.gap_hours_14d"], always_on["oncall.shifts_30d"]) == (0, 60)
+
+
+def test_who_is_on_call_now_is_named_and_who_was_or_will_be_is_not(account):
+    account.add_oncall("E1", "ann", NOW - 2 * DAY, NOW + DAY)
+    account.add_oncall("E1", "dan", None, None)
+    account.add_oncall("E1", "ben", NOW + DAY, NOW + 2 * DAY)
+    account.add_oncall("E1", "boss", NOW - DAY, NOW + DAY, level=2)
+    assert values(pull(account))["oncall.now"] == ["ann", "dan"]
+    assert "oncall.now" not in values(pull(account), SEARCH)
+
+
+@pytest.mark.parametrize(
+    ("zones", "told"),
+    [
+        (dict.fromkeys(("ann", "ben", "cat", "dan"), "Europe/Paris"), 1),
+        ({"ann": "Europe/Paris", "ben": "Europe/London", "cat": "Europe/Kyiv", "dan": "Europe/Paris"}, 1),
+        ({"ann": "Europe/Paris", "ben": "America/New_York", "cat": "Asia/Tokyo", "dan": "America/Toronto"}, 3),
+        ({"ann": "Europe/Paris", "ben": "Europe/Paris", "cat": "Europe/Paris"}, None),
+        ({"ann": "Europe/Paris", "ben": "../etc", "cat": "Nowhere/Town", "dan": "UTC"}, None),
+        ({}, None),
+    ],
+)
+def test_sites_are_told_by_time_zones_where_everybody_has_one(account, zones, told):
+    account.add_users(**zones)
+    assert values(pull(account)).get("oncall.sites") == told
 
 
 def test_nobody_on_call_is_said(account):
@@ -118,6 +145,28 @@ def test_incidents_enter_the_history_with_their_own_ids(account):
     assert (events[0].details["priority"], events[0].details["severity"]) == ("P1", "sev1")
     assert "severity" not in events[2].details
     assert "Card payments fail" in events[0].summary
+
+
+def test_a_severity_that_came_after_the_opening_is_an_event_and_told_once(account):
+    account.add_incident("I1", "PCHECK", NOW - DAY)
+    account.add_incident("I2", "PCHECK", NOW - DAY, priority="P3")
+    first = pull(account)
+    account.incidents[0] |= {
+        "priority": {"id": "P1", "type": "priority", "summary": "P1"},
+        "updated_at": "2026-11-22T10:00:00Z",
+    }
+    second = pull(account, cursor=first.cursor)
+    told = [event for event in second.events if event.kind == "incident.severity_changed"]
+    assert [(one.details["incident"], one.details["severity"], one.occurred_at.hour) for one in told] == [
+        ("I1", "sev1", 10)
+    ]
+    account.incidents[0]["priority"]["summary"] = "P2"
+    third = pull(account, cursor=second.cursor)
+    again = [event for event in third.events if event.kind == "incident.severity_changed"]
+    assert [(one.details["severity"], one.details["was"]) for one in again] == [("sev2", "sev1")]
+    fourth = pull(account, cursor=third.cursor)
+    assert [event for event in fourth.events if event.kind == "incident.severity_changed"] == []
+    assert [event for event in pull(account).events if event.kind == "incident.severity_changed"] == []
 
 
 @pytest.mark.parametrize(
@@ -179,6 +228,7 @@ def test_lists_are_read_page_by_page_and_never_by_service(account):
         "/escalation_policies": 1,
         "/schedules": 1,
         "/oncalls": 1,
+        "/users": 1,
         "/incidents": 3,
         "/analytics/raw/incidents": 3,
     }

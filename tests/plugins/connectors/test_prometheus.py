@@ -1,35 +1,33 @@
 """The connector against a real Prometheus whose history is known."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from marshmallow import ValidationError
 
 from plugins.connectors.prometheus import CONNECTOR, alert_history
 from plugins.connectors.prometheus.measurements import FACTS, QUERIES
-from plugins.contract import Batch, Event, FactType, FailureKind, PullContext, PullFailed, PullFault, Target
-from plugins.http_client import Limits, SourceClient
+from plugins.contract import Batch, Event, FactType, FailureKind, PullContext, PullFailed, Target
+from plugins.http_client import SourceClient
 from portal_backend.core.clock import now
-from tests.plugins.misbehaving import Answer, always, send, serving
+from tests.plugins.connectors.prometheus_history import (
+    ASKED,
+    END,
+    EPISODE_1,
+    EPISODE_2,
+    LAST,
+    ONGOING,
+    RULES,
+    STEP,
+    TARGETS,
+    by_service,
+    faults_of,
+    history,
+    pull,
+)
 from tests.prometheus_server import DAY, HOUR, counter, prometheus, series
-
-STEP = 300
-END = int(time.time()) // STEP * STEP
-LAST = END + HOUR
-"""The series go on into the future: a long run comes to these tests long after END was read."""
-GRID = range(END - 31 * DAY, LAST + 1, STEP)
-LATELY = range(END - HOUR, LAST + 1, STEP)
-HALF_A_YEAR_AGO = range(END - 182 * DAY, END - 179 * DAY, STEP)
-KUBE = "label_app_kubernetes_io_name"
-
-EPISODE_1 = range(END - 10 * DAY, END - 10 * DAY + HOUR, STEP)
-EPISODE_2 = [moment for moment in range(END - 5 * DAY, END - 5 * DAY + HOUR, STEP) if moment != END - 5 * DAY + 1500]
-ONGOING = range(END - 2 * HOUR, LAST + 1, STEP)
-SINCE_BEFORE = range(END - 31 * DAY, END - 29 * DAY, STEP)
 
 RATE = "sum by ($service_label) (rate(http_requests_total[1d]))"
 HALF_A_YEAR = {"slo.availability.actual_180d", "traffic.peak_rps_180d"}
@@ -38,158 +36,12 @@ OF_RECORDED_SLOS = {
     "slo.latency.burn_rate",
 }  # fmt: skip
 """Facts that need the recording rules of Sloth or Pyrra: see test_prometheus_slos.py."""
-ASKED = [name for name, query in QUERIES.items() if query]
-
-RULES = """
-groups:
-- name: slo
-  rules:
-  - alert: CheckoutBudgetBurn
-    expr: slo:sli_error:ratio_rate5m{sloth_service="checkout", sloth_slo="requests"} > 14.4 * 0.001
-    labels: {severity: page, team: payments}
-    annotations: {runbook_url: "https://runbooks.example/burn"}
-  - alert: CheckoutTicket
-    expr: slo:sli_error:ratio_rate6h{sloth_service="checkout", sloth_slo="writes"} > 0.01
-    labels: {severity: warning, team: payments}
-- name: other
-  rules:
-  - {record: "job:up:sum", expr: sum by (job) (up)}
-  - alert: CheckoutDown
-    expr: sum(up{service="checkout"}) == 0
-    labels: {severity: critical}
-  - alert: PaymentsBurn
-    expr: error_budget_burn > 2
-    labels: {sloth_severity: page, sloth_service: pay-svc}
-    annotations: {runbook: "https://runbooks.example/pay"}
-  - {alert: Watchdog, expr: vector(1), labels: {severity: none}}
-  - alert: AnyDown
-    expr: up == 0
-    labels: {severity: page}
-"""
-
-
-def requests(service: str, code: str, per_second: float, times: range = GRID) -> Iterator[str]:
-    labels = {"service": service, "code": code}
-    return series("http_requests_total", labels, times, counter(per_second, times.start))
-
-
-def history() -> Iterator[str]:
-    yield from requests("checkout", "200", 5, HALF_A_YEAR_AGO)
-    yield from requests("checkout", "200", 9.99)
-    yield from requests("checkout", "503", 0.01)
-    yield from requests("all-fail", "500", 1)
-    yield from requests("idle", "200", 0)
-    burst = (END - 12 * DAY) // HOUR * HOUR
-    yield from series(
-        "http_requests_total",
-        {"service": "search", "code": "200"},
-        GRID,
-        lambda moment: 2 * (moment - GRID.start) + 98 * min(max(moment - burst, 0), 2 * HOUR),
-    )
-    duration = "http_request_duration_seconds"
-    yield from series(f"{duration}_bucket", {"service": "checkout", "le": "0.5"}, GRID, counter(9.5, GRID.start))
-    yield from series(f"{duration}_bucket", {"service": "checkout", "le": "1"}, GRID, counter(9.9, GRID.start))
-    yield from series(f"{duration}_count", {"service": "checkout"}, GRID, counter(10, GRID.start))
-    for zone, value in (("a", 1), ("b", 1), ("b", 1), ("c", 0)):
-        labels = {"service": "checkout", "zone": zone, "instance": f"{zone}{value}"}
-        yield from series("up", labels, LATELY, lambda _, value=value: value)
-    for service, value in (("search", 0), ("quiet", 1), ("legacy", 1), ("pay-svc", 1), ("all-fail", 1), ("twin", 1)):
-        yield from series("up", {"service": service, "instance": "1"}, LATELY, lambda _, value=value: value)
-    yield from series("process_cpu_seconds_total", {"service": "checkout"}, LATELY, float)
-    for path in ("/", "/pay"):
-        yield from series("probe_success", {"service": "checkout", "instance": path}, LATELY, lambda _: 1)
-    yield from slos()
-    yield from kubernetes()
-    yield from alerts()
-
-
-def slos() -> Iterator[str]:
-    for service, slo, target, error, left in (
-        ("checkout", "requests", 0.999, 0.0006, 0.4),
-        ("checkout", "writes", 0.99, 0.009, 0.1),
-        ("checkout", "latency-p95", 0.95, 0.02, 0.6),
-        ("pay-svc", "requests", 0.9995, float("nan"), float("nan")),
-    ):
-        labels = {"sloth_service": service, "sloth_slo": slo, "sloth_id": f"{service}-{slo}"}
-        yield from series("slo:objective:ratio", labels, LATELY, lambda _, v=target: v)
-        yield from series("slo:sli_error:ratio_rate30d", labels, LATELY, lambda _, v=error: v)
-        yield from series("slo:period_error_budget_remaining:ratio", labels, LATELY, lambda _, v=left: v)
-
-
-def kubernetes() -> Iterator[str]:
-    for service, pod, limits in (("checkout", "c-1", ("cpu", "memory")), ("search", "s-1", ("memory",))):
-        of_pod = {"namespace": "shop", "pod": pod}
-        container = {**of_pod, "container": "main"}
-        yield from series("kube_pod_labels", {**of_pod, KUBE: service}, GRID, lambda _: 1)
-        yield from series("kube_pod_container_info", container, LATELY, lambda _: 1)
-        for resource in ("cpu", "memory"):
-            labels = {**container, "resource": resource}
-            yield from series("kube_pod_container_resource_requests", labels, LATELY, lambda _: 0.5)
-        for resource in limits:
-            value = 2.0 if resource == "cpu" else 1e9
-            labels = {**container, "resource": resource}
-            yield from series("kube_pod_container_resource_limits", labels, GRID, lambda _, v=value: v)
-    cpu = {"namespace": "shop", "pod": "c-1", "container": "main"}
-    yield from series("container_cpu_usage_seconds_total", cpu, GRID, counter(1.2, GRID.start))
-    yield from series("container_memory_working_set_bytes", cpu, GRID, lambda _: 7e8)
-    hpa = {"namespace": "shop", "horizontalpodautoscaler": "c", "scaletargetref_name": "checkout"}
-    yield from series("kube_horizontalpodautoscaler_info", hpa, LATELY, lambda _: 1)
-    claim = {"namespace": "shop", "persistentvolumeclaim": "data"}
-    info = {**claim, "pod": "c-1"}
-    yield from series("kube_pod_spec_volumes_persistentvolumeclaims_info", info, LATELY, lambda _: 1)
-    yield from series(
-        "kubelet_volume_stats_available_bytes", claim, GRID, lambda moment: 3e10 + 1e9 * (END - moment) / DAY
-    )
-
-
-def alerts() -> Iterator[str]:
-    def firing(alert: str, times: Any, severity: str = "page", instance: str = "1", service: str = "checkout"):
-        labels = {
-            "alertname": alert, "alertstate": "firing", "severity": severity, "service": service, "instance": instance,
-        }  # fmt: skip
-        return series("ALERTS", labels, times, lambda _: 1)
-
-    yield from firing("HighErrors", EPISODE_1)
-    yield from firing("HighErrors", EPISODE_1, instance="2")
-    yield from firing("Slow", EPISODE_2)
-    yield from firing("Full", ONGOING)
-    yield from firing("Old", SINCE_BEFORE)
-    yield from firing("Noise", EPISODE_1, severity="warning")
-    yield from firing("Lost", EPISODE_1, service="legacy")
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with prometheus(history(), RULES) as address:
         yield address
-
-
-TARGETS = [
-    *(
-        Target(f"component:default/{name}", name)
-        for name in ("checkout", "search", "quiet", "idle", "all-fail", "ghost")
-    ),
-    Target("component:default/payments", "payments", {"sre.portal/prometheus-service": "pay-svc"}),
-    Target("component:a/twin", "twin"),
-    Target("component:b/twin", "twin"),
-]
-
-
-def pull(
-    url: str, options: dict[str, Any] | None = None, targets: Any = TARGETS, **limits: Any
-) -> tuple[list[Batch], SourceClient]:
-    with SourceClient(url, limits=Limits(**limits)) as client:
-        context = PullContext("prometheus", client, CONNECTOR.options_schema().load(options or {}), targets, now())
-        return list(CONNECTOR.pull(context)), client
-
-
-def by_service(batches: list[Batch]) -> dict[str, dict[str, Any]]:
-    facts: dict[str, dict[str, Any]] = {}
-    for batch in batches:
-        for fact in batch.facts:
-            assert fact.key not in facts.get(fact.ref, {}), "a fact came twice"
-            facts.setdefault(fact.ref, {})[fact.key] = fact.value
-    return {ref.removeprefix("component:default/"): values for ref, values in facts.items()}
 
 
 @pytest.fixture(scope="module")
@@ -200,10 +52,6 @@ def batches(url: str) -> list[Batch]:
 @pytest.fixture(scope="module")
 def facts(batches: list[Batch]) -> dict[str, dict[str, Any]]:
     return by_service(batches)
-
-
-def faults_of(batches: list[Batch]) -> dict[str, str]:
-    return {fault.scope: fault.message for batch in batches for fault in batch.faults}
 
 
 def test_facts_equal_what_the_history_says(facts: dict[str, dict[str, Any]]) -> None:
@@ -372,6 +220,18 @@ def test_a_second_pull_gives_the_same_event_ids(url: str, batches: list[Batch]) 
     }
 
 
+def test_a_page_on_the_burn_of_one_slo_names_it_and_one_on_several_names_none() -> None:
+    series = [
+        alert_history.Series({"service": "a", "alertname": name, **({"slo": slo} if slo else {})}, (6000.0,))
+        for name, slo in (("Burn", "requests"), ("Any", "requests"), ("Any", "latency"), ("Plain", ""))
+    ]
+    joined = alert_history.Join({"a": ["component:default/a"]}, ("service",), ())
+    seen = alert_history.Window(0, 20_000)
+    found = alert_history.alert_episodes(series, seen, joined, lambda labels: labels.get("slo", ""))
+    told = {event.details["alert"]: event.details.get("slo") for event in alert_history.alert_events(found)}
+    assert told == {"Burn": "requests", "Any": None, "Plain": None}
+
+
 def test_sliding_the_window_never_renames_an_episode() -> None:
     firing = [alert_history.Series({"service": "a", "alertname": "X"}, tuple(float(t) for t in range(3000, 9000, 300)))]
     joined = alert_history.Join({"a": ["component:default/a"]}, ("service",), ())
@@ -384,7 +244,9 @@ def test_sliding_the_window_never_renames_an_episode() -> None:
         ]
         ids |= {
             event.source_event_id
-            for event in alert_history.alert_events(alert_history.alert_episodes(visible, seen, joined))
+            for event in alert_history.alert_events(
+                alert_history.alert_episodes(visible, seen, joined, lambda labels: labels.get("slo", ""))
+            )
         }
     assert sorted(identity.partition(":")[0] for identity in ids) == ["alert.fired", "alert.resolved"]
 
@@ -460,14 +322,6 @@ def test_five_thousand_services_cost_the_requests_of_five() -> None:
     assert max(len({fact.ref for fact in batch.facts}) for batch in batches) <= 500
 
 
-def test_a_server_without_rules_says_nothing_about_alerts() -> None:
-    lines = series("up", {"service": "quiet"}, range(END - STEP, LAST + 1, STEP), lambda _: 1)
-    with prometheus(lines) as url:
-        batches, _ = pull(url)
-    assert not [key for key in by_service(batches)["quiet"] if key.startswith("alerts.")]
-    assert "no alerting rules" in faults_of(batches)["rules"]
-
-
 def test_a_clock_that_is_off_is_said_and_the_facts_are_dated_by_ours(url: str) -> None:
     for hours in (-1, 1):
         moment = now() + timedelta(hours=hours)
@@ -489,94 +343,6 @@ def test_check_says_when_no_service_matches_and_which_values_there_are(url: str)
         CONNECTOR.check(PullContext("prometheus", client, {}, [Target("component:default/x", "x")], now()))
     assert caught.value.kind is FailureKind.MISCONFIGURED
     assert "sre.portal/prometheus-service" in caught.value.message
-
-
-def failure_of(answer: Answer, **limits: Any) -> PullFailed:
-    with serving(answer) as server, pytest.raises(PullFailed) as caught:
-        pull(server.url, **{"attempts": 1, **limits})
-    return caught.value
-
-
-def test_a_source_that_hangs_fails_the_pull_soon() -> None:
-    started = time.monotonic()
-    failure = failure_of(lambda _: time.sleep(1), read_seconds=0.2, total_seconds=5)
-    assert failure.kind is FailureKind.TIMEOUT
-    assert time.monotonic() - started < 2
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"<html>sign in</html>",
-        b"\x00\xff",
-        b"[]",
-        b"{}",
-        b'{"status": "error", "error": "no"}',
-        b'{"status": "success", "data": null}',
-        b'{"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}',
-        b'{"status": "success", "data": {"resultType": "vector", "result": {}}}',
-        b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1]}]}}',
-        b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": 3, "value": [1, "2"]}]}}',
-        b'{"status": "success", "data": {"resultType": "vector", "result": [{"value": ["x", "y"]}]}}',
-        b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1e99, "1"]}]}}',
-        b'{"status": "success", "warnings": ["store-3 is down"], "data": {"resultType": "vector", "result": []}}',
-    ],
-)
-def test_rubbish_fails_the_pull_and_gives_no_fact(body: bytes) -> None:
-    assert failure_of(always(200, body)).kind is FailureKind.BAD_ANSWER
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(401, FailureKind.CREDENTIALS), (404, FailureKind.MISCONFIGURED), (503, FailureKind.UNREACHABLE)],
-)
-def test_what_would_go_on_failing_is_asked_once(status: int, kind: FailureKind) -> None:
-    with serving(always(status)) as server:
-        with pytest.raises(PullFailed) as caught:
-            pull(server.url, attempts=1)
-        assert caught.value.kind is kind
-        assert len(server.seen) == 1
-
-
-def test_a_source_that_breaks_off_half_way_keeps_what_it_has_said() -> None:
-    row = b'{"metric": {"service": "quiet"}, "value": [%d, "3"]}' % time.time()
-    good = b'{"status": "success", "data": {"resultType": "vector", "result": [%s]}}' % row
-
-    def half(handler: Any) -> None:
-        if len(server.seen) <= 7:
-            send(handler, 200, good)
-        else:
-            send(handler, 401)
-
-    batches: list[Batch] = []
-    with serving(half) as server, SourceClient(server.url, limits=Limits(attempts=1)) as client:
-        context = PullContext("prometheus", client, {}, TARGETS, now())
-        with pytest.raises(PullFailed) as caught:
-            batches.extend(CONNECTOR.pull(context))
-    assert caught.value.kind is FailureKind.CREDENTIALS
-    assert by_service(batches)["quiet"]["runtime.replicas"] == 3
-    assert len(server.seen) == 8
-    left = [fault for batch in batches for fault in batch.faults if "not asked any more" in fault.message]
-    assert left == [PullFault(left[0].scope, left[0].message)]
-    assert "signals.latency" in left[0].scope
-    assert "alerts.slo_burn.count" not in by_service(batches)["quiet"]
-
-
-@pytest.mark.parametrize(
-    ("options", "path"),
-    [
-        ({"service_label": "a-b"}, "service_label"),
-        ({"window": "4w"}, "window"),
-        ({"queries": {"no.such": "up"}}, "queries"),
-        ({"paging_severities": []}, "paging_severities"),
-        ({"latency_slo_pattern": "("}, "latency_slo_pattern"),
-        ({"labels": "x"}, "labels"),
-    ],
-)
-def test_wrong_options_are_refused(options: dict[str, Any], path: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        CONNECTOR.options_schema().load(options)
-    assert list(caught.value.messages) == [path]
 
 
 def test_every_fact_query_and_option_is_documented() -> None:

@@ -11,9 +11,9 @@ from plugins.contract import Batch, PullContext, Target
 from plugins.http_client import SourceClient
 from portal_backend.core.clock import now
 from tests.conftest import shared
+from tests.plugins.connectors.prometheus_history import END, LAST, LATELY, STEP
 from tests.plugins.connectors.reading import joined
-from tests.plugins.connectors.test_prometheus import DAY, END, HOUR, LAST, LATELY, STEP
-from tests.prometheus_server import prometheus, series
+from tests.prometheus_server import DAY, HOUR, prometheus, series
 
 WIFI, SHOP, CART = "component:default/home-wifi", "component:default/shop", "component:default/cart"
 TARGETS = [Target(ref, ref.rpartition("/")[2]) for ref in (WIFI, SHOP, CART)]
@@ -105,8 +105,10 @@ def test_a_missed_slo_is_an_event_when_it_began_and_when_it_ended(batch: Batch) 
     events = {(event.ref, event.kind, event.details["slo"]): event for event in batch.events}
     wifi = "good-wifi-client-satisfaction"
     assert set(events) == {
-        (WIFI, "slo.breached", wifi), (WIFI, "slo.recovered", wifi), (CART, "slo.breached", "cart-latency"),
+        (WIFI, "slo.breached", wifi), (WIFI, "budget.exhausted", wifi), (WIFI, "slo.recovered", wifi),
+        (CART, "slo.breached", "cart-latency"), (CART, "budget.exhausted", "cart-latency"),
     }  # fmt: skip
+    assert events[WIFI, "budget.exhausted", wifi].occurred_at == events[WIFI, "slo.breached", wifi].occurred_at
     began, ended = events[WIFI, "slo.breached", wifi], events[WIFI, "slo.recovered", wifi]
     assert began.occurred_at.timestamp() == MISSED.start
     assert MISSED.stop <= ended.occurred_at.timestamp() <= MISSED.stop + 2 * STEP

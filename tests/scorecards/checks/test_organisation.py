@@ -92,6 +92,18 @@ def test_an_own_attested_check_in_an_own_group(tmp_path):
     assert catalogue.groups["privacy"].title == "Privacy"
 
 
+def test_a_rule_for_a_while_is_in_shadow_before_and_after(tmp_path):
+    dates = {"enforce_from": "2027-01-15", "enforce_until": "2027-07-01"}
+    check = loaded(tmp_path, yaml.safe_dump([ATTESTED | dates])).checks["org.privacy_review"]
+    moments = [datetime(2027, month, 20, tzinfo=UTC) for month in (1, 6, 7)]
+    assert [check.enforced(moment) for moment in moments] == [True, True, False]
+    begins, ends = datetime(2027, 1, 15, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC)
+    assert [check.turns_at(moment) for moment in (begins - timedelta(days=1), begins, ends)] == [begins, ends, None]
+    with pytest.raises(InvalidInput) as refused:
+        loaded(tmp_path, yaml.safe_dump([ATTESTED | dates | {"enforce_until": "2027-01-15"}]))
+    assert "Must be later than enforce_from." in str(refused.value.faults)
+
+
 def test_an_own_check_of_an_own_fact_with_what_all_checks_of_the_file_share(tmp_path):
     shared = {key: value for key, value in ATTESTED.items() if key not in {"id", "title", "question", "attest"}}
     catalogue = loaded(

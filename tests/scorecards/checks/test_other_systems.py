@@ -138,7 +138,7 @@ FAILS = [
     (
         "cap.zone_loss",
         {"capacity.headroom_zone_loss": -0.1},
-        "After the loss of the largest zone capacity is short: -10 % of the peak.",
+        "After the loss of the largest zone the headroom is -10 % of the peak: it does not fit.",
     ),
     (
         "cap.overload",
@@ -163,6 +163,7 @@ FAILS = [
         {"launches.last.stages": ["full"]},
         "The launch had neither a dark launch nor a canary; its stages: full.",
     ),
+    ("chg.launch", {"launches.open.checklist_pct": 40}, "Of the launch checklist 40 percent are done."),
     ("chg.conformance", {"fw.version.supported": False}, "Its version of the framework is no longer supported."),
     (
         "perf.big_incident",
@@ -232,7 +233,9 @@ def test_without_the_system_a_check_is_unknown_and_names_the_kind_that_would_sup
     assert result.status is Status.UNKNOWN
     for cause in result.causes:
         assert cause.kind is CauseKind.NO_SOURCE
-        assert f"No configured source supplies {cause.fact}; {SYSTEMS[cause.fact]} would" in result.sentence
+        described = VOCABULARY[cause.fact].description
+        called = f"{cause.fact} ({described[:1].lower()}{described[1:]})"
+        assert f"No configured source supplies {called}; {SYSTEMS[cause.fact]} would".lower() in result.sentence.lower()
 
 
 @pytest.mark.parametrize(("check", "sentence"), OF_DATA_AND_FRAMEWORKS)

@@ -226,7 +226,7 @@ def test_a_run_reads_in_as_many_queries_for_forty_services_as_for_two(judged, cl
     assert counts[0] == counts[1] < 15
 
 
-def test_a_repeated_run_reads_less_and_answers_the_same(judged, client, app):
+def test_a_repeated_run_asks_for_its_token_only_and_answers_the_same(judged, client, app):
     asked = {"entities": [REF, QUILL], "checks": ["chg.cfr", "cap.limits", "arch.owner"]}
     statements: list[str] = []
     with app.app_context():
@@ -235,7 +235,7 @@ def test_a_repeated_run_reads_less_and_answers_the_same(judged, client, app):
     made = len(statements)
     second = client.post(MANY, json=asked)
     assert second.data == first.data
-    assert len(statements) - made <= 4 < made
+    assert len(statements) == made > 0
 
 
 @pytest.mark.parametrize("checks", [["chg.cfr", "cap.limits"], None])
@@ -372,4 +372,4 @@ def test_what_the_database_cannot_hold_names_nothing(judged, client):
     answer = client.get(f"{MOUNT}/facts/latest", query_string={"entity": "component:default/a\0b", "ids": "slo\0"})
     assert answer.status_code < 500
     assert client.post(f"{MANY}/default/component/a%00b", json={}).status_code < 500
-    assert client.get(f"{MOUNT}/fact-schemas?ids=%00").json == []
+    assert client.get(f"{MOUNT}/fact-schemas?ids=%00").status_code == 400

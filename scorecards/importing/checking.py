@@ -1,0 +1,41 @@
+"""Sees that every check of a draft loads: one whose rule does not becomes one that people attest. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from plugins.contract import FactSpec, FactType
+from scorecards.checks.building import build_check
+from scorecards.checks.json_rules import MAX_AGE
+from scorecards.importing.drafts import Draft, Outcome, Said, plain
+from scorecards.importing.making import Options
+
+OF_RULES = frozenset({"rule", "passes", "fails"})
+
+
+def load_or_attest(draft: Draft, options: Options, defaults: Mapping[str, Any]) -> None:
+    """Hold each new check against the facts; what does not load is said otherwise, with the reason."""
+    draft.facts = {key: fact for key, fact in draft.facts.items() if key not in options.known}
+    specs = dict(options.known) | {key: _spec(fact) for key, fact in draft.facts.items()}
+    draft.said = [_loading(one, specs, options, defaults) for one in draft.said]
+    asked = " ".join(str(one.definition.get("rule", "")) for one in draft.said)
+    draft.facts = {key: fact for key, fact in draft.facts.items() if key in asked}
+
+
+def _spec(fact: Mapping[str, Any]) -> FactSpec:
+    return FactSpec(fact["key"], FactType(fact["type"]), fact.get("unit", ""), fact["description"], MAX_AGE)
+
+
+def _loading(one: Said, specs: Mapping[str, FactSpec], options: Options, defaults: Mapping[str, Any]) -> Said:
+    if not one.definition:
+        return one
+    _, faults = build_check({**defaults, **one.definition}, specs)
+    if not faults:
+        return one
+    reason = f"{faults[0].path}: {faults[0].message}".strip(": ")
+    kept = {name: value for name, value in one.definition.items() if name not in OF_RULES}
+    kept["attest"] = {"for": options.attested_for, "confirms": plain(one.item.text)}
+    _, still = build_check({**defaults, **kept}, specs)
+    if still:
+        return Said(one.item, Outcome.NOT_SAID, f"No check of it loads: {still[0].path}: {still[0].message}")
+    return replace(one, outcome=Outcome.ATTESTED, definition=kept, why=f"Its rule does not load here ({reason}).")

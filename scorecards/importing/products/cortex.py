@@ -1,0 +1,67 @@
+"""Reads scorecards of Cortex: CQL expressions, a ladder of levels, weights, a filter. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scorecards.importing.cql import Untranslatable, translate
+from scorecards.importing.drafts import Draft, Item, Said, plain, short, slug
+from scorecards.importing.making import Options, ruled
+from scorecards.importing.products.shared import MAX_LEVEL, Document, is_list_of, pushed, rank, scaled
+
+
+def is_cortex(content: Any) -> bool:
+    """Say whether a document is a scorecard of Cortex."""
+    return isinstance(content, Mapping) and is_list_of(content.get("rules"), "expression")
+
+
+def cortex(content: Document, draft: Draft, options: Options) -> None:
+    """Read a scorecard of Cortex: CQL expressions, a ladder of levels, weights, a filter."""
+    ladder = content.get("ladder") or {}
+    levels = [level.get("name") for level in sorted(ladder.get("levels") or [], key=lambda one: one.get("rank", 0))]
+    weights = [rule.get("weight") for rule in content["rules"]]
+    applies = _cortex_filter(content.get("filter"), draft)
+    for rule in content["rules"]:
+        title = str(rule.get("title") or rule.get("identifier") or rule["expression"])
+        level = rank(levels, rule.get("level"))
+        item = Item(str(rule.get("description") or title), None, (str(content.get("name", "")),), title, "", level)
+        words: dict[str, Any] = {"title": short(plain(title)), "weight": scaled(weights, rule.get("weight"))}
+        words |= {"applies_to": applies} if applies else {}
+        words |= {"enforce_from": str(rule["effectiveFrom"])[:10]} if rule.get("effectiveFrom") else {}
+        if rule.get("failureMessage"):
+            words |= {"how_to_fix": [plain(str(rule["failureMessage"]))]}
+        draft.said.append(_cortex_rule(item, str(rule["expression"]), draft, options, words))
+    if levels[MAX_LEVEL:]:
+        draft.notes.append(f"Its ladder has {len(levels)} levels; those above the fourth stand at L4.")
+
+
+def _cortex_rule(item: Item, expression: str, draft: Draft, options: Options, words: Document) -> Said:
+    try:
+        translated = translate(expression)
+    except Untranslatable as reason:
+        key = f"cortex.{slug(item.name)}"
+        return pushed(item, key, draft, options, f"Its expression says more than a rule of ours: {reason}.", words)
+    for key, kind in translated.facts.items():
+        if key not in options.known:
+            draft.declare(key, kind, "", f"What Cortex reads for: {short(plain(item.name), 150)}")
+    return ruled(item, translated.tree, draft, options, f"Translated from `{plain(expression)}`.", words)
+
+
+def _cortex_filter(given: Any, draft: Draft) -> dict[str, str] | None:
+    if not isinstance(given, Mapping):
+        return None
+    types = given.get("types") or {}
+    include, exclude = (types.get(word) or [] for word in ("include", "exclude"))
+    parts = [f"type in [{', '.join(_quoted(one) for one in include)}]"] if include else []
+    parts += [f"type not in [{', '.join(_quoted(one) for one in exclude)}]"] if exclude else []
+    if given.get("query") or given.get("groups"):
+        draft.notes.append("Its filter by query or groups is not carried over: add it to `applies_to`.")
+    if not parts:
+        return None
+    return {
+        "when": " and ".join(parts),
+        "otherwise": f"It is asked of entities of the types {', '.join(include)} only.",
+    }
+
+
+def _quoted(text: Any) -> str:
+    return "'" + str(text).replace("'", "").lower() + "'"

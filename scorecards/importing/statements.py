@@ -1,0 +1,169 @@
+"""What kind of thing a line of a checklist is, and which axis it belongs to. Pure."""
+
+import re
+from enum import StrEnum
+
+from scorecards.checks.definitions import Axis
+from scorecards.importing.drafts import Item, plain
+
+MARKUP = (
+    (re.compile(r"<!--.*?-->"), ""),
+    (re.compile(r"!\[[^\]]*\]\([^)]*\)"), ""),
+    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\[([^\]]+)\]\[[^\]]*\]"), r"\1"),
+    (re.compile(r"<((?:https?|mailto):[^>]+)>"), r"\1"),
+    (re.compile(r"</?[A-Za-z][^>]*>"), " "),
+    (re.compile(r"(\*\*|__|~~)(.+?)\1"), r"\2"),
+    (re.compile(r"(?<![\w*])[*_]([^*_\s][^*_]*)[*_](?![\w*])"), r"\1"),
+    (re.compile(r"`+([^`]*)`+"), r"\1"),
+    (re.compile(r":[a-z0-9_+-]+:(?!\S)"), ""),
+)
+OPEN_QUESTION = re.compile(r"^(and |so |if \w+,? )?(what|how|which|where|who|whom|whose|when|why)\b", re.IGNORECASE)
+ADVICE = re.compile(
+    r"^(consider|think (about|of)|try|prefer|choose|decide|you may|you might|one option|another option|"
+    r"avoid|use|set|make|don'?t|do not|ensure|follow|keep|learn|schedule|identify|apply|add|define)\b",
+    re.IGNORECASE,
+)
+CHOICE = re.compile(
+    r"^(consider|think (about|of)|try\b|prefer|choose|decide|you may|you might|one option|another option)|"
+    r"\b(you might want to|you may want to|may want to) consider\b",
+    re.IGNORECASE,
+)
+PLACEHOLDER = re.compile(r"^(to-?do|tbd|tba|fixme|wip|placeholder|lorem ipsum|n/?a|none|\.{2,}|…|-+)\b.{0,60}$", re.I)
+LINK = re.compile(r"^<?(https?://|www\.)\S+>?$")
+CERTAIN = re.compile(r"\b(must|required|mandatory|critical|blocker|p0)\b", re.IGNORECASE)
+OPTIONAL = re.compile(
+    r"\b(optional(ly)?|nice[- ]to[- ]have|could|if possible|recommended|bonus|advanced)\b", re.IGNORECASE
+)
+OF_TEAM = re.compile(
+    r"\b(team|members?|stand-?ups?|sprint|retrospectives?|1:1|backlog|onboarding|mentor|skills?|agile|scrum|meeting)\b",
+    re.IGNORECASE,
+)
+VERB = re.compile(
+    r"\b(is|are|was|were|has|have|had|can|could|may|must|should|shall|will|does|do|did|be|been|exists?|uses?|runs?|"
+    r"\w{3,}ed)\b",
+    re.IGNORECASE,
+)
+SUBJECT = re.compile(r"^(its?|they|their|we|our|all|every|each|no)\b", re.IGNORECASE)
+MAX_FRAGMENT = 4
+"""So many words without a verb name a topic and state nothing by themselves."""
+
+
+class Kind(StrEnum):
+    """What a line is."""
+
+    STATEMENT = "statement"
+    QUESTION = "question"
+    """Answered by yes or no."""
+    OPEN_QUESTION = "open question"
+    CHOICE = "choice"
+    """Something to weigh up, such as `Consider Git tags`."""
+    TOPIC = "topic"
+    """A name, such as `Dashboards`."""
+    PLACEHOLDER = "placeholder"
+
+
+AXES: tuple[tuple[Axis, re.Pattern[str]], ...] = (
+    (
+        Axis.EMERGENCY,
+        re.compile(
+            r"on-?call|incident|alert|pager|paging|run-?book|play-?book|escalat|post-?mortem|drill|disaster|emergenc|"
+            r"outage"
+        ),
+    ),
+    (
+        Axis.OBSERVABILITY,
+        re.compile(
+            r"monitor|metric|\blog|trac(e|ing)|dashboard|\bsl[oi]s?\b|telemetr|observab|instrument|health|profil"
+        ),
+    ),
+    (
+        Axis.CAPACITY,
+        re.compile(
+            r"capacity|scal(e|ing)|\bload\b|quota|\blimits?\b|\bcpu|memory|storage|traffic|throttl|rate limit|disk|"
+            r"forecast|saturat|sessions"
+        ),
+    ),
+    (
+        Axis.CHANGE,
+        re.compile(
+            r"deploy|releas|roll-?back|\bc[id]\b|\btests?\b|testing|review|branch|merge|commit|repositor|\bgit|terraform|"
+            r"\biac\b|configur|version|pipeline|lint|\bbuild|pull request|\bprs?\b|launch|modul|variabl|naming|"
+            r"tag(s|ged)\b"
+        ),
+    ),
+    (Axis.PERFORMANCE, re.compile(r"latency|performan|efficien|\bcosts?\b|\bslow|response time|throughput|\bbills?\b")),
+    (
+        Axis.ARCHITECTURE,
+        re.compile(
+            r"architect|design|dependenc|redundan|backup|restor|recover|database|replica|network|\bapi|encrypt|secur|"
+            r"access|owner|document|degrad|timeout|retr(y|ies)|resilien|failover|secret|privileg|region|credential"
+        ),
+    ),
+)
+
+
+def bare(text: str) -> str:
+    """Return a line without its Markdown: links by their words, no emphasis, no emoji codes."""
+    for pattern, words in MARKUP:
+        text = pattern.sub(words, text)
+    return plain(text).strip(" :–—")
+
+
+def kind_of(text: str) -> Kind:
+    """Say what a line is, in its bare form."""
+    if not re.search(r"[A-Za-z]{2}", text) or PLACEHOLDER.match(text) or LINK.match(text):
+        return Kind.PLACEHOLDER
+    if OPEN_QUESTION.match(text) and ("?" in text or len(text.split()) > 1):
+        return Kind.OPEN_QUESTION
+    if "?" in text.split(" (")[0]:
+        return Kind.QUESTION
+    if CHOICE.search(text):
+        return Kind.CHOICE
+    is_whole = VERB.search(text) or ADVICE.match(text) or SUBJECT.match(text)
+    return Kind.TOPIC if len(text.split()) <= MAX_FRAGMENT and not is_whole else Kind.STATEMENT
+
+
+def confirms(item: Item, kind: Kind) -> str:
+    """Return what a person confirms who attests the line."""
+    text = plain(item.text).rstrip(" .:")
+    under = f"{item.section[-1]}: " if item.section else ""
+    if kind is Kind.OPEN_QUESTION:
+        return f"The answer is written down, and up to date: “{text}”"
+    if kind is Kind.QUESTION:
+        return f"The answer is yes: “{text}”"
+    if kind is Kind.CHOICE:
+        return f"It was decided, and the reasons are written down: “{under}{text}”"
+    if kind is Kind.TOPIC:
+        return f"It is taken care of, and it is written down where: “{under}{text}”"
+    return f"{text}."
+
+
+def axis_of(item: Item) -> Axis:
+    """Return the axis whose words the line uses most, its headings counting half; architecture where it uses none."""
+    scores: dict[Axis, float] = {}
+    parts = [(item.text, 2.0), (item.name, 2.0), (item.detail, 0.5)]
+    parts += [(heading, 1.0) for heading in item.section[-2:]]
+    for axis, pattern in AXES:
+        scores[axis] = sum(weight * len(pattern.findall(text.lower())) for text, weight in parts)
+    best = max(scores, key=lambda axis: scores[axis])
+    return best if scores[best] else Axis.ARCHITECTURE
+
+
+def is_optional(item: Item) -> bool:
+    """Say whether the document itself holds the line for dispensable."""
+    return (
+        item.optional
+        or bool(OPTIONAL.search(f"{item.name} {item.text}"))
+        or any(OPTIONAL.search(one) for one in item.section)
+    )
+
+
+def is_certain(item: Item) -> bool:
+    """Say whether the document insists on the line."""
+    return bool(CERTAIN.search(item.text)) or any(re.fullmatch(r"must|required", one.lower()) for one in item.section)
+
+
+def is_of_team(item: Item) -> bool:
+    """Say whether the line speaks of people and how they work, and not of a service."""
+    return bool(OF_TEAM.search(" ".join((item.text, *item.section[-2:]))))
