@@ -70,7 +70,7 @@ def quarter_of(moment: datetime) -> datetime:
 
 def hours_used(session: Session, owner: str, now: datetime) -> float | None:
     """Return the hours of advice that a team's services had in the quarter of `now`; None when an event names none."""
-    owned = select(RelationRow.source_ref).where(RelationRow.target_ref == owner, RelationRow.type == "ownedBy")
+    owned = select(RelationRow.target_ref).where(RelationRow.source_ref == owner, RelationRow.type == "ownerOf")
     query = select(HistoryEvent.details).where(
         HistoryEvent.kind == "consultation.held",
         HistoryEvent.occurred_at >= quarter_of(now),

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from engagements import policy_breaches
 from engagements.lifecycle.models import Engagement
 from engagements.reviews.launching.models import Launch
 from engagements.reviews.words import LaunchStage
@@ -23,6 +24,7 @@ from scorecards.exceptions.modules.registry import is_supported
 SOURCE = "portal"
 MAX_AGE = timedelta(hours=72)
 """As of every fact that no connector declares; the records are read again every hour."""
+COMPONENTS = "fw.components.registered"
 TRAFFIC_MODULE = "traffic_load_control"
 
 
@@ -38,6 +40,8 @@ FACTS = (
         _spec(f"fw.capability.{name}", FactType.BOOLEAN, f"It uses the platform's {name}")
         for name in UNIFORM_CAPABILITIES
     ),
+    _spec(COMPONENTS, FactType.BOOLEAN, "Every module that it was to be built on is one of the registry that it uses"),
+    _spec("ebp.violations_90d", FactType.INTEGER, "Releases in 90 days while its signed policy forbade them"),
     _spec("exercises.last_at", FactType.DATETIME, "When an emergency was last exercised"),
     _spec("ebp.approved_by", FactType.SET, "Roles that signed the error budget policy"),
     _spec("launches.open.checklist_pct", FactType.NUMBER, "Percent of the launch checklist that is done"),
@@ -51,7 +55,9 @@ Said = dict[str, dict[str, FactValue]]
 def observe(session: Session, now: datetime) -> list[Fact]:
     """Return what the records say of every service that they mention, in a constant number of queries."""
     found: Said = {}
-    for part in (_of_modules(session, now), _of_engagements(session), _of_launches(session)):
+    kept = {ref: {"ebp.violations_90d": count} for ref, count in policy_breaches.breaches(session, now).items()}
+    parts = (_of_modules(session, now), _of_components(session), _of_engagements(session), _of_launches(session), kept)
+    for part in parts:
         for ref, says in part.items():
             found.setdefault(ref, {}).update(says)
     return [Fact(ref, key, value, now) for ref, says in sorted(found.items()) for key, value in sorted(says.items())]
@@ -64,6 +70,7 @@ def framework_of(session: Session, refs: Collection[str], now: datetime) -> dict
 
 def _of_framework(modules: Collection[BuiltOn], now: datetime) -> Iterator[tuple[str, bool]]:
     built_on = list(modules)
+    yield COMPONENTS, True
     yield "fw.version.supported", all(is_supported(release, now) for _, _, release in built_on)
     traffic = [release for _, module, release in built_on if module.kind == TRAFFIC_MODULE]
     yield "fw.module.traffic", any(is_supported(release, now) for release in traffic)
@@ -77,6 +84,20 @@ def _of_modules(session: Session, now: datetime) -> Said:
     for few in chunks(sorted(session.scalars(select(ModuleAdoption.entity_ref).distinct()))):
         found.update({ref: dict(says) for ref, says in framework_of(session, few, now).items()})
     return found
+
+
+def _of_components(session: Session) -> Said:
+    """Whether every module chosen in an engagement is one of the registry that the service uses."""
+    used: dict[str, set[str]] = {}
+    for ref, module in session.execute(select(ModuleAdoption.entity_ref, ModuleAdoption.module)):
+        used.setdefault(ref, set()).add(module)
+    query = select(Engagement.entity_ref, Engagement.document).order_by(Engagement.requested_at, Engagement.id)
+    chosen = {
+        ref: {module["name"] for module in document["modules"]}
+        for ref, document in session.execute(query)
+        if document.get("modules")
+    }
+    return {ref: {COMPONENTS: names <= used.get(ref, set())} for ref, names in chosen.items()}
 
 
 def _of_engagements(session: Session) -> Said:

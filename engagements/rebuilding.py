@@ -1,6 +1,6 @@
 """Every stored state checked against, and made again from, the history that it follows from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -14,7 +14,7 @@ from engagements import exception_states, support
 from engagements.models import HistoryEvent, Support
 from engagements.support import SupportState
 from engagements.triage_lists import dismissals
-from portal_backend.core.db import upsert
+from portal_backend.core.db import Model, upsert
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,12 @@ class Part:
     name: str
     rebuild: Callable[[Session], Sequence[object]]
     """Makes it again what the history tells, and returns what differed."""
+    tables: Sequence[str]
+    """All that it keeps."""
+
+
+def _names(tables: Iterable[type[Model]]) -> tuple[str, ...]:
+    return tuple(table.__tablename__ for table in tables)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,9 @@ def from_history(session: Session) -> dict[str, SupportState]:
 
 def verify(session: Session) -> list[str]:
     """Return the services whose stored support is not what their history tells, sorted."""
-    stored, history_says = support.moved(session), from_history(session)
+    names = [column.name for column in Support.__table__.columns]
+    stored = {row.entity_ref: {name: getattr(row, name) for name in names} for row in session.scalars(select(Support))}
+    history_says = {ref: support.row_of(state) for ref, state in from_history(session).items()}
     refs = stored.keys() | history_says.keys()
     return sorted(ref for ref in refs if stored.get(ref) != history_says.get(ref))
 
@@ -73,12 +81,28 @@ def rebuild(session: Session) -> list[str]:
 
 
 PARTS = (
-    Part("support", rebuild),
-    Part("engagements", engagements.lifecycle.rebuilding.rebuild),
-    Part("reviews", engagements.reviews.rebuilding.rebuild),
-    Part("knowledge", engagements.knowledge.rebuilding.rebuild),
-    Part("dismissals", dismissals.rebuild),
-    Part("capacity", engagements.capacity.rebuilding.rebuild),
-    Part("exceptions", exception_states.rebuild),
+    Part("support", rebuild, ("support",)),
+    Part("engagements", engagements.lifecycle.rebuilding.rebuild, ("engagement", "oncall_split", "service_revision")),
+    Part("reviews", engagements.reviews.rebuilding.rebuild, _names(engagements.reviews.rebuilding.TABLES)),
+    Part("knowledge", engagements.knowledge.rebuilding.rebuild, _names(engagements.knowledge.rebuilding.TABLES)),
+    Part("dismissals", dismissals.rebuild, ("triage_dismissal",)),
+    Part("capacity", engagements.capacity.rebuilding.rebuild, _names(engagements.capacity.rebuilding.KEYS)),
+    Part(
+        "exceptions",
+        exception_states.rebuild,
+        ("attestation", "waiver", "framework_module_adoption", "campaign_exemption"),
+    ),
 )
 """Each package that keeps a state of its own."""
+
+NOT_FROM_HISTORY = {
+    "history_event": "the history itself: `portal engagements verify-history`",
+    "history_head": "where each history ends: checked with it",
+    "engagement_request": "which requests were answered already, so that a repeated one is told from a new one",
+    "triage_result": "computed from facts, the catalog and the states, at least once an hour",
+    "triage_run": "when that was done last",
+    "triage_snapshot": "what was computed then: a record, of which no state follows",
+    "framework_module": "what the platform's owner defines, like checks; which services use it is told",
+    "framework_module_release": "the same of its versions",
+}
+"""The tables of engagements and exceptions that are made of something else, and of what."""

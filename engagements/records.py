@@ -233,7 +233,8 @@ def by_side(principal: Principal, wanted: str | None) -> str:
         raise Conflict(f"{principal.name} leads both sides; name the one that signs in `side`: dev or sre.")
     if wanted is None or wanted not in led:
         role = roles[wanted] if wanted else "dev_lead or sre_lead"
-        raise NotAllowed(f"{principal.name} may not sign here: it takes the role {role}.", [Fault("role", "lacks")])
+        message = f"{principal.name} may not sign here: it takes the role {role}."
+        raise NotAllowed(message, [Fault("role", f"let somebody with the role {role} do it")])
     return wanted
 
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from catalog.entities import get_entity
-from catalog.models import Entity
-from catalog.services import Service, services
+from catalog.models import Entity, EntityBody
+from catalog.services import Service, described
 from engagements import support
-from engagements.lifecycle import engagements
+from engagements.lifecycle.models import Engagement
+from engagements.models import Support
 from engagements.reviews import findings
 from engagements.service_query import (
     AXIS_PARTS,
@@ -23,14 +24,25 @@ from engagements.service_query import (
     matching,
     ordered,
 )
-from engagements.support import SupportState
+from engagements.tiers import Tier
+from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
+from scorecards.bulk import among
 from scorecards.checks.definitions import Axis
 from scorecards.models import Scorecard
 
-_HOT = (Scorecard.entity_ref, Scorecard.level, Scorecard.percent, Scorecard.coverage, Scorecard.next_step,
-        Scorecard.evaluated_at)  # fmt: skip
-_AXES = tuple(getattr(Scorecard, f"{axis}_{part}") for axis in Axis for part in AXIS_PARTS)
+_SUPPORTED = (Support.tier, Support.engagement_model, Support.phase, Engagement.model, Engagement.state)
+"""What an open engagement says counts more than what the support says."""
+_HOT = (Scorecard.level, Scorecard.percent, Scorecard.coverage, Scorecard.next_step, Scorecard.evaluated_at)
+_AXIS_NAMES = tuple(axis.value for axis in Axis)
+_AXES = tuple(getattr(Scorecard, f"{axis}_{part}") for axis in _AXIS_NAMES for part in AXIS_PARTS)
+_DESCRIBED = (
+    select(Entity.ref, EntityBody.body, *_SUPPORTED, *_HOT, *_AXES)
+    .join(EntityBody, EntityBody.id == Entity.id)
+    .outerjoin(Support, Support.entity_ref == Entity.ref)
+    .outerjoin(Engagement, and_(Engagement.entity_ref == Entity.ref, Engagement.closed_at.is_(None)))
+    .outerjoin(Scorecard, Scorecard.entity_ref == Entity.ref)
+)
 
 
 @dataclass(frozen=True)
@@ -92,14 +104,12 @@ def service_ref(session: Session, types: Sequence[str], kind: str, namespace: st
 
 def describe(session: Session, types: Sequence[str], refs: Sequence[str]) -> list[dict[str, Any]]:
     """Return the list's items for services, in the order given."""
-    if not refs:
-        return []
-    known = {service.ref: service for service in services(session, types, refs)}
-    states = support.current(session, refs)
-    engaged = engagements.open_among(session, refs)
-    rows = session.execute(select(*_HOT, *_AXES).where(Scorecard.entity_ref.in_(refs)))
-    scorecards = {row[0]: tuple(row[1:]) for row in rows}
-    return [_item(known[ref], states[ref], scorecards.get(ref)) | engaged.get(ref, {}) for ref in refs if ref in known]
+    found: dict[str, dict[str, Any]] = {}
+    wanted = _DESCRIBED.where(Entity.kind == "component", Entity.type.in_([type_.lower() for type_ in types]))
+    for few in chunks(refs):
+        for ref, body, *rest in session.execute(wanted.where(among(session, Entity.ref, few))):
+            found[ref] = _item(described(ref, body, None), rest[: len(_SUPPORTED)], rest[len(_SUPPORTED) :])
+    return [found[ref] for ref in refs if ref in found]
 
 
 def links_of(ref: str) -> dict[str, str]:
@@ -113,9 +123,9 @@ def links_of(ref: str) -> dict[str, str]:
     }
 
 
-def _item(service: Service, state: SupportState, scorecard: tuple[Any, ...] | None) -> dict[str, Any]:
-    empty = (None,) * (len(_HOT) - 1 + len(_AXES))
-    level, percent, coverage, next_step, evaluated_at, *axes = scorecard or empty
+def _item(service: Service, supported: Sequence[Any], scorecard: Sequence[Any]) -> dict[str, Any]:
+    tier, engagement_model, phase, model, state = supported
+    level, percent, coverage, next_step, evaluated_at, *axes = scorecard
     return {
         "ref": service.ref,
         "kind": service.kind,
@@ -129,15 +139,15 @@ def _item(service: Service, state: SupportState, scorecard: tuple[Any, ...] | No
         "tags": list(service.tags),
         "criticality": service.criticality,
         "lifecycle": service.lifecycle,
-        "tier": state.tier.value,
-        "engagement_model": state.engagement_model,
-        "phase": state.phase,
+        "tier": tier or Tier.DOCUMENTATION.value,
+        "engagement_model": model or engagement_model,
+        "phase": state or phase,
         "level": level,
         "percent": percent,
         "coverage": coverage,
         "evaluated_at": evaluated_at,
         "axes": {
-            axis.value: dict(zip(AXIS_PARTS, axes[3 * i : 3 * i + 3], strict=True)) for i, axis in enumerate(Axis)
+            axis: dict(zip(AXIS_PARTS, axes[3 * i : 3 * i + 3], strict=True)) for i, axis in enumerate(_AXIS_NAMES)
         },
         "next_step": next_step,
         "links": links_of(service.ref),

@@ -125,6 +125,7 @@ class IncidentSettingsSchema(_SettingsSchema):
     events_of_service = _count(200)
     events_of_dependency = _count(100)
     similar_looked_at = _count(1000)
+    patterns_compared = _count(100)
     suspect_before = _days(timedelta(days=7))
     late_after_periods = _count(100)
     late_after = _days(timedelta(days=7))

@@ -9,6 +9,8 @@ from marshmallow import ValidationError, fields
 class PlainText(fields.String):
     """Text without NUL characters, which PostgreSQL cannot hold."""
 
+    default_error_messages = {"invalid": "must be one text, not a list, a number or an object"}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if "\0" in text:

@@ -174,7 +174,7 @@ def _capabilities(_principal: Principal, circumstances: Circumstances) -> Iterat
                 no=f"The service does not use the platform's {name}.",
                 unknown=f"No source says whether the service uses the platform's {name}.",
             ),
-            f"Use the platform's {name} module and report it (fw.capability.{name}).",
+            f"Use the platform's {name} module: adopt a registered one, or report it (fw.capability.{name}).",
         )
 
 
@@ -184,7 +184,7 @@ def _oncall_split(_principal: Principal, circumstances: Circumstances) -> Iterat
     yield Obstacle(
         "oncall_split",
         "No split of on-call duties between SRE and development is on record.",
-        "Agree which alerts are the platform's and which the service's, and record it (event `oncall.split_changed`).",
+        "Agree which alerts are the platform's and which the service's: PUT its …/oncall-split with `routes`.",
     )
 
 

@@ -264,7 +264,7 @@ def _held_at(session: Session, wanted: ColumnElement[bool], moment: datetime) ->
         FactChange.key == newest.c.key,
         FactChange.observed_at == newest.c.at,
     )
-    query = select(FactChange.entity_ref, FactChange.key, VALUE_TEXT).join(newest, same).order_by(FactChange.id)
+    query = select(FactChange.entity_ref, FactChange.key, VALUE_TEXT).join(newest, same).order_by(FactChange.source)
     return {(ref, key): orjson.loads(text) for ref, key, text in session.execute(query)}
 
 

@@ -17,6 +17,9 @@ from portal_backend.core.errors import Conflict, Fault, NotAllowed, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from portal_backend.core.principal import Principal, Role
 
+PLANS = "plan:default/capacity"
+"""Whose history tells of saved plans: they are about all services at once."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -38,17 +41,28 @@ def save(session: Session, document: Mapping[str, Any], principal: Principal, no
     if known is not None:
         return known
     triaged_at = document["triaged_at"]
-    kept = {**document, "triaged_at": triaged_at and format_time(triaged_at)}
-    saved = SavedPlan(
-        id=document["id"],
-        inputs_digest=document["inputs_digest"],
-        method=document["method"],
-        saved_at=now,
-        saved_by=principal.name,
-        document=kept,
-    )
+    values = {
+        "id": document["id"],
+        "inputs_digest": document["inputs_digest"],
+        "method": document["method"],
+        "saved_at": now,
+        "saved_by": principal.name,
+        "document": {**document, "triaged_at": triaged_at and format_time(triaged_at)},
+    }
+    saved = SavedPlan(**values)
     session.add(saved)
     session.flush()
+    event = history.NewEvent(
+        entity_ref=PLANS,
+        kind="plan.saved",
+        occurred_at=now,
+        source=history.PORTAL,
+        source_event_id=f"plan.saved/{saved.id}",
+        summary=f"A capacity plan ({saved.method}) was saved.",
+        actor=principal.name,
+        details={"plan": {**values, "saved_at": format_time(now)}},
+    )
+    history.record(session, [event], now)
     return saved
 
 

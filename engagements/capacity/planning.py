@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from engagements.capacity import decisions, ledger, teams
 from engagements.capacity.limits import TeamLimits
+from engagements.capacity.planner import optimum
 from engagements.capacity.planner.plan import Method, Plan, PlanRow, make_plan
 from engagements.capacity.planner.problem import CONSULTATION, Option, Pin, PlanInput, PlanService, PlanTeam
 from engagements.capacity.settings import CapacitySettings
@@ -214,6 +215,7 @@ def document_of(given: PlanInput, made: Plan, wish: PlanWish, triaged_at: dateti
     digest = digest_of(given)
     document = {
         "method": made.method.value,
+        "solver": optimum.solver_version() if made.method is Method.OPTIMUM else None,
         "gap": made.gap,
         "reproducible": made.reproducible,
         "sentence": made.sentence,

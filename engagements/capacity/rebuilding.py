@@ -1,13 +1,9 @@
-"""Teams, their ledgers and the decisions on plans checked against, and made again from, the history they follow from.
-
-A saved plan itself is a document that was answered once, and follows from nothing: decisions whose plan is gone are
-told of, and stay away until it is restored.
-"""
+"""Teams, their ledgers, saved plans and the decisions on them checked against, and made again from, the history."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, select
 from sqlalchemy.orm import Session
 
 from engagements.capacity.limits import TeamKind
@@ -21,17 +17,20 @@ Rows = dict[tuple[Any, ...], dict[str, Any]]
 
 
 def rebuild(session: Session) -> list[str]:
-    """Make teams, ledgers and decisions again what the histories tell; return what was not, as `table/key`, sorted."""
+    """Make teams, ledgers, plans and decisions again what the histories tell; return what was not, as `table/key`."""
     entries = _entries_told(session)
-    told = {SreTeam: _teams_of(entries), CapacityEntry: entries, PlanDecision: _decisions_told(session)}
-    kept = set(session.scalars(select(SavedPlan.id)))
+    told = {
+        SreTeam: _teams_of(entries),
+        CapacityEntry: entries,
+        SavedPlan: _plans_told(session),
+        PlanDecision: _decisions_told(session),
+    }
     wrong = []
     for table, rows in told.items():
         stored = _stored(session, table)
         differing = {key for key in rows.keys() | stored.keys() if rows.get(key) != stored.get(key)}
         wrong += [f"{table.__tablename__}/{'/'.join(map(str, key))}" for key in differing]
-        again = [rows[key] for key in sorted(differing) if key in rows and rows[key].get("plan_id") in {None, *kept}]
-        upsert(session, table, again, KEYS[table])
+        upsert(session, table, [rows[key] for key in sorted(differing) if key in rows], KEYS[table])
     for table in reversed(told):
         _remove(session, table, told[table])
     session.expire_all()
@@ -41,12 +40,14 @@ def rebuild(session: Session) -> list[str]:
 KEYS: Mapping[type[Model], list[str]] = {
     SreTeam: ["ref"],
     CapacityEntry: ["team_ref", "sequence"],
+    SavedPlan: ["id"],
     PlanDecision: ["entity_ref", "sequence"],
 }
 
 
 def _stored(session: Session, table: type[Model]) -> Rows:
-    names = [column.name for column in table.__table__.columns if column.name != "id"]
+    columns = table.__table__.columns
+    names = [column.name for column in columns if not (column.name == "id" and isinstance(column.type, Integer))]
     rows = [{name: getattr(row, name) for name in names} for row in session.scalars(select(table))]
     return {tuple(row[name] for name in KEYS[table]): row for row in rows}
 
@@ -80,6 +81,13 @@ def _teams_of(entries: Rows) -> Rows:
         named = {name: entry["details"][name] for name in ("title", "kind") if name in entry["details"]}
         found[ref,] = {**known, **named, "version": sequence}
     return found
+
+
+def _plans_told(session: Session) -> Rows:
+    """Return every saved plan as its event holds it."""
+    query = select(HistoryEvent.details).where(HistoryEvent.kind == "plan.saved").order_by(HistoryEvent.id)
+    plans = (details["plan"] for details in session.scalars(query))
+    return {(plan["id"],): {**plan, "saved_at": parse_time(plan["saved_at"])} for plan in plans}
 
 
 def _decisions_told(session: Session) -> Rows:

@@ -245,6 +245,9 @@ class CapacityPlanSchema(Schema):
     id = fields.String(metadata=said("Digest of the plan: the same input gives the same id."))
     triaged_at = Moment(allow_none=True, metadata=said("When the oldest triage result in it was computed."))
     method = fields.String()
+    solver = fields.String(
+        allow_none=True, metadata=said("The version of HiGHS that searched: another one may find another plan.")
+    )
     gap = fields.Float(allow_none=True, metadata=said("At most so far below the optimum; null: not searched for."))
     reproducible = fields.Boolean(metadata=said("False: the solver's time ended its search."))
     sentence = fields.String()

@@ -59,8 +59,8 @@ def calendar_of(session: Session, name: str, wanted: Wanted) -> bytes:
     if wanted.refs:
         query = query.where(HistoryEvent.entity_ref.in_(wanted.refs))
     if wanted.owner is not None:
-        owned = select(RelationRow.source_ref).where(
-            RelationRow.type == "ownedBy", RelationRow.target_ref == wanted.owner.lower()
+        owned = select(RelationRow.target_ref).where(
+            RelationRow.type == "ownerOf", RelationRow.source_ref == wanted.owner.lower()
         )
         query = query.where(HistoryEvent.entity_ref.in_(owned))
     order = (HistoryEvent.occurred_at.desc(), HistoryEvent.id.desc())

@@ -1,14 +1,14 @@
 """From single events to what they mean together: alerts and incidents with their beginning and end. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engagements.incident_view.newest import Seen
+from engagements.incident_view.queries import BEGINS, ENDS, Seen
 
-BEGINS = {"alert.fired": "alert", "incident.opened": "incident"}
-ENDS = {"alert.resolved": "alert", "incident.resolved": "incident"}
-EPISODE_KINDS = (*BEGINS, *ENDS)
+SEVERITY_CHANGED = "incident.severity_changed"
+WHAT = {**BEGINS, **ENDS, SEVERITY_CHANGED: "incident"}
+SEVERITY = ("severity", "priority", "urgency")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Episode:
     name: str
     began: Seen
     ended: Seen | None = None
+    severity: str | None = None
+    """As it was said last: it may be given only after the beginning."""
 
     @property
     def ref(self) -> str:
@@ -47,21 +49,23 @@ def episodes(events: Iterable[Seen], seen_per_kind: int) -> list[Episode]:
     """
     ordered = sorted(events, key=lambda event: (event.occurred_at, event.sequence))
     horizon = _horizons(ordered, seen_per_kind)
-    running: dict[tuple[str, str, str, str], Seen] = {}
+    running: dict[tuple[str, str, str, str], Episode] = {}
     found: list[Episode] = []
     for event in ordered:
-        kind = BEGINS.get(event.kind) or ENDS.get(event.kind)
+        kind = WHAT.get(event.kind)
         if kind is None:
             continue
         key = (event.entity_ref, event.source, kind, _identity(kind, event))
         if event.kind in BEGINS:
-            running.setdefault(key, event)
+            running.setdefault(key, Episode(kind, name_of(kind, event), event, None, event.text(*SEVERITY) or None))
         elif key in running:
-            began = running.pop(key)
-            found.append(Episode(kind, name_of(kind, began), began, event))
-    for (ref, _, kind, _), began in running.items():
-        if began.occurred_at >= horizon.get((ref, kind), began.occurred_at):
-            found.append(Episode(kind, name_of(kind, began), began))
+            severity = event.text(*SEVERITY) or running[key].severity
+            running[key] = replace(running[key], severity=severity)
+            if event.kind in ENDS:
+                found.append(replace(running.pop(key), ended=event))
+    for (ref, _, kind, _), one in running.items():
+        if one.began.occurred_at >= horizon.get((ref, kind), one.began.occurred_at):
+            found.append(one)
     return sorted(found, key=lambda one: (one.began.occurred_at, one.began.sequence), reverse=True)
 
 

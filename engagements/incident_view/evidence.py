@@ -1,51 +1,83 @@
-"""Gathers all that the incident view rests on, in a number of queries that does not depend on how much there is."""
+"""Gathers all that the incident view rests on, by one round of queries."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, namedtuple
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from catalog.models import Entity, EntityBody
-from catalog.services import CRITICALITIES, Service, services
-from engagements import support
-from engagements.incident_view.episodes import EPISODE_KINDS, Episode, episodes, without_corrected
-from engagements.incident_view.newest import Seen, newest
+from catalog.services import Service, described
+from engagements.incident_view.episodes import Episode, episodes, without_corrected
+from engagements.incident_view.one_round import ask, engine
+from engagements.incident_view.queries import CHANGES, EPISODE_KINDS, SOURCE_COLUMNS, Round, Seen, statements
 from engagements.incident_view.settings import IncidentSettings
-from engagements.incident_view.similar import CHANGES, Past, read_past
-from engagements.lifecycle.engagements import open_among
+from engagements.incident_view.similar import Past, past_of
 from engagements.services import service_ref
-from engagements.support import SupportState
-from plugins.health import SourceHealth, health
+from engagements.tiers import Tier
+from plugins.health import SourceHealth, health_of
+from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
 from scorecards.evidence.view import View
-from scorecards.facts import readings
+from scorecards.facts import observations_of
 from scorecards.judging import Judging
-from scorecards.models import Scorecard
 
-OF_DEPENDENCIES = (*EPISODE_KINDS, *CHANGES, "event.corrected")
-OF_SERVICE = (
-    *OF_DEPENDENCIES,
-    *("slo.breached", "slo.recovered", "budget.exhausted"),
-    *("pager.returned", "pager.resumed", "oncall.split_changed"),
-)
+SourceRow = namedtuple("SourceRow", SOURCE_COLUMNS)  # type: ignore[misc]
+
+
+class Standing(NamedTuple):
+    """An entity as the catalog has it, how ready it is, and which support it has; None where that is not known."""
+
+    ref: str
+    rank: int
+    """The more critical, the lower."""
+    kind: str | None
+    """None: the catalog does not have it."""
+    type: str | None
+    body: bytes
+    read_at: datetime | None
+    level: str | None
+    percent: float | None
+    next_step: str | None
+    tier_moved_to: str | None
+    adopted_model: str | None
+    adopted_phase: str | None
+    model: str | None
+    state: str | None
+
+    @property
+    def tier(self) -> str:
+        """The support tier: documentation for whom nobody moved."""
+        return self.tier_moved_to or Tier.DOCUMENTATION.value
+
+    @property
+    def engagement_model(self) -> str | None:
+        """Of the open engagement, else what the support says."""
+        return self.model or self.adopted_model
+
+    @property
+    def phase(self) -> str | None:
+        """Of the open engagement, else what the support says."""
+        return self.state if self.model else self.adopted_phase
 
 
 @dataclass(frozen=True)
 class Neighbour:
     """An entity that the service depends on."""
 
-    ref: str
+    standing: Standing
     service: Service | None
     """None when it is no service of the catalog: a database, a queue, something unregistered."""
     view: View
-    support: SupportState
-    level: str | None
     episodes: Sequence[Episode]
     changes: Sequence[Seen]
+    """Newest first."""
+
+    @property
+    def ref(self) -> str:
+        """Its reference."""
+        return self.standing.ref
 
 
 @dataclass(frozen=True)
@@ -53,12 +85,7 @@ class Material:
     """All that the incident view of one service rests on."""
 
     service: Service
-    support: SupportState
-    engagement: Mapping[str, Any]
-    """Model and phase of the open engagement, if there is one."""
-    level: str | None
-    percent: float | None
-    next_step: str | None
+    standing: Standing
     view: View
     episodes: Sequence[Episode]
     """Alerts and incidents, the latest beginning first."""
@@ -82,87 +109,84 @@ class Material:
 
 
 def gather(
-    session: Session, judging: Judging, kind: str, namespace: str, name: str, settings: IncidentSettings, now: datetime
+    judging: Judging, kind: str, namespace: str, name: str, settings: IncidentSettings, now: datetime
 ) -> Material:
-    """Return what is stored about a service and its neighbours; raises NotFound when it is no service."""
+    """Return what is stored about a service and its neighbours, by one round of queries.
+
+    Raises NotFound when it is no service. Needs an app context.
+    """
     ref = f"{kind}:{namespace}/{name}".lower()
-    service = _service(session, judging, ref, (kind, namespace, name))
-    refs, left_out = _most_critical(session, judging, service.dependencies, settings.dependencies_shown)
-    everyone = [ref, *refs]
-    states = health(session, now)
+    types = tuple(type_.lower() for type_ in judging.service_types)
+    on = engine()
+    found = Round(*ask(on, statements(on, types, settings), {"ref": ref})) if "\0" not in ref else None
+    standings = {row[0]: Standing(*row) for row in found.entities} if found else {}
+    if found is None or not _is_service(standings[ref], types):
+        raise _no_service(judging, kind, namespace, name)
+    service = described(ref, standings[ref].body, standings[ref].read_at, found.callers)
+    states = health_of((SourceRow(*row) for row in found.sources), now)
     supply = judging.supply(states)
-    observed = readings(session, everyone)
-    supports = support.current(session, everyone)
-    scores = _scores(session, everyone)
-    own = without_corrected(newest(session, [ref], OF_SERVICE, settings.events_of_service))
-    theirs = without_corrected(newest(session, list(refs), OF_DEPENDENCIES, settings.events_of_dependency))
-    own_episodes = episodes(own, settings.events_of_service)
+    observed = observations_of(standings, found.facts)
+    own, own_episodes = _happened(found.own, settings.events_of_service)[ref]
+    theirs = _happened(found.theirs, settings.events_of_dependency)
     running = [one for one in own_episodes if one.ended is None]
-    patterns = _patterns(running or own_episodes[:1])
+    patterns = _patterns(running or own_episodes[:1], settings.patterns_compared)
+    neighbours = [
+        _neighbour(standing, types, View(observed[one], supply, now), *theirs[one])
+        for one, standing in sorted(standings.items(), key=lambda item: (item[1].rank, item[0]))
+        if one != ref
+    ]
     return Material(
         service=service,
-        support=supports[ref],
-        engagement=open_among(session, [ref]).get(ref, {}),
-        level=scores.get(ref, (None, None, None))[0],
-        percent=scores.get(ref, (None, None, None))[1],
-        next_step=scores.get(ref, (None, None, None))[2],
+        standing=standings[ref],
         view=View(observed[ref], supply, now),
         episodes=own_episodes,
-        events=[event for event in own if event.kind not in EPISODE_KINDS],
-        neighbours=[
-            Neighbour(
-                ref=one,
-                service=known,
-                view=View(observed[one], supply, now),
-                support=supports[one],
-                level=scores.get(one, (None, None, None))[0],
-                episodes=episodes((e for e in theirs if e.entity_ref == one), settings.events_of_dependency),
-                changes=[e for e in theirs if e.entity_ref == one and e.kind in CHANGES],
-            )
-            for one, known in refs.items()
-        ],
-        neighbours_left_out=left_out,
-        bodies=_bodies(session, [ref, service.owner] if service.owner else [ref]),
+        events=own,
+        neighbours=neighbours,
+        neighbours_left_out=max(0, len(service.dependencies) - len(neighbours)),
+        bodies={
+            ref: orjson.loads(standings[ref].body),
+            **{owner: orjson.loads(body) for owner, body in found.owners},
+        },
         health=states,
-        past=read_past(session, ref, patterns, running, settings),
+        past=past_of(ref, patterns, running, found, settings),
         patterns=patterns,
     )
 
 
-def _service(session: Session, judging: Judging, ref: str, parts: tuple[str, str, str]) -> Service:
-    found = services(session, judging.service_types, [ref]) if "\0" not in ref else []
-    if not found:
-        service_ref(session, judging.service_types, *parts)  # says in which way it is none
-        raise NotFound(f"{ref} left the catalog just now.")
-    return found[0]
+def _is_service(standing: Standing, types: Sequence[str]) -> bool:
+    return standing.kind == "component" and standing.type in types
 
 
-def _most_critical(
-    session: Session, judging: Judging, dependencies: Sequence[str], at_most: int
-) -> tuple[dict[str, Service | None], int]:
-    """Return what the service depends on, the most critical first, and how many did not fit."""
-    known = {one.ref: one for one in services(session, judging.service_types, dependencies)} if dependencies else {}
-
-    def rank(ref: str) -> tuple[int, str]:
-        tier = known[ref].criticality if ref in known else None
-        return (CRITICALITIES.index(tier) if tier else len(CRITICALITIES), ref)
-
-    ordered = sorted(dependencies, key=rank)
-    return {ref: known.get(ref) for ref in ordered[:at_most]}, max(0, len(ordered) - at_most)
+def _no_service(judging: Judging, kind: str, namespace: str, name: str) -> NotFound:
+    """Return the error that says in which way it is none."""
+    with reading() as session:
+        ref = service_ref(session, judging.service_types, kind, namespace, name)
+    return NotFound(f"{ref} came into the catalog just now; ask again.")
 
 
-def _scores(session: Session, refs: Sequence[str]) -> dict[str, tuple[str | None, float | None, str | None]]:
-    query = select(Scorecard.entity_ref, Scorecard.level, Scorecard.percent, Scorecard.next_step)
-    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(Scorecard.entity_ref.in_(refs)))}
+def _happened(rows: Iterable[Sequence[Any]], seen_per_kind: int) -> dict[str, tuple[list[Seen], list[Episode]]]:
+    """Return, by entity, what happened but for episodes, newest first, and the episodes; empty for all others."""
+    of: dict[str, list[Seen]] = {}
+    for event in without_corrected(map(Seen._make, rows)):
+        of.setdefault(event.entity_ref, []).append(event)
+    found: dict[str, tuple[list[Seen], list[Episode]]] = defaultdict(lambda: ([], []))
+    for ref, events in of.items():
+        events.sort(key=lambda event: (event.occurred_at, event.sequence), reverse=True)
+        others = [event for event in events if event.kind not in EPISODE_KINDS]
+        found[ref] = (others, episodes(events, seen_per_kind))
+    return found
 
 
-def _bodies(session: Session, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    query = select(Entity.ref, EntityBody.body).join(EntityBody, EntityBody.id == Entity.id).where(Entity.ref.in_(refs))
-    return {ref: orjson.loads(body) for ref, body in session.execute(query)}
+def _neighbour(
+    standing: Standing, types: Sequence[str], view: View, events: Sequence[Seen], troubles: Sequence[Episode]
+) -> Neighbour:
+    known = described(standing.ref, standing.body, standing.read_at) if _is_service(standing, types) else None
+    changes = [event for event in events if event.kind in CHANGES]
+    return Neighbour(standing, known, view, troubles, changes)
 
 
-def _patterns(found: Sequence[Episode]) -> list[str]:
+def _patterns(found: Sequence[Episode], at_most: int) -> list[str]:
     """Return what similar episodes are found by: alert names, and what incidents give as cause or pattern."""
     patterns = {one.began.pattern for one in found if one.began.pattern}
     patterns |= {one.began.text(name) for one in found for name in ("cause", "pattern") if one.began.text(name)}
-    return sorted(patterns)[:20]
+    return sorted(patterns)[:at_most]

@@ -17,7 +17,7 @@ from engagements.incident_view.freshness import (
     of_facts,
     told_fact,
 )
-from engagements.incident_view.newest import Seen
+from engagements.incident_view.queries import Seen
 from engagements.incident_view.settings import IncidentSettings
 from engagements.incident_view.similar import told_similar
 from engagements.services import links_of
@@ -81,12 +81,12 @@ def _service(material: Material) -> dict[str, Any]:
         "criticality": service.criticality,
         "lifecycle": service.lifecycle,
         "system": service.system,
-        "tier": material.support.tier.value,
-        "engagement_model": material.engagement.get("engagement_model", material.support.engagement_model),
-        "phase": material.engagement.get("phase", material.support.phase),
-        "level": material.level,
-        "percent": material.percent,
-        "next_step": material.next_step,
+        "tier": material.standing.tier,
+        "engagement_model": material.standing.engagement_model,
+        "phase": material.standing.phase,
+        "level": material.standing.level,
+        "percent": material.standing.percent,
+        "next_step": material.standing.next_step,
         "observed_at": service.observed_at,
         "links": links_of(service.ref),
     }
@@ -125,7 +125,7 @@ def _told_episode(one: Episode, now: datetime, live: set[str] | None) -> dict[st
         "age_seconds": (now - one.began.occurred_at).total_seconds(),
         "source": one.began.source,
         "summary": one.began.summary,
-        "severity": one.began.text("severity", "priority", "urgency") or None,
+        "severity": one.severity,
         "link": one.began.link,
         "simulated": one.began.simulated,
         "confirmed": confirmed,
@@ -247,8 +247,8 @@ def _told_neighbour(
         "title": (service.title or service.name) if service else None,
         "criticality": service.criticality if service else None,
         "owner": service.owner if service else None,
-        "tier": one.support.tier.value if service else None,
-        "level": one.level,
+        "tier": one.standing.tier if service else None,
+        "level": one.standing.level,
         "condition": condition,
         "sentence": sentence,
         "cause": {"sentence": why.sentence, "action": why.action} if why else None,

@@ -8,7 +8,7 @@ from catalog.services import PREFIX
 from engagements.incident_view.episodes import Episode
 from engagements.incident_view.evidence import Material
 from engagements.incident_view.freshness import FRESH, UNKNOWN, Freshness, Sources, Why, of_facts, told_fact
-from engagements.incident_view.newest import Seen
+from engagements.incident_view.queries import Seen
 from engagements.tiers import Tier
 from scorecards.evidence.causes import CATALOG_SOURCE
 from scorecards.evidence.view import EvidenceState
@@ -25,7 +25,7 @@ CHAT_WORDS = ("chat", "slack", "teams", "irc", "matrix", "contact")
 
 def pager(material: Material) -> dict[str, Any]:
     """Return who carries the pager by the service's support, and why."""
-    tier, ref = material.support.tier, material.service.ref
+    tier, ref = Tier(material.standing.tier), material.service.ref
     owner = material.service.owner
     returned = material.last("pager.returned", "pager.resumed")
     team = material.service.annotations.get(f"{PREFIX}sre-team")

@@ -17,8 +17,11 @@ class IncidentSettings:
     """Alerts and incidents that ended last."""
     events_of_service: int = 40
     """Newest events of each kind that are looked at; what fires for longer than so many episodes is not seen."""
-    events_of_dependency: int = 12
-    similar_looked_at: int = 200
+    events_of_dependency: int = 8
+    similar_looked_at: int = 60
+    """Newest events of each pattern."""
+    patterns_compared: int = 20
+    """Alert names, causes and patterns of what fires that similar troubles are looked for by."""
     suspect_before: timedelta = timedelta(hours=2)
     """A change counts as recent when it happened at most so long before the first alert that fires, or before now."""
     late_after_periods: int = 3

@@ -6,17 +6,10 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
-from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
-
-from engagements.incident_view.episodes import EPISODE_KINDS, Episode, episodes, without_corrected
-from engagements.incident_view.newest import Seen, columns_of, newest_of_patterns
+from engagements.incident_view.episodes import Episode, episodes, without_corrected
+from engagements.incident_view.queries import AFTERWARDS, MENDING, POSTMORTEM, Round, Seen
 from engagements.incident_view.settings import IncidentSettings
-from engagements.models import HistoryEvent
 
-CHANGES = ("deploy.finished", "deploy.failed", "deploy.rolled_back", "flag.changed")
-MENDING = ("deploy.finished", "deploy.rolled_back", "flag.changed")
-AFTERWARDS = ("postmortem.published", "lesson.recorded", "lesson.published")
 STATED_AS = ("mended_by", "mitigation", "resolution", "fix")
 """Names in the details of an incident's end, or of its postmortem, that say what mended it."""
 POSTMORTEM_WITHIN = timedelta(days=30)
@@ -30,51 +23,28 @@ class Past:
     afterwards: Sequence[Seen] = ()
     """Postmortems and lessons."""
     around: Sequence[Seen] = ()
-    """Changes of the services while the episodes lasted."""
+    """The last changes before their ends, and the postmortems after them."""
 
 
-def read_past(
-    session: Session, ref: str, patterns: Collection[str], running: Collection[Episode], settings: IncidentSettings
+def past_of(
+    ref: str, patterns: Collection[str], running: Collection[Episode], found: Round, settings: IncidentSettings
 ) -> Past:
-    """Return what happened under these patterns before, in two queries; this service's own comes first."""
-    if not patterns:
-        return Past()
-    limit = max(20, settings.similar_looked_at // len(patterns))
-    found = newest_of_patterns(session, sorted(patterns), (*EPISODE_KINDS, *AFTERWARDS), limit)
+    """Return what happened under these patterns before; this service's own comes first, then what began last."""
+    events = [event for event in map(Seen._make, found.past) if event.pattern in patterns]
     now_running = {(one.ref, one.began.sequence) for one in running}
     past = [
         one
-        for one in episodes(without_corrected(found), limit)
+        for one in episodes(without_corrected(events), settings.similar_looked_at)
         if one.ended and (one.ref, one.began.sequence) not in now_running
     ]
     past.sort(key=lambda one: one.ref != ref)
-    shown = past[: settings.similar_shown]
-    return Past(past, [one for one in found if one.kind in AFTERWARDS], _around(session, shown))
+    afterwards = sorted((one for one in events if one.kind in AFTERWARDS), key=_newest_first)
+    around = {(one.entity_ref, one.sequence): one for one in map(Seen._make, (*found.mending, *found.postmortems))}
+    return Past(past, afterwards, list(around.values()))
 
 
-def _around(session: Session, shown: Sequence[Episode]) -> list[Seen]:
-    """Return what was changed while the episodes lasted, and the postmortems that followed them."""
-    times = [
-        and_(
-            HistoryEvent.entity_ref == one.ref,
-            or_(
-                and_(
-                    HistoryEvent.kind.in_(CHANGES),
-                    HistoryEvent.occurred_at.between(one.began.occurred_at, one.ended.occurred_at),
-                ),
-                and_(
-                    HistoryEvent.kind == "postmortem.published",
-                    HistoryEvent.occurred_at.between(one.began.occurred_at, one.ended.occurred_at + POSTMORTEM_WITHIN),
-                ),
-            ),
-        )
-        for one in shown
-        if one.ended
-    ]
-    if not times:
-        return []
-    query = select(*columns_of(HistoryEvent)).where(or_(*times)).order_by(HistoryEvent.occurred_at.desc()).limit(500)
-    return without_corrected(Seen(*row) for row in session.execute(query))
+def _newest_first(event: Seen) -> float:
+    return -event.occurred_at.timestamp()
 
 
 def told_similar(past: Past, ref: str, settings: IncidentSettings) -> dict[str, Any]:
@@ -118,7 +88,7 @@ def _postmortem(episode: Episode, events: Iterable[Seen]) -> Seen | None:
         (
             one
             for one in events
-            if one.kind == "postmortem.published"
+            if one.kind == POSTMORTEM
             and one.entity_ref == episode.ref
             and timedelta() <= one.occurred_at - episode.began.occurred_at <= POSTMORTEM_WITHIN
         ),

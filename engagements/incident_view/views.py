@@ -8,7 +8,6 @@ from engagements.incident_view.evidence import gather
 from engagements.incident_view.page import build
 from engagements.incident_view.schemas import IncidentViewSchema
 from portal_backend.core import clock
-from portal_backend.core.db import reading
 from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
 
@@ -18,6 +17,5 @@ from scorecards.judging import current as judging
 def get_incident_view(kind: str, namespace: str, name: str) -> Response:
     """Read on one page what somebody needs who was just paged for this service, from what is stored."""
     settings, now = incident_settings(), clock.now()
-    with reading() as session:
-        material = gather(session, judging(), kind, namespace, name, settings, now)
+    material = gather(judging(), kind, namespace, name, settings, now)
     return plain_json(build(material, settings, now))

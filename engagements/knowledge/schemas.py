@@ -18,7 +18,7 @@ from engagements.reviews.requests import (
     pattern_field,
     text,
 )
-from engagements.reviews.words import FindingSource
+from engagements.reviews.words import LessonSource
 from engagements.text_fields import PlainText
 from engagements.triage_schemas import said
 from portal_backend.core.http import Moment, PageQuery
@@ -70,7 +70,7 @@ class NewLessonSchema(Strict):
     id = given_id()
     title = text(required=True, longest=500)
     text = text(required=True)
-    source = one_of(FindingSource, required=True)
+    source = one_of(LessonSource, required=True)
     source_ref = name(about="The incident, finding or review that taught it.")
     pattern = pattern_field(required=True)
     axis = axis(required=True)

@@ -18,6 +18,8 @@ class ReviewFacts:
     incident_review_done: bool = False
     open_blockers: tuple[str, ...] = ()
     """Open findings that bar SRE support, by title."""
+    failing_items: tuple[str, ...] = ()
+    """Blockers of the checklist that a person answered with fail, whether or not a finding was made of them."""
     plan_signed_by: frozenset[str] = frozenset()
     """Of `dev_lead` and `sre_lead`, who signed the newest improvement plan."""
     design_reviews: int = 0

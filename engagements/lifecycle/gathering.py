@@ -167,12 +167,16 @@ def _slo_declared(session: Session, judging: Judging, ref: str, now: datetime) -
 
 
 def _rule(session: Session, judging: Judging, ref: str, wish: Wish, settings: TriageSettings, now: datetime) -> Rule:
-    """Return what is known for and against a graduation; the other outcomes are for people to judge."""
-    if wish.outcome is not Outcome.GRADUATED:
+    """Return what is known for and against a graduation, and against usage below the forecast.
+
+    The other outcomes are for people to judge.
+    """
+    if wish.outcome not in (Outcome.GRADUATED, Outcome.USAGE_BELOW_FORECAST):
         return Rule()
     evidences = triage_inputs.gather(session, judging, settings, now, [ref])
-    terms = judge_rules(evidences[0], settings, now)[0].terms
-    return Rule(
-        against=tuple(term.sentence for term in terms if term.state is TermState.NOT_MET),
-        unknown=tuple(term.signal for term in terms if term.state is TermState.UNKNOWN),
-    )
+    graduated, little_used = judge_rules(evidences[0], settings, now)[:2]
+    terms = (graduated if wish.outcome is Outcome.GRADUATED else little_used).terms
+    against = tuple(term.sentence for term in terms if term.state is TermState.NOT_MET)
+    if wish.outcome is not Outcome.GRADUATED:
+        return Rule(against=against)
+    return Rule(against=against, unknown=tuple(term.signal for term in terms if term.state is TermState.UNKNOWN))

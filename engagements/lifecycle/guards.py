@@ -202,7 +202,7 @@ def incident_review(case: Case) -> Iterator[Failure]:
     if not case.outside.review.incident_review_done:
         yield (
             "The service's incidents are not reviewed.",
-            f"Hold the review and record it at {at(case)}/incident-review.",
+            f"Hold the review and POST its `conclusion` to {at(case)}/incident-review.",
         )
 
 
@@ -210,7 +210,15 @@ def incident_review(case: Case) -> Iterator[Failure]:
 def no_open_blocker(case: Case) -> Iterator[Failure]:
     """Defects that bar support are mended first."""
     for title in case.outside.review.open_blockers:
-        yield f"The finding {title!r} bars support and is open.", "Mend it and close the finding."
+        yield (
+            f"The finding {title!r} bars support and is open.",
+            "Verify what mends it, or close it with evidence: POST /api/engagements/findings/{id}/state.",
+        )
+    for item in case.outside.review.failing_items:
+        yield (
+            f"The checklist's item {item}, a blocker, is answered with fail.",
+            f"Mend it and answer again: POST {at(case)}/checklist/answers.",
+        )
 
 
 @guard("plan_signed", "Development and SRE signed the improvement plan.")
@@ -220,7 +228,7 @@ def plan_signed(case: Case) -> Iterator[Failure]:
         if side not in case.outside.review.plan_signed_by:
             yield (
                 f"The {side} has not signed the improvement plan.",
-                f"Let the {side} sign the newest plan of the engagement ({at(case)}/plan).",
+                f"Draw the plan up (POST {at(case)}/plan); the {side} signs it: POST {at(case)}/plan/signatures.",
             )
 
 
@@ -312,7 +320,7 @@ def watched_long_enough(case: Case) -> Iterator[Failure]:
     lead_decides = case.principal.has_role(Role.SRE_LEAD) and case.wish.reason.strip()
     if case.now - began < case.settings.post_launch and not lead_decides:
         yield (
-            f"It was launched on {began:%Y-%m-%d}, less than {case.settings.post_launch.days} days ago.",
+            f"It is watched since {began:%Y-%m-%d}, less than {case.settings.post_launch.days} days.",
             f"Wait until {began + case.settings.post_launch:%Y-%m-%d}, or let the SRE lead decide with a `reason`.",
         )
 
@@ -320,12 +328,12 @@ def watched_long_enough(case: Case) -> Iterator[Failure]:
 @guard("review_lead", "The lead of the review, or the SRE lead, decides.")
 def review_lead(case: Case) -> Iterator[Failure]:
     """The first of the named reviewers leads."""
-    named = case.engagement.reviewers
-    if case.principal.has_role(Role.SRE_LEAD) or case.principal.name in named:
+    leader = next(iter(case.engagement.reviewers), None)
+    if case.principal.has_role(Role.SRE_LEAD) or case.principal.name == leader:
         return
     yield (
-        f"{case.principal.name} is no reviewer of this engagement.",
-        f"Let the SRE lead or one of the reviewers ({', '.join(named) or 'none is named'}) decide.",
+        f"{case.principal.name} does not lead the review of this engagement.",
+        f"Let the SRE lead decide, or the review's lead, the first of its `reviewers` ({leader or 'none is named'}).",
     )
 
 

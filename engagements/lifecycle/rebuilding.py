@@ -99,7 +99,15 @@ def engagements_told(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def _stored_engagements(session: Session) -> dict[str, dict[str, Any]]:
-    return {row.id: plain(state_of(row)) for row in session.scalars(select(Engagement))}
+    return {row.id: _plain_of(row) for row in session.scalars(select(Engagement))}
+
+
+def _plain_of(row: Engagement) -> dict[str, Any]:
+    """Return a stored engagement as JSON; one whose words mean nothing differs from every history."""
+    try:
+        return plain(state_of(row))
+    except ValueError as error:
+        return {"unreadable": str(error)}
 
 
 def _engagement_row(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -210,9 +210,14 @@ def outcome(case: Case) -> Iterator[Failure]:
 
 @guard("outcome_holds", "What is known does not speak against the outcome, and the rest is stated.")
 def outcome_holds(case: Case) -> Iterator[Failure]:
-    """A service graduates by what is measured; what no source measures somebody states, and says what it rests on."""
+    """What is measured bars a graduation, and the claim that usage stays low; what no source measures of a
+    graduation somebody states, and says what it rests on.
+    """
     for sentence in case.outside.rule.against:
-        yield f"It has not {case.wish.outcome}: {sentence}", "Wait until it holds, or name another outcome."
+        yield (
+            f"The outcome {case.wish.outcome} is contradicted: {sentence}",
+            "Wait until it holds, or name another outcome.",
+        )
     if case.outside.rule.unknown and not case.wish.evidence.strip():
         yield (
             f"No source says whether it holds: {', '.join(case.outside.rule.unknown)}.",
@@ -319,7 +324,7 @@ def lessons(case: Case) -> Iterator[Failure]:
     if not review.lessons and not review.lessons_none_declared:
         yield (
             "No lesson is recorded, nor was it said that there is none.",
-            f"Record one, or say that there is none: {at(case)}/lessons.",
+            f"POST {at(case)}/lessons; or, where there is none, POST {at(case)}/lessons/none with a reason.",
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from engagements.reviews.words import Answer
+from engagements.reviews.words import Answer, Severity
 from scorecards.checks.definitions import Axis
 
 UNANSWERED = "unanswered"
@@ -117,6 +117,15 @@ def lines(
 ) -> list[Line]:
     """Put items, measurements, answers and open findings (by item) together."""
     return [Line(item, measure(item, results), given.get(item.key), findings.get(item.key)) for item in items]
+
+
+def failing_blockers(all_lines: Iterable[Line]) -> tuple[str, ...]:
+    """Return the blockers that a person answered with fail, by key; what is measured bars by the level."""
+    return tuple(
+        line.item.key
+        for line in all_lines
+        if line.given is not None and line.given.answer == Answer.FAIL and line.item.severity == Severity.BLOCKER
+    )
 
 
 def progress(all_lines: Sequence[Line]) -> dict[str, Any]:

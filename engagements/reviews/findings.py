@@ -52,7 +52,8 @@ def open_finding(session: Session, place: Place, new: NewFinding, principal: Pri
     """Record a finding; the same one twice is one. Raises InvalidInput when a check found it that it does not name."""
     records.require_role(principal, "record findings", *FINDERS)
     if new.source is FindingSource.CHECK and new.check is None:
-        raise InvalidInput("A finding of a check names the check.", [Fault("check", "name it")])
+        remedy = "name the check that shows it, or say another `source`: of an item that a person answered, `design`"
+        raise InvalidInput("A finding of the source `check` names the check.", [Fault("check", remedy)])
     content = {key: value for key, value in vars(new).items() if key != "id"}
     request = records.digest([content, place.engagement_id])
     finding_id = records.identity(new.id, Finding.__tablename__, place.entity_ref, place.engagement_id, content)

@@ -64,9 +64,9 @@ def obstacles(standing: Standing, wish: Wish, actor: str, now: datetime, doers_m
 
 def _agreed(standing: Standing, _wish: Wish, _now: datetime) -> Iterator[Fault]:
     if not standing.owner_dev:
-        yield Fault("owner_dev", "Name who of the developers owns it.")
+        yield Fault("owner_dev", "Name who of the developers owns it: PATCH the improvement with `owner_dev`.")
     if not standing.owner_sre:
-        yield Fault("owner_sre", "Name who of SRE owns it.")
+        yield Fault("owner_sre", "Name who of SRE owns it: PATCH the improvement with `owner_sre`.")
 
 
 def _done(standing: Standing, _wish: Wish, _now: datetime) -> Iterator[Fault]:

@@ -25,7 +25,7 @@ CAUSES = (
     "network", "operator_error", "overload", "security", "unknown",
 )  # fmt: skip
 """The usual causes of outages (SRE book, appendix C of its postmortems; chapter 15). An incident may name others."""
-KINDS = ("incident.opened", "incident.resolved", "postmortem.published")
+KINDS = ("incident.opened", "incident.severity_changed", "incident.resolved", "postmortem.published")
 URGENT = ("P0", "P1")
 
 
@@ -42,6 +42,9 @@ def panel(events: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
             opened[incident] = event
         elif event["kind"] == "postmortem.published":
             postmortems[incident] = event
+        elif event["kind"] == "incident.severity_changed" and incident in opened:
+            details = {**opened[incident]["details"], "severity": event["details"].get("severity")}
+            opened[incident] = {**opened[incident], "details": details}
     causes = _causes(opened, postmortems)
     return {
         "incidents": len(opened),

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from engagements.lifecycle.models import Engagement
-from engagements.reviews import findings
+from engagements.reviews import checklist, findings
+from engagements.reviews.answers import failing_blockers
 from portal_backend.core.errors import NotFound
 from scorecards import timeline
 from scorecards.checks.definitions import Axis, Status
@@ -27,23 +28,25 @@ def outcome(
     before, after = (_standings(session, judging, engagement.entity_ref, at) for at in (started, ended or now))
     names = ("overall", *(axis.value for axis in Axis))
     return {
-        "gate": _gate(session, engagement.entity_ref, gate_level),
+        "gate": _gate(session, engagement, gate_level),
         "started_at": started,
         "ended_at": ended,
         "axes": [_delta(name, before, after, place) for place, name in enumerate(names)],
     }
 
 
-def _gate(session: Session, ref: str, gate_level: str) -> dict[str, Any]:
-    kept = session.get(Scorecard, ref)
-    blockers = [row.title for row in findings.open_blockers(session, ref)]
+def _gate(session: Session, engagement: Engagement, gate_level: str) -> dict[str, Any]:
+    kept = session.get(Scorecard, engagement.entity_ref)
+    blockers = [row.title for row in findings.open_blockers(session, engagement.entity_ref)]
+    failing = list(failing_blockers(checklist.lines_of(session, engagement, {})))
     statuses = kept.statuses if kept else {}
     level = kept.level if kept else None
     return {
-        "passed": level is not None and level >= gate_level and not blockers,
+        "passed": level is not None and level >= gate_level and not blockers and not failing,
         "level": level,
         "required_level": gate_level,
         "open_blockers": blockers,
+        "failing_items": failing,
         "waived": sorted(check for check, entry in statuses.items() if entry[0] == Status.WAIVED),
     }
 

@@ -11,7 +11,9 @@ from scorecards.checks.definitions import Axis
 
 MAX_TEXT, MAX_NAME, MAX_ITEMS = 4000, 200, 200
 AXES = [axis.value for axis in Axis]
-ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$(?!\n)"
+ID_RULE = validate.Regexp(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$(?!\n)", error="Letters, digits, '.', '_' and '-', at most 80: launch-2026."
+)
 
 
 def text(required: bool = False, longest: int = MAX_TEXT, about: str = "", default: Any = "") -> PlainText:
@@ -54,7 +56,10 @@ def link(required: bool = False, about: str = "") -> PlainText:
         load_default=missing if required else "",
         validate=[
             validate.Length(max=2000),
-            validate.Regexp(r"^(https?://\S+)?$(?!\n)" if not required else r"^https?://\S+$(?!\n)"),
+            validate.Regexp(
+                r"^(https?://\S+)?$(?!\n)" if not required else r"^https?://\S+$(?!\n)",
+                error="No web address; write https://wiki.example/page.",
+            ),
         ],
         metadata=said(about or "A web address, `https://…`."),
     )
@@ -94,7 +99,7 @@ def axis(required: bool = False) -> fields.String:
 def given_id() -> PlainText:
     """Return the field by which a client names a new record itself."""
     about = "Your own id: sent again, it changes nothing. Left out, the same content makes the same record."
-    return PlainText(load_default=None, allow_none=True, validate=validate.Regexp(ID), metadata=said(about))
+    return PlainText(load_default=None, allow_none=True, validate=ID_RULE, metadata=said(about))
 
 
 class KeptSchema(Schema):
@@ -111,15 +116,18 @@ class KeptSchema(Schema):
 
 
 KEY = r"^[a-z0-9_.-]{1,80}$(?!\n)"
-PATTERN = r"^[a-z0-9][a-z0-9_.-]{0,79}$(?!\n)"
+PATTERN = validate.Regexp(
+    r"^[a-z0-9][a-z0-9_.-]{0,79}$(?!\n)",
+    error="Lower-case letters, digits, '_', '.' and '-', at most 80: expired_certificate.",
+)
 
 
 def pattern_field(required: bool = False) -> PlainText:
     """Return the field for the word that names a kind of failure."""
     about = "The same word for the same failure in any service, such as `expired_certificate`."
     if required:
-        return PlainText(required=True, validate=validate.Regexp(PATTERN), metadata=said(about))
-    return PlainText(load_default=None, allow_none=True, validate=validate.Regexp(PATTERN), metadata=said(about))
+        return PlainText(required=True, validate=PATTERN, metadata=said(about))
+    return PlainText(load_default=None, allow_none=True, validate=PATTERN, metadata=said(about))
 
 
 class Strict(Schema):

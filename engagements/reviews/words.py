@@ -31,6 +31,20 @@ class FindingSource(StrEnum):
     LESSON = "lesson"
 
 
+class LessonSource(StrEnum):
+    """What taught a lesson: whatever brings defects to light, and what an engagement itself shows."""
+
+    CHECK = "check"
+    INCIDENT = "incident"
+    DESIGN = "design"
+    CONSULTATION = "consultation"
+    DRILL = "drill"
+    LESSON = "lesson"
+    ENGAGEMENT = "engagement"
+    LAUNCH = "launch"
+    DISENGAGEMENT = "disengagement"
+
+
 class Severity(StrEnum):
     """How grave a defect is; an open blocker bars SRE support."""
 

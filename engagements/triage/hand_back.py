@@ -107,7 +107,7 @@ def _d2(evidence: Evidence, settings: TriageSettings, now: datetime) -> Rule:
     said = {
         State.MET: f"Usage stayed below {settings.forecast_share:.0%} of its forecast for two quarters: "
         "SRE's effort is better spent elsewhere.",
-        State.NOT_MET: "Usage reached what was forecast.",
+        State.NOT_MET: f"Usage reached {settings.forecast_share:.0%} of its forecast, or more.",
         State.UNKNOWN: "Whether usage stayed below its forecast for two quarters is not known throughout.",
     }
     return Rule("D2", "usage_below_forecast", "Used far less than forecast", state, terms, said[state])

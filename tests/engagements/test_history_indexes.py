@@ -7,7 +7,8 @@ from sqlalchemy import select, text, tuple_
 
 from engagements import history
 from engagements.history_reading import HistoryFilter, conditions, corrections_of
-from engagements.incident_view.newest import _of_patterns, _statement
+from engagements.incident_view.queries import selects
+from engagements.incident_view.settings import IncidentSettings
 from engagements.models import HistoryEvent
 from tests.engagements.test_history import CART, CHECKOUT, NOW, deploy
 
@@ -65,13 +66,10 @@ def test_the_corrections_of_a_page(plan_of, session):
     assert "kind" in " ".join(plan), plan
 
 
-def test_the_newest_events_of_some_kinds_of_several_services(plan_of, session):
-    has_lateral = session.get_bind().dialect.name == "postgresql"
-    query = _statement(has_lateral, ("deploy.finished", "alert.fired"), 10).params(refs=[CHECKOUT, CART])
-    assert slow_steps(plan_of(query)) == []
-
-
-def test_the_newest_events_of_some_patterns(plan_of, session):
-    has_lateral = session.get_bind().dialect.name == "postgresql"
-    query = _of_patterns(has_lateral, 2, ("alert.fired",), 10).params(pattern_0="A1", pattern_1="A2")
-    assert slow_steps(plan_of(query)) == []
+@pytest.mark.parametrize("name", ["own", "theirs", "past", "mending", "postmortems"])
+def test_each_query_of_the_incident_view_that_reads_events(plan_of, session, name):
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    query = getattr(selects(is_postgresql, ["service"], IncidentSettings()), name)
+    read = [line for line in plan_of(query.params(ref=CHECKOUT)) if "history_event" in line]
+    assert read
+    assert not any("SCAN history_event" in line or "Seq Scan on history_event" in line for line in read)

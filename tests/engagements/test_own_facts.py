@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from engagements import own_facts
+from engagements import history, own_facts
+from engagements.history import NewEvent
 from engagements.lifecycle.models import Engagement
+from engagements.models import HistoryEvent
 from portal_backend import engagement_facts, settings
 from portal_backend.core.clock import format_time
 from portal_backend.core.principal import Role
@@ -45,6 +47,37 @@ def test_conformance_exercises_and_a_signed_policy_come_from_the_engagement(sess
     assert says == {"ebp.approved_by": ["dev_lead"], "fw.conformance.pass": False, "fw.version.supported": True}
 
 
+def test_releases_without_budget_break_a_policy_that_both_sides_signed(session, world, observe):
+    one = steps.to_engagement(world)
+    world.done("sam", "PUT", f"{one}/agreement", {**AGREEMENT, "error_budget_policy": "https://wiki/policy"})
+    world.done("dora", "POST", f"{one}/agreement/signatures", {"side": "dev_lead"})
+    assert "ebp.violations_90d" not in told(session, world), "one side alone has no policy"
+    world.done("sally", "POST", f"{one}/agreement/signatures", {"side": "sre_lead"})
+    assert "ebp.violations_90d" not in told(session, world), "nobody watches the budget"
+    observe({"globe": {"slo.availability.budget_left": 0.5}}, now=world.now)
+    assert told(session, world)["ebp.violations_90d"] == 0
+    signed = world.now
+    world.later(days=20)
+    happened = [
+        (-1, "deploy.finished", {}), (1, "deploy.finished", {}), (2, "budget.exhausted", {}),
+        (3, "deploy.finished", {}), (4, "deploy.finished", {"priority": "P0"}), (5, "deploy.rolled_back", {}),
+        (6, "deploy.finished", {"security": True}), (7, "deploy.finished", {}), (8, "slo.recovered", {}),
+        (9, "deploy.finished", {}), (19, "event.corrected", {"corrects": 0}),
+    ]  # fmt: skip
+    for day, kind, details in happened:
+        if "corrects" in details:
+            query = select(HistoryEvent.sequence).where(HistoryEvent.source_event_id == "day 7")
+            details = {"corrects": session.scalar(query)}
+        event = NewEvent(
+            ref("globe"), kind, signed + timedelta(days=day), "argocd", f"day {day}", kind, details=details
+        )
+        history.record(session, [event], world.now)
+    session.commit()
+    assert told(session, world)["ebp.violations_90d"] == 1
+    world.later(days=80)
+    assert told(session, world)["ebp.violations_90d"] == 0, "longer than 90 days ago"
+
+
 def test_the_last_exercise_and_the_launch_are_told(session, world):
     one = steps.to_active(world)
     held = world.show(one)["trainings"][-1]["held_at"]
@@ -74,6 +107,12 @@ def test_the_registry_of_modules_says_what_is_uniform_until_support_ends(session
     assert (says["fw.module.traffic"], says["fw.capability.controls"], says["fw.capability.logging"]) == (
         True, True, False,
     )  # fmt: skip
+    assert says["fw.components.registered"] is True
+    one = world.done("dora", "POST", "/api/engagements", {"entity_ref": ref("globe"), "model": "framework"})["id"]
+    for names, all_registered in ((["traffic"], True), (["traffic", "home-made"], False)):
+        chosen = {"modules": [{"name": name, "version": "1"} for name in names]}
+        world.done("dora", "PUT", f"/api/engagements/{one}/modules", chosen)
+        assert told(session, world)["fw.components.registered"] is all_registered
     world.later(days=11)
     assert told(session, world)["fw.module.traffic"] is False
 

@@ -181,3 +181,16 @@ def test_triage_answers_both_lists_or_the_one_asked_for(client):
 )
 def test_a_faulty_triage_query_is_a_400(client, query):
     assert client.get(f"/api/engagements/triage?{query}").status_code == 400
+
+
+def test_whoever_guesses_a_field_wrong_is_told_those_that_there_are(client):
+    body = {"service": "component:default/globe", "staffing": {"devs": 2}}
+    answer = client.post("/api/engagements", json=body)
+    assert answer.status_code == 400
+    said = {fault["field"]: fault["message"] for fault in answer.json["errors"]}
+    assert said["json.service"].startswith("Unknown field; there are ")
+    assert "entity_ref" in said["json.service"]
+    assert "developers" in said["json.staffing.devs"]
+    (fault,) = client.get("/api/engagements?colour=red").json["errors"]
+    assert fault["message"].startswith("Unknown field; there are ")
+    assert "service" in fault["message"]

@@ -35,7 +35,7 @@ def opened(
     if state.state in CLOSED:
         faults.append(Fault("state", f"The engagement is closed ({state.state}): its {what} stays as it is."))
     elif allowed and state.state not in allowed:
-        faults.append(Fault("state", f"In {state.state} its {what} does not change; it does in {', '.join(allowed)}."))
+        faults.append(Fault("state", f"No change of its {what} in {state.state}; there is in {', '.join(allowed)}."))
     lacking = f"{actor.name} may not change its {what}: it takes one of the roles {', '.join(sorted(roles))}."
     if not actor.has_role(*roles):
         faults.append(Fault("role", lacking))

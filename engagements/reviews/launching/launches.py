@@ -96,7 +96,10 @@ def sign(session: Session, launch: Launch, principal: Principal, now: datetime) 
     """Sign a launch's checklist; signed, it stays. Raises Conflict while items are unanswered or blockers fail."""
     if launch.signed_by is not None:
         return launch
-    faults = [Fault(f"items.{key}", "Answer it.") for key in unanswered(launch)]
+    faults = [
+        Fault(f"items.{key}", f"Answer it: POST /api/engagements/launches/{launch.id}/answers.")
+        for key in unanswered(launch)
+    ]
     faults += [
         Fault(f"items.{item['key']}", f"It fails and bars the launch: {item['question']}")
         for item in launch.checklist["items"]

@@ -38,7 +38,8 @@ def obstacles(
     ways = next_stages(present)
     if wish.stage not in ways:
         onward = f"from {present} it goes on to {', '.join(ways)}" if ways else f"{present} is the end of a launch"
-        return [Fault("stage", f"{wish.stage} cannot follow {present}: {onward}. To go back, abort.")]
+        remedy = "To go back, abort." if present is not Stage.ABORTED else "Plan another launch."
+        return [Fault("stage", f"{wish.stage} cannot follow {present}: {onward}. {remedy}")]
     faults = _traffic_faults(entered[-1] if entered else None, wish)
     if wish.stage is not Stage.FULL and not wish.abort_rule.strip():
         faults.append(Fault("abort_rule", "Say what makes you abort, before it happens."))

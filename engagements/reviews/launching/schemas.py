@@ -278,6 +278,9 @@ class GateSchema(Schema):
     level = fields.String(allow_none=True)
     required_level = fields.String()
     open_blockers = fields.List(fields.String())
+    failing_items = fields.List(
+        fields.String(), metadata={"description": "Blockers of the checklist that a person answered with fail."}
+    )
     waived = fields.List(fields.String(), metadata=said("Checks that are waived: named in the decision."))
 
 

@@ -66,6 +66,7 @@ def test_the_same_input_gives_the_same_bytes(company, client):
 def test_the_optimum_says_its_gap(company, client):
     plan = client.get(f"{PLAN}?method=optimum").json
     assert (plan["method"], plan["gap"], plan["reproducible"]) == ("optimum", 0.0, True)
+    assert plan["solver"] == optimum.solver_version()
 
 
 def test_a_missing_solver_is_a_400_with_the_remedy(company, client, monkeypatch):

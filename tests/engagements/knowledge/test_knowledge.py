@@ -38,6 +38,11 @@ def happened(session, kind, service="globe", at=NOW, **details):
     session.commit()
 
 
+def test_row_28_what_a_hand_back_taught_is_a_lesson_with_its_source(client, sre):
+    lesson = client.post(LESSONS, json={**LESSON, "source": "disengagement"}).json
+    assert (lesson["source"], lesson["state"]) == ("disengagement", "proposed")
+
+
 def test_row_06_advice_is_bounded_by_hours_and_quarter_and_the_hours_left_are_named(client, sre, kinds, session):
     first = client.post(ADVICE, json=HELD)
     assert first.status_code == 201

@@ -54,6 +54,12 @@ def test_row_26_what_sre_runs_graduates_by_rule_d1_and_by_what_is_stated(world, 
     assert (closed["success"], world.tier()["tier"]) == (True, "consultation")
 
 
+def test_row_27_usage_that_is_measured_bars_the_outcome_that_says_otherwise(world, one, observe):
+    wish = {"outcome": "usage_below_forecast", "reason": "hardly used", "evidence": "we say so"}
+    observe({"globe": {"traffic.peak_rps_30d": 490.0}}, now=world.now)
+    assert set(world.refused("sally", one, "disengaging", **wish)) == {"outcome_holds"}
+
+
 def test_what_is_known_against_a_graduation_outweighs_what_is_stated(world, one, session):
     session.execute(update(Scorecard).values(level="L2"))
     session.commit()

@@ -183,6 +183,17 @@ def test_the_guards_see_what_is_unanswered(client, sre, session, judging):
     assert facts.gather(session, "e1", NOW).unanswered == ()
 
 
+def test_a_blocker_that_a_person_answers_with_fail_bars_though_nobody_made_a_finding_of_it(client, sre, session):
+    client.post(f"{CASE}/checklist")
+    say(client, **{"er.controls": {"answer": "fail", "reason": "the kill switch did nothing"}})
+    assert facts.gather(session, "e1", NOW).failing_items == ("er.controls",)
+    gate = client.get(f"{CASE}/outcome").json["gate"]
+    assert (gate["passed"], gate["failing_items"]) == (False, ["er.controls"])
+    say(client, **{"er.controls": {"answer": "pass", "reason": "tried", "evidence_url": "https://drill.example/8"}})
+    session.expire_all()
+    assert facts.gather(session, "e1", NOW).failing_items == ()
+
+
 def test_a_new_review_asks_anew_and_keeps_the_items_of_the_service(client, sre, session):
     new = {"key": "globe.trapdoor", "axis": "emergency", "question": "Is the trapdoor monitored?", "source": "expert"}
     client.post(f"{CHECKLIST}/items", json=new)
