@@ -41,6 +41,7 @@ import scorecards.webhooks.views
 from portal_backend import health, pages, push
 from portal_backend.core import auth, cors, db, errors, http, telemetry, tokens
 from portal_backend.core.config import Config
+from portal_backend.core.error_schemas import describe_errors
 from portal_backend.foundation import create_foundation
 from portal_backend.migrations import FOLDER
 
@@ -83,6 +84,7 @@ def create_app(config: Config) -> Flask:
     api = Api(app)
     for blueprint in API_BLUEPRINTS:
         api.register_blueprint(blueprint)
+    describe_errors(api.spec)
     for plain in PLAIN_BLUEPRINTS:
         app.register_blueprint(plain)
     errors.init_app(app)

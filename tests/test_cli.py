@@ -84,3 +84,29 @@ print("imported:", [name for name in ("portal_backend.app", "celery", "gunicorn"
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "imported: []\n"
+
+
+LIGHT = {
+    ("catalog", "validate"): ("sqlalchemy", "alembic", "requests", "jsonschema"),
+    ("catalog", "list"): ("alembic", "requests", "jsonschema", "scorecards", "engagements", "plugins.connectors"),
+    ("sources", "check"): ("alembic", "scorecards", "engagements"),
+}
+"""What a command does without, so that it is there at once."""
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=" ".join)
+def test_a_command_imports_no_more_than_it_needs(path, tmp_path):
+    (tmp_path / "a.yaml").write_text("")
+    arguments = [*path, *(["a.yaml"] if path == ("catalog", "validate") else [])]
+    script = f"""
+import sys
+from portal_backend.cli import main
+try:
+    main({arguments!r})
+except SystemExit:
+    print("imported:", [name for name in {LIGHT[path]!r} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path
+    )
+    assert done.stdout.endswith("imported: []\n")

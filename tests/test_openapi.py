@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from openapi_spec_validator import validate
 from schemathesis import GenerationMode
-from schemathesis.specs.openapi.checks import ignored_auth
+from schemathesis.specs.openapi.checks import content_type_conformance, ignored_auth, response_schema_conformance
 
 from portal_backend import pipeline
 from portal_backend.app import create_app
@@ -96,16 +96,39 @@ def test_no_input_brings_the_server_down(description):
     ],
 )
 def test_answers_are_what_the_description_says(description, path):
+    case = _case(description, path)
+    answer = case.call()
+    assert answer.status_code == 200
+    case.validate_response(answer, excluded_checks=[ignored_auth])  # on loopback everyone may
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/services?limit=0", 400),
+        ("/api/services/component/default/nobody", 404),
+        ("/api/engagements/nothing", 404),
+        ("/api/catalog/entities/by-name/component/default/nobody", 404),
+        ("/api/catalog/entities?limit=x", 400),
+        ("/api/tech-insights/facts/latest?entity=nonsense", 400),
+    ],
+)
+def test_errors_are_what_the_description_says(description, path, status):
+    case = _case(description, path)
+    answer = case.call()
+    assert answer.status_code == status
+    case.validate_response(answer, checks=[response_schema_conformance, content_type_conformance])
+
+
+def _case(description, path: str):
+    """Return the request for an address of ours, as the description of its route has it."""
     route, _, query = path.partition("?")
     operations = [operation.ok() for operation in description.get_all_operations()]
     fitting = [found for found in operations if found.method.upper() == "GET" and _fits(found.path, route)]
     assert fitting, f"{route} is not described"
     found = min(fitting, key=lambda one: len(_names(one.path)))  # as the server does: the most concrete one
     parameters = dict(zip(_names(found.path), _values(found.path, route), strict=True))
-    case = found.Case(path_parameters=parameters, query=dict(part.split("=") for part in query.split("&") if part))
-    answer = case.call()
-    assert answer.status_code == 200
-    case.validate_response(answer, excluded_checks=[ignored_auth])  # on loopback everyone may
+    return found.Case(path_parameters=parameters, query=dict(part.split("=") for part in query.split("&") if part))
 
 
 def _fits(template: str, path: str) -> bool:

@@ -117,6 +117,27 @@ def test_a_late_event_lands_where_it_belongs(client):
     assert [item["summary"] for item in items] == [f"Build {number} deployed" for number in (1, 2, 3)]
 
 
+def test_a_postmortem_and_a_launch_come_by_push_once_each_and_where_they_belong(client):
+    at = clock.format_time(clock.now() - timedelta(days=3))
+    postmortem = {
+        "ref": REF, "id": "pm-17", "kind": "postmortem.published", "occurred_at": at, "summary": "The card outage",
+        "details": {"incident": "PT4KHLK", "actions": [{"title": "Roll out", "priority": "P1", "done": False}]},
+    }  # fmt: skip
+    launch = {**event(2), "id": "launch-3", "kind": "launch.stage_entered", "details": {"stage": "canary"}}
+    for _ in range(2):
+        assert client.post(URL, json={"events": [event(1), launch, postmortem]}).status_code == 200
+    items = client.get("/api/services/component/default/checkout/history").get_json()["items"]
+    pushed = {"deploy.finished", "launch.stage_entered", "postmortem.published"}
+    assert [item["kind"] for item in items if item["kind"] in pushed] == [
+        "deploy.finished",
+        "launch.stage_entered",
+        "postmortem.published",
+    ]
+    details = {item["kind"]: item["details"] for item in items}
+    assert details["launch.stage_entered"]["stage"] == "canary"
+    assert details["postmortem.published"]["incident"] == "PT4KHLK"
+
+
 def test_facts_of_the_organisations_own_are_declared_with_the_source(client):
     assert client.post(URL, json={"facts": [fact("team.size", 7)]}).status_code == 200
     refused = client.post(URL, json={"facts": [fact("team.size", "seven")]})
