@@ -176,6 +176,8 @@ def write_some(
     serialise(session, INGESTION)
     location = session.get(Location, ingestion.location_id, populate_existing=True, with_for_update=True)
     if location is None or (location.type, location.target) != (ingestion.type, ingestion.target):
+        if location is not None and location.due_at == ingestion.claimed_until:
+            location.due_at = None  # our claim was written after the move, which wants the new target read at once
         ingestion.report = _report(ingestion, Plan(), Departures([], [], []))
         return
     plan = _plan(session, ingestion, location)

@@ -29,7 +29,9 @@ COMMANDS = {
     "providers": Lazy(
         f"{PACKAGE}.catalog_discovery", "providers", "List the providers of portal.yaml and how their last runs went."
     ),
-    "refresh": Lazy(f"{PACKAGE}.catalog_files", "refresh", "Read every registered location again."),
+    "refresh": Lazy(
+        f"{PACKAGE}.catalog_files", "refresh", "Read every location again, those that portal.yaml names included."
+    ),
     "show": Lazy(
         f"{PACKAGE}.catalog_reading", "show", "Show one entity, `component:default/checkout`, with its relations."
     ),

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import func, select
 
 from catalog.entities import get_entity
-from catalog.ingestion.refresh import refresh_location
+from catalog.ingestion.refresh import begin, read, refresh_location, write_some
 from catalog.locations import register_location
 from catalog.models import CatalogFault, Entity, EntityBody, Location, LocationFile, RelationRow, SearchKey, SearchRow
 from catalog.places.targets import classify
+from catalog.settings import CatalogSettings
 from portal_backend.core.db import transaction
 from portal_backend.core.errors import InvalidInput, NotFound
 from tests.catalog.samples import NOW, OFFLINE, bring_in, component, files
@@ -90,6 +91,19 @@ def test_a_registered_file_that_changes_in_part_is_in_no_conflict_with_itself(se
     files(tmp_path, all=numbered(3))
     report = bring_in(session, target)
     assert (report.faults, report.added, report.unchanged) == ((), 1, 2)
+
+
+def test_a_location_that_moves_while_a_read_begins_is_read_again_at_once(session, tmp_path):
+    """The read's claim may be written after the move, whose wish to be read it then hides."""
+    bring_in(session, files(tmp_path, a=component("a")))
+    location, claim = session.scalar(select(Location)), NOW + timedelta(minutes=2)
+    ingestion = begin(session, location, claimed_until=claim)
+    location.target = str(tmp_path / "elsewhere")
+    session.commit()
+    read(ingestion, OFFLINE)
+    write_some(session, ingestion, NOW, CatalogSettings())
+    session.commit()
+    assert (location.due_at, refs(session)) == (None, {"component:default/a"})
 
 
 def test_one_bad_document_never_sinks_its_neighbours(session, tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ class Company:
         return changed
 
 
-@pytest.fixture(scope="session")
+@cache
 def catalogue_and_specs() -> tuple[CheckCatalogue, dict[str, FactSpec]]:
     """The product's checks and the facts that its connectors declare: read once, since nobody changes them."""
     supplied = [spec for connector in registry.connectors().values() for spec in connector.facts]
@@ -121,8 +122,8 @@ def catalogue_and_specs() -> tuple[CheckCatalogue, dict[str, FactSpec]]:
 
 
 @pytest.fixture
-def judging(app: Flask, catalogue_and_specs: tuple[CheckCatalogue, dict[str, FactSpec]]) -> Judging:
-    made = make_judging(*catalogue_and_specs, registry.connectors(), ("service",))
+def judging(app: Flask) -> Judging:
+    made = make_judging(*catalogue_and_specs(), registry.connectors(), ("service",))
     init_app(app, made)
     return made
 
