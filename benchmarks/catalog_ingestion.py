@@ -53,7 +53,7 @@ def ingest(location_id: str) -> IngestReport:
     with transaction() as session:
         location = session.get_one(Location, location_id)
         ingestion = begin(session, location, clock.now() + timedelta(minutes=2))
-    with other_processes() as run:
+    with other_processes(spared=1) as run:
         read(ingestion, settings.reader(), run=run)
         while ingestion.report is None:
             with transaction() as session:

@@ -113,7 +113,7 @@ def read_one(
         if location is None:
             return None
         ingestion = begin(session, location, claimed_until=clock.now() + CLAIM)
-    with other_processes() as run:
+    with other_processes(spared=1) as run:  # the database writes as much as we judge: it needs a core too
         read(ingestion, settings_.reader(), on_file, run)
         while ingestion.report is None:
             with transaction() as session:

@@ -129,7 +129,7 @@ def refresh_location(
     """
     settings = settings or catalog_settings.current()
     ingestion = begin(session, location)
-    with other_processes() as run:
+    with other_processes(spared=1) as run:  # the database writes as much as we judge: it needs a core too
         read(ingestion, reader or settings.reader(), on_file, run)
         while ingestion.report is None:
             write_some(session, ingestion, now, settings, allow_removals=allow_removals, run=run)
