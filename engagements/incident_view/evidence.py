@@ -10,7 +10,6 @@ import orjson
 
 from catalog.services import Service, described
 from engagements.incident_view.episodes import Episode, episodes, without_corrected
-from engagements.incident_view.one_round import ask, engine
 from engagements.incident_view.queries import CHANGES, EPISODE_KINDS, SOURCE_COLUMNS, Round, Seen, statements
 from engagements.incident_view.settings import IncidentSettings
 from engagements.incident_view.similar import Past, past_of
@@ -19,6 +18,8 @@ from engagements.tiers import Tier
 from plugins.health import SourceHealth, health_of
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
+from portal_backend.core.one_round import ask
+from portal_backend.core.quick_reading import quick_reading
 from scorecards.evidence.view import View
 from scorecards.facts import observations_of
 from scorecards.judging import Judging
@@ -117,8 +118,7 @@ def gather(
     """
     ref = f"{kind}:{namespace}/{name}".lower()
     types = tuple(type_.lower() for type_ in judging.service_types)
-    on = engine()
-    found = Round(*ask(on, statements(on, types, settings), {"ref": ref})) if "\0" not in ref else None
+    found = _asked(ref, types, settings) if "\0" not in ref else None
     standings = {row[0]: Standing(*row) for row in found.entities} if found else {}
     if found is None or not _is_service(standings[ref], types):
         raise _no_service(judging, kind, namespace, name)
@@ -155,6 +155,11 @@ def gather(
 
 def _is_service(standing: Standing, types: Sequence[str]) -> bool:
     return standing.kind == "component" and standing.type in types
+
+
+def _asked(ref: str, types: tuple[str, ...], settings: IncidentSettings) -> Round:
+    with quick_reading() as reader:
+        return Round(*ask(reader, statements(reader.engine, types, settings), {"ref": ref}))
 
 
 def _no_service(judging: Judging, kind: str, namespace: str, name: str) -> NotFound:

@@ -32,11 +32,11 @@ from sqlalchemy.orm import aliased
 
 from catalog.models import Entity, EntityBody, Location, RelationRow, SearchKey, SearchRow
 from catalog.services import CRITICALITIES, CRITICALITY
-from engagements.incident_view.one_round import prepare
 from engagements.incident_view.settings import IncidentSettings
 from engagements.lifecycle.models import Engagement
 from engagements.models import HistoryEvent, Support
 from plugins.models import Source
+from portal_backend.core.one_round import prepare
 from scorecards.facts import DOCUMENT_COLUMNS
 from scorecards.models import EntityFacts, Scorecard
 

@@ -5,16 +5,17 @@ A session costs a hot read several times what its query costs. Whoever reads her
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy import Dialect, Engine, PoolProxiedConnection, create_engine, event
 from sqlalchemy.orm import InstrumentedAttribute
 
 Column = InstrumentedAttribute[Any]
+Result = TypeVar("Result")
 EXTENSION = "portal_quick_reading"
 IDLE = "portal_idle_readers"
 MAX_IDLE = 8
@@ -25,7 +26,7 @@ class Reader:
     """One connection for the reads of one request; every statement sees what is committed when it starts."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._connection: PoolProxiedConnection = engine.raw_connection()
         self.is_postgresql = engine.dialect.name == "postgresql"
         self.is_sound = True
@@ -36,39 +37,43 @@ class Reader:
 
         Name the columns where one has a type that the driver alone does not know (JSON, a time).
         """
+        rows = self.attempt(lambda connection: self._fetch(connection, sql, parameters))
+        return _typed(self.engine.dialect, columns, rows) if columns else rows
+
+    def attempt(self, work: Callable[[PoolProxiedConnection], Result]) -> Result:
+        """Return what `work`, which only reads, makes of the connection; a dropped one is replaced once."""
         try:
-            rows = self._rows(sql, parameters)
+            return self._replacing(work)
         except Exception:
             self.is_sound = False
             raise
-        return _typed(self._engine.dialect, columns, rows) if columns else rows
 
-    def _rows(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _replacing(self, work: Callable[[PoolProxiedConnection], Result]) -> Result:
         try:
-            return self._fetch(sql, parameters)
+            return work(self._connection)
         except Exception as error:
-            if not self._engine.dialect.is_disconnect(error, self._connection, None):  # type: ignore[arg-type]
+            if not self.engine.dialect.is_disconnect(error, self._connection, None):  # type: ignore[arg-type]
                 raise
         self._connection.invalidate()
-        self._engine.dispose()  # the others of the pool were dropped with it
-        self._connection = self._engine.raw_connection()
-        return self._fetch(sql, parameters)
+        self.engine.dispose()  # the others of the pool were dropped with it
+        self._connection = self.engine.raw_connection()
+        return work(self._connection)
 
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
 
-    def _fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _fetch(self, connection: PoolProxiedConnection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         if self.is_postgresql:
             from portal_backend.core.prepared import rows_of  # its driver costs a server on SQLite 0.2 s to import
 
-            found = rows_of(self._connection, sql, parameters)
+            found = rows_of(connection, sql, parameters)
             if found is not None:
                 return found
-            cursor = self._connection.cursor(binary=True)
+            cursor = connection.cursor(binary=True)
             cursor.execute(sql, parameters or None)
         else:
-            cursor = self._connection.cursor()
+            cursor = connection.cursor()
             cursor.execute(sql.replace("%s", "?"), parameters)
         rows = [*cursor.fetchall()]
         cursor.close()

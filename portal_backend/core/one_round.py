@@ -4,14 +4,13 @@ Each statement is made into text once. What a session would cost for each is mor
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import BindParameter, Engine, Select
 
-from portal_backend.core.quick_reading import EXTENSION
+from portal_backend.core.quick_reading import Reader
 
 Row = tuple[Any, ...]
 FLOAT8 = 701
@@ -47,12 +46,6 @@ class Prepared:
         return tuple(row)
 
 
-def engine() -> Engine:
-    """Return the engine of reads without a transaction. Needs an app context."""
-    found: Engine = current_app.extensions[EXTENSION]
-    return found
-
-
 def prepare(on: Engine, statement: Select[Any]) -> Prepared:
     """Make a statement ready to be sent; its values that differ between calls are bind parameters with a name."""
     compiled = statement.compile(on, compile_kwargs={"render_postcompile": True})
@@ -74,21 +67,14 @@ def _bound(on: Engine, parameter: BindParameter[Any] | None, value: Any) -> Any:
     return process(value) if process else value
 
 
-def ask(on: Engine, statements: Sequence[Prepared], given: Mapping[str, Any]) -> list[list[Row]]:
-    """Return the rows of each statement, with the values `given` by name; a dropped connection is replaced once."""
-    try:
-        with closing(on.raw_connection()) as connection:
-            return _answers(on, connection, statements, given)
-    except Exception as error:
-        if not on.dialect.is_disconnect(error, None, None):  # type: ignore[arg-type]
-            raise
-    on.dispose()  # the others of the pool were dropped with it
-    with closing(on.raw_connection()) as connection:
-        return _answers(on, connection, statements, given)
+def ask(reader: Reader, statements: Sequence[Prepared], given: Mapping[str, Any]) -> list[list[Row]]:
+    """Return the rows of each statement, with the values `given` by name."""
+    return reader.attempt(lambda connection: _answers(reader.is_postgresql, connection, statements, given))
 
 
-def _answers(on: Engine, connection: Any, statements: Sequence[Prepared], given: Mapping[str, Any]) -> list[list[Row]]:
-    is_postgresql = on.dialect.name == "postgresql"
+def _answers(
+    is_postgresql: bool, connection: Any, statements: Sequence[Prepared], given: Mapping[str, Any]
+) -> list[list[Row]]:
     cursors = []
     with connection.driver_connection.pipeline() if is_postgresql else nullcontext():
         for each in statements:
