@@ -1,14 +1,15 @@
 """How many entities have each value of a key."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import orjson
 
 from catalog.querying.remembering import OVERHEAD, answers
 from catalog.querying.selection import FacetsRequest, Selection
-from catalog.querying.statements import statement
+from catalog.querying.statements import Statements
 from catalog.querying.translation import (
     COLUMNS,
     NEVER_NULL,
@@ -22,94 +23,145 @@ from catalog.querying.translation import (
 from catalog.versions import Version
 from portal_backend.core.quick_reading import Reader
 
+MAX_PARTS = 40
+MAX_PARAMETERS = 4_000
+"""Of one statement that counts several facets; SQLite and PostgreSQL bound both."""
+
+
+class Counted(NamedTuple):
+    """A value of a facet, as a row tells it."""
+
+    value: str
+    first: str | None
+    """How it is spelt, the least spelling; None is the lower case."""
+    last: str | None
+    """The greatest spelling."""
+    entities: int
+    spelt: int | None
+    """How many of them are not spelt in lower case; None where the row stands for one spelling only."""
+    items: int
+
+
+EXACT = "{value}, {original}, CAST(NULL AS text), {count}, CAST(NULL AS bigint), 0"
+"""A row for each spelling."""
+GROUPED = "{value}, min({original}), max({original}), {count}, count({original}), {items}"
+"""A row for each value. It tells how the value is spelt as long as there is but one spelling beside the lower case."""
+
 
 def count_facets(reader: Reader, version: Version | None, request: FacetsRequest) -> list[tuple[str, bytes]]:
     """Return, per key as asked for, its values and their counts as JSON, sorted by value."""
-    return [(name, _facet(reader, version, request.selection, name)) for name in request.facets]
+    selection = request.selection
+    found: dict[str, bytes | None] = {name.lower(): None for name in request.facets}
+    if version:
+        found = {facet: answers.get((version, "facet", facet, selection.key)) for facet in found}
+    missing = [facet for facet, counted in found.items() if counted is None]
+    if missing:
+        for facet, counts in _count(reader, version, selection, missing).items():
+            found[facet] = counted = _json(counts)
+            if version:
+                weight = len(counted) + len(selection.key) + len(facet) + OVERHEAD
+                answers.keep((version, "facet", facet, selection.key), counted, weight)
+    return [(name, found[name.lower()] or b"[]") for name in request.facets]
 
 
-def _facet(reader: Reader, version: Version | None, selection: Selection, name: str) -> bytes:
-    facet = name.lower()
-    key = (version, "facet", facet, selection.key)
-    found: bytes | None = answers.get(key) if version else None
-    if found is None:
-        found = _count(reader, version, selection, facet)
-        if version:
-            answers.keep(key, found, len(found) + len(selection.key) + len(facet) + OVERHEAD)
-    return found
-
-
-def _count(reader: Reader, version: Version | None, selection: Selection, facet: str) -> bytes:
-    def rows(write: Callable[[Translator, Selection, str], Sql]) -> list[tuple[Any, ...]]:
-        def build(translator: Translator) -> Sql:
-            return write(translator, selection, facet)
-
-        sql = statement(reader, version, selection, f"{write.__name__} {facet}", build, [facet])
-        return reader.rows(sql.text, sql.parameters) if sql.text else []
-
-    counts: Counter[str] = Counter()
-    for quick, exact in ((_column_sql, _exact_column_sql), (_rows_sql, _exact_rows_sql)):
-        for value, original, count in _spellings(rows(quick)) or rows(exact):
-            counts[value if original is None else original] += count
+def _json(counts: Counter[str]) -> bytes:
     return orjson.dumps([{"value": value, "count": counts[value]} for value in sorted(counts)])
 
 
-def _spellings(rows: list[tuple[Any, ...]]) -> list[tuple[str, str | None, int]] | None:
-    """Return values, spellings and counts of what was grouped by value alone, or None where that was too coarse.
+def _count(
+    reader: Reader, version: Version | None, selection: Selection, facets: Sequence[str]
+) -> Mapping[str, Counter[str]]:
+    statements = Statements(reader, version, selection, facets)
 
-    It is where a value has several spellings, and where an entity may have it twice: as an item, and otherwise.
-    """
-    found: list[tuple[str, str | None, int]] = []
-    for value, count, spelt, first, last, items in rows:
-        if first != last or 0 < items < count:
-            return None
-        found += [(value, None, count - spelt)] if count > spelt else []
-        found += [(value, first, spelt)] if spelt else []
-    return found
+    def parts(build: Callable[[str, Translator, Selection], Sql], of: Sequence[str]) -> list[tuple[str, Sql]]:
+        found = ((facet, statements.write(f"{build.__name__} {facet}", partial(build, facet))) for facet in of)
+        return [(facet, sql) for facet, sql in found if sql.text]
 
-
-GROUPED = "count(*), count({original}), min({original}), max({original})"
-"""What tells how a value is spelt, as long as there is but one spelling beside the lower case, which is NULL."""
-
-
-def _column_sql(translator: Translator, selection: Selection, facet: str) -> Sql:
-    original = "CAST(NULL AS text)" if facet in WITHOUT_ORIGINAL else f"e.{COLUMNS.get(facet)}_original"
-    return _of_column(translator, selection, facet, f"{GROUPED.format(original=original)}, 0", "1")
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in facets}
+    too_coarse = []
+    for facet, rows in _read(reader, parts(_column_sql, facets) + parts(_rows_sql, facets)):
+        if any(map(_is_too_coarse, rows)):
+            too_coarse.append(facet)
+        else:
+            _add(counts[facet], rows)
+    for facet, rows in _read(reader, parts(_exact_rows_sql, too_coarse)):
+        _add(counts[facet], rows)
+    return counts
 
 
-def _exact_column_sql(translator: Translator, selection: Selection, facet: str) -> Sql:
-    original = "CAST(NULL AS text)" if facet in WITHOUT_ORIGINAL else f"e.{COLUMNS.get(facet)}_original"
-    return _of_column(translator, selection, facet, f"{original}, count(*)", "1, 2")
+def _read(reader: Reader, parts: Sequence[tuple[str, Sql]]) -> Iterator[tuple[str, list[Counted]]]:
+    """Yield the rows of each part; several go into one statement."""
+    for some in _packed(parts):
+        numbered = (f"SELECT {number}, q.* FROM ({sql.text}) q" for number, (_, sql) in enumerate(some))  # noqa: S608 (ours)
+        parameters = [parameter for _, sql in some for parameter in sql.parameters]
+        found: list[list[Counted]] = [[] for _ in some]
+        for number, *row in reader.rows(" UNION ALL ".join(numbered), parameters):
+            found[number].append(Counted(*row))
+        yield from ((facet, rows) for (facet, _), rows in zip(some, found, strict=True))
 
 
-def _of_column(translator: Translator, selection: Selection, facet: str, counted: str, groups: str) -> Sql:
+def _packed(parts: Sequence[tuple[str, Sql]]) -> Iterator[list[tuple[str, Sql]]]:
+    pack: list[tuple[str, Sql]] = []
+    parameters = 0
+    for part in parts:
+        parameters += len(part[1].parameters)
+        if pack and (len(pack) == MAX_PARTS or parameters > MAX_PARAMETERS):
+            yield pack
+            pack, parameters = [], len(part[1].parameters)
+        pack.append(part)
+    if pack:
+        yield pack
+
+
+def _is_too_coarse(row: Counted) -> bool:
+    """Say whether a value has several spellings, or an entity may have it twice: as an item, and otherwise."""
+    return row.spelt is not None and (row.first != row.last or 0 < row.items < row.entities)
+
+
+def _add(counts: Counter[str], rows: Sequence[Counted]) -> None:
+    for row in rows:
+        if row.first is None:
+            counts[row.value] += row.entities
+            continue
+        spelt = row.entities if row.spelt is None else row.spelt
+        counts[row.first] += spelt
+        if row.entities > spelt:
+            counts[row.value] += row.entities - spelt
+
+
+def _column_sql(facet: str, translator: Translator, selection: Selection) -> Sql:
     column = COLUMNS.get(facet)
     if column is None:
         return Sql("")
     where = translator.where(selection)
     if facet not in NEVER_NULL:
         where = join_and([where, Sql(f"e.{column} IS NOT NULL")])
-    text = f"SELECT e.{column}, {counted} FROM catalog_entity e WHERE {where.text} GROUP BY {groups}"  # noqa: S608
+    original = "CAST(NULL AS text)" if facet in WITHOUT_ORIGINAL else f"e.{column}_original"
+    columns = EXACT.format(value=f"e.{column}", original=original, count="count(*)")
+    text = f"SELECT {columns} FROM catalog_entity e WHERE {where.text} GROUP BY 1, 2"  # noqa: S608 (fixed names)
     return Sql(text, where.parameters)
 
 
-def _rows_sql(translator: Translator, selection: Selection, facet: str) -> Sql:
+def _rows_sql(facet: str, translator: Translator, selection: Selection) -> Sql:
     """Count rows by value alone: entities need not be told apart for that, nor spellings, which takes a fraction."""
     if len(translator.sources(facet)) > 1:
-        return Sql("")
-    counted = f"{GROUPED.format(original='v.original')}, count(*) FILTER (WHERE v.is_item)"
-    return _values_sql(translator, selection, facet, counted, "1")
+        return _exact_rows_sql(facet, translator, selection)
+    columns = GROUPED.format(
+        value="v.value", original="v.original", count="count(*)", items="count(*) FILTER (WHERE v.is_item)"
+    )
+    return _values_sql(facet, translator, selection, columns, "1")
 
 
-def _exact_rows_sql(translator: Translator, selection: Selection, facet: str) -> Sql:
-    return _values_sql(translator, selection, facet, "v.original, count(DISTINCT v.entity_id)", "1, 2")
+def _exact_rows_sql(facet: str, translator: Translator, selection: Selection) -> Sql:
+    columns = EXACT.format(value="v.value", original="v.original", count="count(DISTINCT v.entity_id)")
+    return _values_sql(facet, translator, selection, columns, "1, 2")
 
 
-def _values_sql(translator: Translator, selection: Selection, facet: str, counted: str, groups: str) -> Sql:
+def _values_sql(facet: str, translator: Translator, selection: Selection, columns: str, groups: str) -> Sql:
     values = translator.values(facet) if facet not in NEVER_NULL else None
     if values is None:
         return Sql("")
-    text = f"SELECT v.value, {counted} FROM ({values.text}) v"  # noqa: S608 (fixed names)
+    text = f"SELECT {columns} FROM ({values.text}) v"  # noqa: S608 (fixed names)
     where = TRUE if says_only_the_kind(selection.condition) else translator.where(selection)
     if where != TRUE:
         text += f" JOIN catalog_entity e ON e.id = v.entity_id WHERE {where.text}"

@@ -1,12 +1,26 @@
 """The statements behind lists of entities. Pure.
 
-A row is the entity's id and what it is ordered by: a page is found in the narrow table first, its bodies are read then.
+A row is the entity's id and what it is ordered by. A page is found in the narrow table first and joined with its bodies
+then, in the same statement: a second one would cost as much as finding the page does.
 """
 
 from typing import NamedTuple
 
+from catalog.querying.conditions import ALWAYS
 from catalog.querying.selection import Position, Selection
-from catalog.querying.translation import TRUE, OrderSql, Sql, Translator, join_and, keys_of, order_sql
+from catalog.querying.translation import (
+    TRUE,
+    OrderSql,
+    Sql,
+    Translator,
+    join_and,
+    keys_of,
+    order_sql,
+    says_only_the_kind,
+)
+
+PLANNED_LIMIT = 501
+"""Rows up to which a limit may be written into the statement."""
 
 
 class By(NamedTuple):
@@ -16,78 +30,119 @@ class By(NamedTuple):
     direction: str
 
 
-def list_sql(translator: Translator, selection: Selection, *, is_whole: bool) -> Sql:
-    """Return the bare list; limit and offset are further parameters unless it is the whole list."""
-    orders = [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
-    where = [translator.where(selection)]
-    if is_whole:  # as Backstage has it: what it cannot order is left out, unless pages are asked for
-        where += [_has_value(ordered) for ordered in orders]
-    by = [
-        By(ordered.value, f"{'DESC' if order.descending else 'ASC'}{'' if ordered.is_never_null else ' NULLS LAST'}")
-        for ordered, order in zip(orders, selection.orders, strict=True)
-    ]
-    by.append(By("e.id" if is_whole or orders else "e.ref", "ASC"))
-    limit = "" if is_whole else " LIMIT %s OFFSET %s"
-    return _rows_sql([ordered.join for ordered in orders], join_and(where), by, limit)
+def window_sql(selection: Selection, limit: int, offset: int) -> Sql:
+    """Return what takes a part of a list; its parameters are the last ones of the statement.
+
+    PostgreSQL plans a statement whose limit is a parameter at every call. That is wanted where the best plan depends on
+    the values that are looked for; a list that only names its kind has one best plan, and planning costs as much as it.
+    """
+    has_one_plan = selection.text is None and (
+        selection.condition == ALWAYS or says_only_the_kind(selection.condition)
+    )  # fmt: skip
+    if has_one_plan and limit <= PLANNED_LIMIT:
+        return Sql(f" LIMIT {limit} OFFSET %s", (offset,)) if offset else Sql(f" LIMIT {limit}")
+    return Sql(" LIMIT %s OFFSET %s", (limit, offset))
 
 
-def page_sql(translator: Translator, selection: Selection, position: Position | None) -> Sql:
-    """Return a page of a query; the position's value and id, limit and offset are further parameters."""
-    orders = [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
-    backwards = position is not None and position.backwards
-    descending = bool(selection.orders and selection.orders[0].descending) is not backwards
-    by = [By(expression, "DESC" if descending else "ASC") for expression in (*(o.value for o in orders), "e.id")]
+def whole_list_sql(translator: Translator, selection: Selection) -> Sql:
+    """Return the bare list: ids only, as it may be long."""
+    orders = _orders(translator, selection)
+    # As Backstage has it: what it cannot order is left out, unless pages are asked for.
+    where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
+    by = [*_bare_order(orders, selection), By("e.id", "ASC")]
+    return _ordered(_rows_sql(orders, where, by), by)
+
+
+def part_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
+    """Return a part of the bare list; the window's parameters are to be added."""
+    orders = _orders(translator, selection)
+    by = [*_bare_order(orders, selection), By("e.id" if orders else "e.ref", "ASC")]
+    return _read(_ordered(_rows_sql(orders, translator.where(selection), by), by, window), by, with_bodies=with_bodies)
+
+
+def page_sql(
+    translator: Translator, selection: Selection, position: Position | None, window: str, *, with_bodies: bool
+) -> Sql:
+    """Return a page of a query; the position's value and id, and the window's parameters are to be added."""
+    orders = _orders(translator, selection)
+    by = _page_order(orders, selection, position)
     where = [translator.where(selection), *(_has_value(ordered) for ordered in orders)]
     if position is not None:
         place = ", ".join(one.expression for one in by)
         marks = ", ".join(["%s"] * len(by))
-        where.append(Sql(f"({place}) {'<' if descending else '>'} ({marks})"))
-    joins = [ordered.join for ordered in orders]
-    return _rows_sql(joins, join_and(where), by, " LIMIT %s OFFSET %s")
+        where.append(Sql(f"({place}) {'<' if by[0].direction == 'DESC' else '>'} ({marks})"))
+    return _read(_ordered(_rows_sql(orders, join_and(where), by), by, window), by, with_bodies=with_bodies)
 
 
 def total_sql(translator: Translator, selection: Selection) -> Sql:
     """Return how many entities a query has."""
-    orders = [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
+    orders = _orders(translator, selection)
     where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
-    return _joined("SELECT count(*) FROM catalog_entity e", [ordered.join for ordered in orders], where)
+    return _joined("SELECT count(*) FROM catalog_entity e", orders, where)
 
 
-def counted_page_sql(translator: Translator, selection: Selection) -> Sql:
-    """Return a first page, with the total beside each row; limit and offset are further parameters.
+def counted_page_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
+    """Return a first page with the total beside each row; the window's parameters are to be added.
 
-    It finds the entities once, for the page and for the total. That pays where finding them is what costs: a text, or a
-    key of the rest-index. No text otherwise: an index in the list's order leads to a page without finding the others.
+    Where finding the entities is what costs (a text, or a key of the rest-index), they are found once, for the page and
+    for the total. Otherwise an index in the list's order leads to a page without finding the others.
     """
-    if selection.text is None and not any(translator.sources(key) for key in keys_of(selection)):
-        return Sql("")
-    orders = [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
+    orders = _orders(translator, selection)
+    by = _page_order(orders, selection, None)
     where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
-    columns = ", ".join(["e.id", *(f"{ordered.value} AS o{number}" for number, ordered in enumerate(orders))])
-    found = _joined(f"SELECT {columns} FROM catalog_entity e", [ordered.join for ordered in orders], where)  # noqa: S608
-    direction = "DESC" if selection.orders and selection.orders[0].descending else "ASC"
-    names = [*(f"o{number}" for number in range(len(orders))), "id"]
-    by = ", ".join(f"{name} {direction}" for name in names)
-    return Sql(
-        f"WITH found AS MATERIALIZED ({found.text}) SELECT id, {', '.join(names)}, (SELECT count(*) FROM found) "  # noqa: S608
-        f"FROM found ORDER BY {by} LIMIT %s OFFSET %s",
-        found.parameters,
-    )
+    rows = _rows_sql(orders, where, by)
+    if selection.text is None and not any(translator.sources(key) for key in keys_of(selection)):
+        return _read(_ordered(rows, by, window), by, total_sql(translator, selection), with_bodies=with_bodies)
+    page = Sql(f"SELECT f.* FROM found f ORDER BY {_order_of('f', by)}{window}")  # noqa: S608 (our own names)
+    counted = _read(page, by, Sql("SELECT count(*) FROM found"), with_bodies=with_bodies)
+    return Sql(f"WITH found AS MATERIALIZED ({rows.text}) {counted.text}", rows.parameters)
+
+
+def _orders(translator: Translator, selection: Selection) -> list[OrderSql]:
+    return [order_sql(translator, order, number) for number, order in enumerate(selection.orders)]
+
+
+def _bare_order(orders: list[OrderSql], selection: Selection) -> list[By]:
+    return [
+        By(ordered.value, f"{'DESC' if order.descending else 'ASC'}{'' if ordered.is_never_null else ' NULLS LAST'}")
+        for ordered, order in zip(orders, selection.orders, strict=True)
+    ]
+
+
+def _page_order(orders: list[OrderSql], selection: Selection, position: Position | None) -> list[By]:
+    backwards = position is not None and position.backwards
+    descending = bool(selection.orders and selection.orders[0].descending) is not backwards
+    return [By(expression, "DESC" if descending else "ASC") for expression in (*(o.value for o in orders), "e.id")]
 
 
 def _has_value(ordered: OrderSql) -> Sql:
     return TRUE if ordered.is_never_null else Sql(f"{ordered.value} IS NOT NULL")
 
 
-def _rows_sql(joins: list[Sql], where: Sql, by: list[By], limit: str) -> Sql:
-    names = [f"o{number}" for number in range(len(by))]
-    columns = ", ".join(f"{one.expression} AS {name}" for one, name in zip(by, names, strict=True))
-    rows = _joined(f"SELECT e.id, {columns} FROM catalog_entity e", joins, where)  # noqa: S608 (our expressions)
+def _rows_sql(orders: list[OrderSql], where: Sql, by: list[By]) -> Sql:
+    """Return ids and what they are to be ordered by."""
+    columns = ", ".join(f"{one.expression} AS o{number}" for number, one in enumerate(by))
+    return _joined(f"SELECT e.id, {columns} FROM catalog_entity e", orders, where)  # noqa: S608 (our expressions)
+
+
+def _ordered(rows: Sql, by: list[By], window: str = "") -> Sql:
     order = ", ".join(f"{one.expression} {one.direction}" for one in by)
-    return Sql(f"{rows.text} ORDER BY {order}{limit}", rows.parameters)
+    return Sql(f"{rows.text} ORDER BY {order}{window}", rows.parameters)
 
 
-def _joined(text: str, joins: list[Sql], where: Sql) -> Sql:
-    parameters = tuple(parameter for join in joins for parameter in join.parameters)
-    text += "".join(join.text for join in joins)
+def _read(page: Sql, by: list[By], total: Sql | None = None, *, with_bodies: bool) -> Sql:
+    """Return of each row of a page its id, the first of what orders it, its body, and the total, as far as wanted."""
+    body, join = (", b.body", "JOIN catalog_entity_body b ON b.id = p.id ") if with_bodies else ("", "")
+    counted = f", ({total.text})" if total else ""
+    text = f"SELECT p.id, p.o0{body}{counted} FROM ({page.text}) p {join}ORDER BY {_order_of('p', by)}"  # noqa: S608 (ours)
+    return Sql(text, (total.parameters if total else ()) + page.parameters)
+
+
+def _order_of(table: str, by: list[By]) -> str:
+    return ", ".join(f"{table}.o{number} {one.direction}" for number, one in enumerate(by))
+
+
+def _joined(text: str, orders: list[OrderSql], where: Sql) -> Sql:
+    parameters = tuple(parameter for ordered in orders for parameter in ordered.join.parameters)
+    text += "".join(ordered.join.text for ordered in orders)
     return Sql(f"{text} WHERE {where.text}", parameters + where.parameters)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.querying.cursors import encode_position
-from catalog.querying.list_sql import counted_page_sql, list_sql, page_sql, total_sql
+from catalog.querying.list_sql import counted_page_sql, page_sql, part_sql, total_sql, whole_list_sql, window_sql
 from catalog.querying.remembering import OVERHEAD, answers
 from catalog.querying.selection import EntitiesRequest, PageRequest, Position, Selection
-from catalog.querying.statements import statement
+from catalog.querying.statements import Statements
 from catalog.versions import Version
 from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
@@ -17,6 +17,8 @@ AT_ONCE = 500
 """Entities that are read in one go; longer lists are read piece by piece, so that they never lie in memory whole."""
 
 Row = tuple[Any, ...]
+"""Id, what it is ordered by, its body and the list's total, as far as asked for."""
+BODY = 2
 
 
 @dataclass(frozen=True)
@@ -39,34 +41,38 @@ class QueryPage:
 
 def list_entities(reader: Reader, version: Version | None, request: EntitiesRequest) -> tuple[Listed, bool]:
     """Return a part of the bare list, or the whole of it, and whether more follow."""
-    selection = request.selection
+    statements = Statements(reader, version, request.selection)
     if request.limit is None:
-        sql = statement(reader, version, selection, "whole", lambda t: list_sql(t, selection, is_whole=True))
-        return _listed(reader, reader.rows(sql.text, sql.parameters)), False
-    sql = statement(reader, version, selection, "part", lambda t: list_sql(t, selection, is_whole=False))
-    rows = reader.rows(sql.text, (*sql.parameters, request.limit + 1, request.offset))
-    return _listed(reader, rows[: request.limit]), len(rows) > request.limit
+        sql = statements.write("whole", whole_list_sql)
+        return _listed(reader, reader.rows(sql.text, sql.parameters), with_bodies=False), False
+    window = window_sql(request.selection, request.limit + 1, request.offset)
+    with_bodies = request.limit <= AT_ONCE
+    sql = statements.write(
+        f"part{window.text}{with_bodies}", lambda t, s: part_sql(t, s, window.text, with_bodies=with_bodies)
+    )
+    rows = reader.rows(sql.text, sql.parameters + window.parameters)
+    return _listed(reader, rows[: request.limit], with_bodies=with_bodies), len(rows) > request.limit
 
 
 def query_entities(reader: Reader, version: Version | None, request: PageRequest) -> QueryPage:
     """Return a page of a query, its total and the cursors to its neighbours."""
-    selection, position = request.selection, request.position
+    position = request.position
     total = _known_total(version, request)
     wants_total = request.wants_total and total is None
     if request.limit == 0:
-        total = count_entities(reader, version, selection) if wants_total else total
+        total = count_entities(reader, version, request.selection) if wants_total else total
         return QueryPage(Listed((), ()), total or 0, None, None)
     if wants_total and position is None:
         rows, total = _counted_page(reader, version, request)
     else:
-        total = count_entities(reader, version, selection) if wants_total else total
+        total = count_entities(reader, version, request.selection) if wants_total else total
         rows = _page(reader, version, request)
     more = len(rows) > request.limit
     rows = rows[: request.limit]
     if position is not None and position.backwards:
         rows.reverse()
     next_, previous = _neighbours(request, rows, more=more, total=total)
-    return QueryPage(_listed(reader, rows), total or 0, next_, previous)
+    return QueryPage(_listed(reader, rows, with_bodies=request.limit <= AT_ONCE), total or 0, next_, previous)
 
 
 def _known_total(version: Version | None, request: PageRequest) -> int | None:
@@ -78,30 +84,34 @@ def _known_total(version: Version | None, request: PageRequest) -> int | None:
 
 
 def _page(reader: Reader, version: Version | None, request: PageRequest) -> list[Row]:
-    selection, position = request.selection, request.position
-    purpose = f"page at={position is not None} back={position is not None and position.backwards}"
-    sql = statement(reader, version, selection, purpose, lambda t: page_sql(t, selection, position))
-    return reader.rows(sql.text, sql.parameters + _place(request) + (request.limit + 1, request.offset))
+    position, with_bodies = request.position, request.limit <= AT_ONCE
+    window = window_sql(request.selection, request.limit + 1, request.offset)
+    way = None if position is None else position.backwards
+    sql = Statements(reader, version, request.selection).write(
+        f"page{window.text}{with_bodies}{way}",
+        lambda t, s: page_sql(t, s, position, window.text, with_bodies=with_bodies),
+    )
+    return reader.rows(sql.text, sql.parameters + _place(request) + window.parameters)
 
 
 def _counted_page(reader: Reader, version: Version | None, request: PageRequest) -> tuple[list[Row], int]:
-    """Return a first page and its total, in one statement where finding the entities is what costs."""
-    selection = request.selection
-    sql = statement(reader, version, selection, "counted page", lambda t: counted_page_sql(t, selection))
-    if not sql.text:
-        total = count_entities(reader, version, selection)
-        return _page(reader, version, request), total
-    rows = reader.rows(sql.text, (*sql.parameters, request.limit + 1, request.offset))
+    """Return a first page and its total, by one statement."""
+    with_bodies, window = request.limit <= AT_ONCE, window_sql(request.selection, request.limit + 1, request.offset)
+    sql = Statements(reader, version, request.selection).write(
+        f"counted page{window.text}{with_bodies}",
+        lambda t, s: counted_page_sql(t, s, window.text, with_bodies=with_bodies),
+    )
+    rows = reader.rows(sql.text, sql.parameters + window.parameters)
     if not rows and request.offset:
-        return rows, count_entities(reader, version, selection)
+        return rows, count_entities(reader, version, request.selection)
     total = rows[0][-1] if rows else 0
-    _keep_total(version, selection, total)
+    _keep_total(version, request.selection, total)
     return rows, total
 
 
 def count_entities(reader: Reader, version: Version | None, selection: Selection) -> int:
     """Return how many entities a selection has; those without its order's field are not in it."""
-    sql = statement(reader, version, selection, "total", lambda translator: total_sql(translator, selection))
+    sql = Statements(reader, version, selection).write("total", total_sql)
     found: int = reader.rows(sql.text, sql.parameters)[0][0]
     _keep_total(version, selection, found)
     return found
@@ -128,8 +138,11 @@ def read_bodies(reader: Reader, ids: Sequence[int]) -> Iterator[bytes]:
         yield from (found[id_] for id_ in some if id_ in found)
 
 
-def _listed(reader: Reader, rows: Sequence[Row]) -> Listed:
+def _listed(reader: Reader, rows: Sequence[Row], *, with_bodies: bool) -> Listed:
+    """Return the rows' entities; what came without bodies may still be few enough to read them now."""
     ids = [row[0] for row in rows]
+    if with_bodies:
+        return Listed(ids, [row[BODY] for row in rows])
     return Listed(ids, list(read_bodies(reader, ids)) if len(ids) <= AT_ONCE else None)
 
 

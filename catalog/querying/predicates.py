@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-import orjson
-
+from catalog.format.numbers import number_text
 from catalog.querying.conditions import (
     MAX_DEPTH,
     NEVER,
@@ -115,7 +114,7 @@ def _contains(key: str, value: Any, path: str) -> Condition:
 
 def _relation(value: Mapping[str, Any], path: str) -> Condition:
     unknown = value.keys() - {"type", "targetRef"}
-    if unknown or not isinstance(value.get("type"), str):
+    if unknown or not isinstance(value.get("type"), str) or not value["type"]:
         raise _fault(path, 'must be {"type": "<relation>"}, and "targetRef" beside it if wanted')
     key = f"{RELATIONS}.{value['type'].lower()}"
     target = value.get("targetRef")
@@ -137,15 +136,13 @@ MATCHERS: Mapping[str, Callable[[str, Any, str], Condition]] = {
 
 
 def _scalar(value: Any, path: str) -> str:
-    """Write a scalar as the search index has it: a whole number without a fraction."""
+    """Write a scalar as the search index has it, in lower case."""
     if isinstance(value, str):
         return value.lower()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float) and isfinite(value):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else orjson.dumps(value).decode()
+    if isinstance(value, int | float) and isfinite(value):
+        return number_text(value)
     raise _fault(path, "must be a string, a number, true or false")
 
 

@@ -6,7 +6,7 @@ from catalog.format.refs import make_ref
 from catalog.querying.conditions import ALWAYS
 from catalog.querying.projection import project
 from catalog.querying.selection import RefsRequest, Selection
-from catalog.querying.statements import statement
+from catalog.querying.statements import Statements
 from catalog.querying.translation import NUL, Sql, Translator
 from catalog.versions import current_version
 from portal_backend.core.db import chunks
@@ -32,7 +32,7 @@ def bodies_by_refs(reader: Reader, request: RefsRequest) -> list[bytes]:
     selection = request.selection
     # Without a condition no key of the rest-index is looked up, and the version says nothing.
     version = current_version(reader) if selection.condition != ALWAYS else None
-    sql = statement(reader, version, selection, "refs", lambda translator: _refs_sql(translator, selection))
+    sql = Statements(reader, version, selection).write("refs", _refs_sql)
     found: dict[str, bytes] = {}
     for some in chunks(dict.fromkeys(ref for ref in request.refs if NUL not in ref), AT_ONCE):
         refs = orjson.dumps(some).decode()

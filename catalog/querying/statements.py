@@ -1,9 +1,9 @@
-"""Statements for a selection, made once for each version of the catalog."""
+"""Statements for a selection. They depend on the ids of its keys only, and outlive the catalog's versions."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from catalog.querying.remembering import OVERHEAD, statements
+from catalog.querying.remembering import OVERHEAD, answers, statements
 from catalog.querying.selection import Selection
 from catalog.querying.translation import Sql, Translator, key_names, keys_of
 from catalog.versions import Version
@@ -11,38 +11,60 @@ from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
 
 
-def statement(
-    reader: Reader,
-    version: Version | None,
-    selection: Selection,
-    purpose: str,
-    build: Callable[[Translator], Sql],
-    more_keys: Iterable[str] = (),
-) -> Sql:
-    """Return the SQL that `build` writes for a selection; `purpose` tells the statements of one selection apart."""
-    key = (version, reader.is_postgresql, purpose, selection.key)
-    found: Sql | None = statements.get(key) if version else None
+class Keys(NamedTuple):
+    """What the rest-index knows of the keys that a selection looks at."""
+
+    ids: Mapping[str, Mapping[str, int]]
+    """By name and kind of entity."""
+    known: tuple[tuple[Any, ...], ...]
+    """The same as a value that compares: kind, name and id of each."""
+
+
+class Statements:
+    """Writes the statements that answer one request; what was written before for the same keys is taken as it is."""
+
+    def __init__(
+        self, reader: Reader, version: Version | None, selection: Selection, more_keys: Iterable[str] = ()
+    ) -> None:
+        """Look the keys up, unless that was done at this version of the catalog."""
+        self.selection = selection
+        self._is_postgresql = reader.is_postgresql
+        self._keys = _keys(reader, version, frozenset(key_names([*keys_of(selection), *more_keys])))
+
+    def write(self, purpose: str, build: Callable[[Translator, Selection], Sql]) -> Sql:
+        """Return the SQL that `build` writes; `purpose` tells the statements of one selection apart."""
+        key = (self._is_postgresql, purpose, self.selection.key, self._keys.known)
+        found: Sql | None = statements.get(key)
+        if found is None:
+            translator = Translator(self._is_postgresql, self._keys.ids).within(self.selection.condition)
+            found = build(translator, self.selection)
+            statements.keep(key, found, _weight(found, self._keys) + len(self.selection.key) + OVERHEAD)
+        return found
+
+
+def _weight(sql: Sql, keys: Keys) -> int:
+    return len(sql.text) + sum(len(str(parameter)) + 50 for parameter in sql.parameters) + 200 * len(keys.known)
+
+
+def _keys(reader: Reader, version: Version | None, names: frozenset[str]) -> Keys:
+    key = (version, "keys", names)
+    found: Keys | None = answers.get(key) if version else None
     if found is None:
-        names = key_names([*keys_of(selection), *more_keys])
-        found = build(Translator(reader.is_postgresql, _key_ids(reader, names)).within(selection.condition))
+        found = _read_keys(reader, names)
         if version:
-            statements.keep(key, found, _weight(found) + len(selection.key) + OVERHEAD)
+            answers.keep(key, found, 200 * (len(names) + len(found.known)) + OVERHEAD)
     return found
 
 
-def _weight(sql: Sql) -> int:
-    return len(sql.text) + sum(len(str(parameter)) + 50 for parameter in sql.parameters)
-
-
-def _key_ids(reader: Reader, names: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Return the ids of those names that the rest-index knows, by name and kind of entity."""
-    found: dict[str, dict[str, int]] = {}
+def _read_keys(reader: Reader, names: Iterable[str]) -> Keys:
+    rows: list[tuple[Any, ...]] = []
     for some in chunks(sorted(names)):
         marks = ", ".join(["%s"] * len(some))
-        rows: list[tuple[Any, ...]] = reader.rows(
+        rows += reader.rows(
             f"SELECT name, kind, id FROM catalog_search_key WHERE name IN ({marks})",  # noqa: S608 (marks only)
             some,
         )
-        for name, kind, id_ in rows:
-            found.setdefault(name, {})[kind] = id_
-    return found
+    ids: dict[str, dict[str, int]] = {}
+    for name, kind, id_ in rows:
+        ids.setdefault(name, {})[kind] = id_
+    return Keys(ids, tuple(rows))

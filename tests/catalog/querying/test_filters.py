@@ -87,6 +87,7 @@ def test_a_predicate_means_what_the_contract_says(query, condition):
         ({"a": {"$contains": ["x"]}}, "query.a.$contains"),
         ({"relations": {"$contains": {}}}, "query.relations.$contains"),
         ({"relations": {"$contains": {"type": 1}}}, "query.relations.$contains"),
+        ({"relations": {"$contains": {"type": ""}}}, "query.relations.$contains"),
         ({"relations": {"$contains": {"type": "a", "x": 1}}}, "query.relations.$contains"),
         ({"relations": {"$contains": {"type": "a", "targetRef": None}}}, "query.relations.$contains.targetRef"),
     ],

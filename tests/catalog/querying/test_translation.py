@@ -93,6 +93,26 @@ def test_facets_count_what_plain_python_counts(app, company):
     agrees()
 
 
+def test_facets_counted_together_are_those_counted_one_by_one(app, company):
+    names = (*KEYS, *(key.upper() for key in KEYS if key))
+    condition = Some((Equals("kind", ("component", "user")), HasPrefix("metadata.name", "s")))
+    with app.app_context(), quick_reading() as reader:
+        together = count_facets(reader, None, FacetsRequest(Selection(condition), names))
+        alone = [count_facets(reader, None, FacetsRequest(Selection(condition), (name,))) for name in names]
+    assert together == [counted for (counted,) in alone]
+    assert sum(counted != b"[]" for _, counted in together) > 40  # more than one statement counts
+
+
+def test_a_page_of_more_than_is_read_at_once_is_the_page_that_smaller_ones_make(app, company):
+    selection = Selection(Every(()), TextFilter("a", ("metadata.name",)), (Order("metadata.name", False),))
+    asked = PageRequest(selection, b"{}", (), 501, 0, wants_total=True)
+    with app.app_context(), quick_reading() as reader:
+        large = query_entities(reader, None, asked)
+        small = query_entities(reader, None, replace(asked, limit=500))
+    assert (large.listed, large.total) == (small.listed, small.total)
+    assert large.listed.bodies
+
+
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_by_any_field_go_through_all_entities_once_and_back(app, company, descending):
     @quickly
