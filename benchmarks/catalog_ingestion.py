@@ -53,11 +53,11 @@ def ingest(location_id: str) -> IngestReport:
     with transaction() as session:
         location = session.get_one(Location, location_id)
         ingestion = begin(session, location, clock.now() + timedelta(minutes=2))
-    with other_processes(spared=1) as run:
+    with other_processes() as run:
         read(ingestion, settings.reader(), run=run)
-        while ingestion.report is None:
-            with transaction() as session:
-                write_some(session, ingestion, clock.now(), settings, run=run)
+    while ingestion.report is None:
+        with transaction() as session:
+            write_some(session, ingestion, clock.now(), settings)
     return ingestion.report
 
 

@@ -113,11 +113,11 @@ def read_one(
         if location is None:
             return None
         ingestion = begin(session, location, claimed_until=clock.now() + CLAIM)
-    with other_processes(spared=1) as run:  # the database writes as much as we judge: it needs a core too
+    with other_processes() as run:
         read(ingestion, settings_.reader(), on_file, run)
-        while ingestion.report is None:
-            with transaction() as session:
-                write_some(session, ingestion, clock.now(), settings_, allow_removals=allow_removals, run=run)
+    while ingestion.report is None:
+        with transaction() as session:
+            write_some(session, ingestion, clock.now(), settings_, allow_removals=allow_removals)
     return ingestion.report
 
 

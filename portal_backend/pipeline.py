@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import catalog.services
 from catalog.ingestion import changes
-from catalog.ingestion.following import FoundFault
+from catalog.ingestion.file_readings import FoundFault
 from catalog.ingestion.refresh import IngestReport
 from catalog.registering.registrations import keep_configured
 from engagements import history
@@ -25,7 +25,7 @@ from engagements.event_kinds import EVENT_KINDS
 from plugins import pulling, registry, sources
 from plugins import settings as collecting
 from plugins.contract import Batch, FailureKind, PullFailed, PullFault
-from plugins.http_client import Limits
+from plugins.http_client import Limits, SourceClient
 from plugins.kept_answers import StoredAnswers, forget_unused
 from plugins.pulling import Progress
 from plugins.sources import Lease, LeaseLost
@@ -73,6 +73,13 @@ class RefreshReport:
     """Events that were new to the history."""
     levels: list[LevelChange] = field(default_factory=list)
     failure: PullFailed | None = None
+    client: SourceClient | None = None
+    """What the source is asked by: it counts the requests while no batch has come yet."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests have been made so far."""
+        return self.client.requests_made if self.client else self.progress.requests
 
 
 def prepare() -> None:
@@ -122,7 +129,7 @@ def refresh(name: str, *, only_due: bool = False) -> RefreshReport:
         return RefreshReport(name, Outcome.BUSY)
     report = RefreshReport(name, Outcome.DONE)
     try:
-        with _heartbeat(lease):
+        with _heartbeat(lease, report):
             try:
                 if name == CATALOG_SOURCE:
                     _read_catalog(lease, report, only_due=only_due)
@@ -135,6 +142,7 @@ def refresh(name: str, *, only_due: bool = False) -> RefreshReport:
             except Exception as error:
                 log.exception("refresh failed", extra={"portal": {"source": name}})
                 report.outcome, report.failure = Outcome.FAILED, _own_fault(error)
+        report.progress.requests = report.requests
         with transaction() as session:
             sources.finish(session, lease, report.progress, clock.now(), report.failure, collecting.current())
     except LeaseLost:
@@ -153,6 +161,7 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
     base_dir = settings.current().config.base_dir
     kept = StoredAnswers(config.name)
     with pulling.open_client(config, _limits(config), probing=lease.probe, kept=kept) as client:
+        report.client = client
         context = pulling.make_context(
             config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir, reconcile=lease.reconcile
         )
@@ -160,7 +169,6 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
             batch = _without_odd_events(batch)
             report.progress.add(batch, client.requests_made)
             _keep(config, lease, batch, kept, report)
-        report.progress.requests = client.requests_made
     with transaction() as session:
         kept.save(session, clock.now())
         forget_unused(session, config.name, clock.now())
@@ -243,8 +251,11 @@ def _told(fault: FoundFault) -> str:
 
 
 @contextlib.contextmanager
-def _heartbeat(lease: Lease) -> Iterator[None]:
-    """Keep the lease while the block runs, however long it is silent: only a dead process lets it run out."""
+def _heartbeat(lease: Lease, report: RefreshReport) -> Iterator[None]:
+    """Keep the lease while the block runs, however long it is silent: only a dead process lets it run out.
+
+    Each beat shows how many requests were made, so that people see a long run go on.
+    """
     stopped = threading.Event()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
 
@@ -252,7 +263,7 @@ def _heartbeat(lease: Lease) -> Iterator[None]:
         while not stopped.wait(lease.seconds / BEATS_A_LEASE):
             # A beat that fails (a locked database) is followed by others before the lease runs out.
             with contextlib.suppress(SQLAlchemyError, LeaseLost), app.app_context(), transaction() as session:
-                sources.extend(session, lease, clock.now())
+                sources.extend(session, lease, clock.now(), report.progress.targets, report.requests)
 
     thread = threading.Thread(target=beat, name=f"heartbeat-{lease.source}", daemon=True)
     thread.start()

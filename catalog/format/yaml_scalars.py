@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from catalog.format.numbers import number_text
+
 WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -100,7 +102,7 @@ def key_text(key: Any) -> str:
         return "{ " + ", ".join(_pair_text(name, value) for name, value in key.items()) + " }" if key else "{}"
     if isinstance(key, list):
         return "[ " + ", ".join(key_text(item) for item in key) + " ]" if key else "[]"
-    return str(key)
+    return number_text(key)
 
 
 def _pair_text(name: str, value: Any) -> str:

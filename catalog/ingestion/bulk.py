@@ -1,12 +1,12 @@
 """Many rows at once, in the quickest way that the database has."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from catalog.ingestion.copying import PlainRow, copy_text
+from catalog.ingestion.copying import PlainRow, copy_blobs, copy_text
 from portal_backend.core.db import Model, chunks
 
 COPY_FROM = 200
@@ -32,20 +32,25 @@ def insert_rows(session: Session, model: type[Model], rows: Sequence[dict[str, A
 
 
 def insert_plain_rows(session: Session, model: type[Model], names: Sequence[str], rows: Sequence[PlainRow]) -> None:
-    """Insert rows of numbers, texts and truth values, which need no conversion: the quickest way for very many."""
+    """Insert rows of numbers, texts and truth values into SQLite, which need no conversion: the quickest way."""
     if not rows:
-        return
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        if len(rows) >= COPY_FROM:
-            for some in chunks(rows, 10_000):
-                copy_in(session, model, names, copy_text(some))
-        else:
-            session.execute(insert(table_of(model)), [dict(zip(names, row, strict=True)) for row in rows])
         return
     marks = ", ".join("?" * len(names))
     statement = f"INSERT INTO {table_of(model).name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 (our own names)
-    connection.exec_driver_sql(statement, list(rows))
+    session.connection().exec_driver_sql(statement, list(rows))
+
+
+def insert_full_rows(
+    session: Session, model: type[Model], names: Sequence[str], rows: Sequence[tuple[int | str, ...]]
+) -> None:
+    """Insert rows of numbers and texts, none of which is absent."""
+    if not copies(session):
+        insert_plain_rows(session, model, names, rows)
+    elif len(rows) < COPY_FROM:
+        insert_rows(session, model, [dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        for some in chunks(rows, 10_000):
+            copy_in(session, model, names, copy_text(some))
 
 
 def copies(session: Session) -> bool:
@@ -59,6 +64,17 @@ def copy_in(session: Session, model: type[Model], names: Sequence[str], data: by
         driver: Any = session.connection().connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(_copy_statement(model, names)) as copy:
             copy.write(data)
+
+
+def copy_in_blobs(
+    session: Session, model: type[Model], names: tuple[str, str], rows: Sequence[tuple[int, bytes]]
+) -> None:
+    """Insert rows of a number and bytes; only for a database that copies."""
+    if rows:
+        driver: Any = session.connection().connection.driver_connection
+        statement = f"{_copy_statement(model, names)} (FORMAT BINARY)"
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(copy_blobs(rows))
 
 
 def _copy_statement(model: type[Model], names: Sequence[str]) -> str:
@@ -78,10 +94,12 @@ def delete_rows(session: Session, column: InstrumentedAttribute[Any], values: It
         session.execute(delete(column.class_).where(column.in_(some)))
 
 
-def refresh_statistics(session: Session, models: Iterable[type[Model]]) -> None:
-    """Tell the query planner what the tables hold now; due after many rows were written."""
-    for model in models:
-        session.execute(text(f"ANALYZE {table_of(model).name}"))
+def refresh_statistics(session: Session, columns: Mapping[type[Model], Sequence[InstrumentedAttribute[Any]]]) -> None:
+    """Tell the query planner what tables hold now, by those of their columns that it is asked about."""
+    chooses = session.connection().dialect.name == "postgresql"
+    for model, some in columns.items():
+        names = ", ".join(column.key for column in some)
+        session.execute(text(f"ANALYZE {table_of(model).name}{f' ({names})' if chooses else ''}"))
 
 
 def table_of(model: type[Model]) -> Table:

@@ -1,12 +1,13 @@
-"""Documents as they wait to be stored, with where they stand. Pure."""
+"""Documents as they wait to be stored, with where they stand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.ingestion.following import FileReading
+from catalog.ingestion.file_readings import FileReading
 from catalog.ingestion.judging import GoodDocument, compact
 from catalog.ingestion.place import Place
+from catalog.ingestion.shelf import Shelf, ShelvedDocument, shelved
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class ReadDocument:
     ref: str | None
     """The entity's reference, as far as it can be told."""
     index: int
-    good: GoodDocument | None
+    good: GoodDocument | ShelvedDocument | None
     """None when it has faults."""
     place: Place
     parent_ref: str | None
@@ -28,10 +29,11 @@ def own_document(ref: str, entity: dict[str, Any], place: Place) -> ReadDocument
     return ReadDocument(ref, 0, compact(ref, 0, entity), place, None)
 
 
-def documents_of(file: FileReading) -> Iterator[ReadDocument]:
-    """Yield the documents of a file that were judged, in order."""
+def documents_of(file: FileReading, shelf: Shelf) -> Iterator[ReadDocument]:
+    """Yield the documents of a file that were judged, in order; what the good ones say goes to the shelf."""
     good = {document.index: document for document in file.good}
     for document in file.documents:
         if not document.is_known:
             found = good.get(document.index)
-            yield ReadDocument(document.ref, document.index, found, file.place, file.parent_ref)
+            waiting = None if found is None else shelved(found, shelf)
+            yield ReadDocument(document.ref, document.index, waiting, file.place, file.parent_ref)

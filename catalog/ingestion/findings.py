@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from catalog.ingestion.bulk import delete_rows, insert_rows
-from catalog.ingestion.following import FileReading, FoundFault, KnownFile, Reading
+from catalog.ingestion.file_readings import FileReading, FoundFault, KnownFile, Reading
 from catalog.ingestion.planning import Conflict
 from catalog.models import CatalogFault, Location, LocationFile
 from portal_backend.core.db import chunks
@@ -86,6 +86,17 @@ def known_files(session: Session, location_id: str) -> dict[str, KnownFile]:
     columns = (LocationFile.file, LocationFile.content_hash, LocationFile.http_etag, LocationFile.nested)
     rows = session.execute(select(*columns).where(LocationFile.location_id == location_id))
     return {file: KnownFile.recalled(digest, etag, remembered) for file, digest, etag, remembered in rows}
+
+
+def doubt_files(session: Session, location_id: str, files: Collection[str]) -> None:
+    """Have files judged whole at the next read, unless this one gets to its end and remembers them.
+
+    Of a read in several transactions the first ones stay when its process dies: without this, a file that is then
+    given back its former content would pass for unchanged.
+    """
+    for some in chunks(files):
+        statement = update(LocationFile).where(LocationFile.location_id == location_id, LocationFile.file.in_(some))
+        session.execute(statement.values(content_hash="", http_etag=None, nested=[]))
 
 
 def remember_files(

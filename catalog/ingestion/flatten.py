@@ -6,13 +6,15 @@ are marked as items instead, which keeps the number of keys small.
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
+from catalog.format.numbers import number_text, utf16_length
 
 MAX_KEY = 200
 MAX_VALUE = 200
-"""Characters. A longer key is not indexed; a longer value is indexed as present only."""
+"""Of UTF-16, in lower case. A longer key is not indexed; a longer value is indexed as present only."""
+ALWAYS_FITS = 100
+"""Characters: no text of so many is longer than the limits, whatever they are."""
 
 COLUMNS: Mapping[str, str] = {
     "kind": "kind",
@@ -32,14 +34,9 @@ PLACES = tuple((*path.rpartition(".")[::2], column) for path, column in COLUMNS.
 NOT_INDEXED = frozenset({"metadata.uid", "metadata.etag", "relations", "status", "attachments"})
 
 
-class SearchValue(NamedTuple):
-    """A row of the index; `value` None means that the key exists, and no more."""
-
-    key: str
-    value: str | None
-    original: str | None
-    is_item: bool
-
+SearchValue = tuple[str, str | None, str | None, bool]
+"""A row of the index: the key, the value (None means that the key exists, and no more), its spelling where that differs
+by case, and whether it is an item of a list."""
 
 Found = dict[tuple[str, str | None, bool], SearchValue]
 """By key, value, and whether it is an item."""
@@ -63,7 +60,7 @@ def search_values(entity: Mapping[str, Any]) -> list[SearchValue]:
     found: Found = {}
     _walk("", entity, found)
     for relation in entity.get("relations", ()):
-        _add(found, f"relations.{relation['type']}", relation["targetRef"], is_item=False)
+        _add(found, f"relations.{relation['type']}", relation["targetRef"], False)
     return list(found.values())
 
 
@@ -77,7 +74,7 @@ def _walk(path: str, mapping: Mapping[str, Any], found: Found) -> None:
         elif isinstance(value, list):
             _walk_list(inner, value, found)
         elif inner not in COLUMNS or _text(value) is None:
-            _add(found, inner, value, is_item=False)
+            _add(found, inner, value, False)
 
 
 def _walk_list(path: str, values: list[Any], found: Found) -> None:
@@ -87,16 +84,17 @@ def _walk_list(path: str, values: list[Any], found: Found) -> None:
         elif isinstance(value, list):
             _walk_list(path, value, found)
         else:
-            _add(found, path, value, is_item=isinstance(value, str))
+            _add(found, path, value, isinstance(value, str))
 
 
-def _add(found: Found, path: str, value: Any, *, is_item: bool) -> None:
+def _add(found: Found, path: str, value: Any, is_item: bool) -> None:
     if len(path) > MAX_KEY:
         return
     key, text = path.lower(), _text(value)
     lowered = None if text is None else text.lower()
-    if (key, lowered, is_item) not in found:
-        found[key, lowered, is_item] = SearchValue(key, lowered, text if text != lowered else None, is_item)
+    one = key, lowered, is_item
+    if one not in found:
+        found[one] = key, lowered, text if text != lowered else None, is_item
 
 
 def _text(value: Any) -> str | None:
@@ -105,10 +103,12 @@ def _text(value: Any) -> str | None:
         text = value
     elif isinstance(value, bool):
         text = "true" if value else "false"
-    elif isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        text = str(int(value))  # as JavaScript writes whole numbers
     elif isinstance(value, int | float) and isfinite(value):
-        text = orjson.dumps(value).decode()
+        text = number_text(value)
     else:
         return None
-    return text if len(text) <= MAX_VALUE else None
+    return text if len(text) <= ALWAYS_FITS or _fits(text, MAX_VALUE) else None
+
+
+def _fits(text: str, most: int) -> bool:
+    return len(text) <= most and (text.isascii() or utf16_length(text.lower()) <= most)

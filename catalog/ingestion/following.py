@@ -1,19 +1,18 @@
 """From a registered target to all documents behind it: nested Location entities are followed. No database."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from catalog.format.custom_kinds import known_kinds
-from catalog.format.documents import JudgedDocument
 from catalog.ingestion import judging
-from catalog.ingestion.judging import GoodDocument, JudgedFile, KnownDocument, judge_file, judge_files, recalled
+from catalog.ingestion.file_readings import FileReading, FoundFault, KnownFile, Nested, Reading
+from catalog.ingestion.judging import JudgedFile, KnownDocument, judge_file, judge_files, recalled
+from catalog.ingestion.leading import targets
 from catalog.ingestion.placeholders import Filling, Used
-from catalog.ingestion.reading import FILE, MAX_TARGET_CHARACTERS, URL, Content, Known, Place, Reader
+from catalog.ingestion.reading import MAX_TARGET_CHARACTERS, Content, Place, Reader
 from catalog.places.faults import TooMuch, Unreadable
 from portal_backend.core.processes import Run
 
@@ -22,105 +21,6 @@ MAX_NESTING = 10
 MAX_FILES = 50_000
 MAX_TOTAL_BYTES = 512 * 1024 * 1024
 """Of one registered location, with all that it leads to."""
-
-
-class FoundFault(NamedTuple):
-    """Something wrong, and where."""
-
-    file: str
-    document: int | None
-    ref: str
-    path: str
-    message: str
-
-
-class Nested(NamedTuple):
-    """Where a Location entity leads."""
-
-    type: str
-    target: str
-    optional: bool
-    ref: str = ""
-    """The Location entity that says so."""
-
-
-USED, BASIS, DOCUMENTS = "$used", "$basis", "$documents"
-"""What entries of `remembered` begin with that lead nowhere."""
-
-
-@dataclass(frozen=True)
-class KnownFile(Known):
-    """A file that the last read found without a fault."""
-
-    nested: tuple[Nested, ...] = ()
-    used: tuple[Used, ...] = ()
-    basis: str = ""
-    documents: str = ""
-    """See `judging.recalled`."""
-
-    @classmethod
-    def recalled(cls, digest: str, http_etag: str | None, remembered: Sequence[Sequence[Any]]) -> "KnownFile":
-        """Return what was remembered of a file, from what `FileReading.remembered` made of it."""
-        return cls(
-            digest,
-            http_etag,
-            tuple(Nested(*one) for one in remembered if one[0] not in {USED, BASIS, DOCUMENTS}),
-            tuple(Used(*one[1:]) for one in remembered if one[0] == USED),
-            next((one[1] for one in remembered if one[0] == BASIS), ""),
-            next((one[1] for one in remembered if one[0] == DOCUMENTS), ""),
-        )
-
-
-@dataclass(frozen=True)
-class FileReading:
-    """What one file holds."""
-
-    place: Place
-    digest: str
-    http_etag: str | None
-    unchanged: bool
-    """The content is what the last read found, without a fault: the documents are not judged again."""
-    documents: tuple[JudgedDocument, ...] = ()
-    """With their entities only where nobody said what is to be kept of files (`read_location`)."""
-    good: tuple[GoodDocument, ...] = ()
-    """Those of the documents that can be stored."""
-    known_documents: frozenset[int] = frozenset()
-    """Positions of the documents that stand as the last read found them, and were not judged again."""
-    recall: str = ""
-    """What saves judging documents again."""
-    is_empty: bool = False
-    """There is no document in it."""
-    nested: tuple[Nested, ...] = ()
-    used: tuple[Used, ...] = ()
-    """What its placeholders brought in."""
-    basis: str = ""
-    """What the verdict rests on beside the content."""
-    parent_ref: str | None = None
-    """The Location entity that led here; None for what the registered target itself means."""
-
-    @property
-    def rests_on_known(self) -> bool:
-        """Whether some of it was not judged, because the last read found it as it is."""
-        return self.unchanged or bool(self.known_documents)
-
-    def remembered(self) -> list[list[Any]]:
-        """Return what saves judging the file again, as JSON."""
-        found: list[list[Any]] = [*map(list, self.nested), *([USED, *one] for one in self.used), [BASIS, self.basis]]
-        if self.recall:
-            found.append([DOCUMENTS, self.recall])
-        return found
-
-
-@dataclass
-class Reading:
-    """What a registered location holds."""
-
-    files: list[FileReading] = field(default_factory=list)
-    faults: list[FoundFault] = field(default_factory=list)
-    error: str | None = None
-    """Why the registered target itself cannot be read."""
-    complete: bool = True
-    """Everything that the location leads to could be read, whatever is wrong inside."""
 
 
 class _Step(NamedTuple):
@@ -309,7 +209,7 @@ class _Walk:
         still = {one.ref for one in known_documents if one.position in judged.known}
         nested = [one for one in known.nested if one.ref in still] if known else []
         for index, spec in judged.locations:
-            nested.extend(_targets(self.reader, place, index, refs[index], spec, self.reading))
+            nested.extend(targets(self.reader, place, index, refs[index], spec, self.reading))
         return FileReading(
             place,
             content.digest,
@@ -355,35 +255,3 @@ def _deeper(step: _Step, file: FileReading, reading: Reading) -> Iterator[_Step]
         return
     for nested in file.nested:
         yield _Step(nested, step.depth + 1, file.place.target)
-
-
-def _targets(
-    reader: Reader, place: Place, index: int, ref: str, spec: Mapping[str, Any], reading: Reading
-) -> Iterator[Nested]:
-    """Yield where a Location entity leads; what cannot be followed becomes a fault of its document."""
-    optional = spec.get("presence") == "optional"
-    named = [("spec.target", spec["target"])] if "target" in spec else []
-    named += [(f"spec.targets[{index}]", target) for index, target in enumerate(spec.get("targets", ()))]
-    for path, target in named:
-        try:
-            yield Nested(*_resolve(reader, place, spec.get("type"), target), optional, ref)
-        except Unreadable as error:
-            reading.faults.append(FoundFault(place.target, index, ref, path, str(error)))
-
-
-def _resolve(reader: Reader, place: Place, type_: str | None, target: str) -> tuple[str, str]:
-    """Return type and absolute target; both are relative to the file that names them. Raises Unreadable."""
-    if type_ not in {None, FILE, URL}:
-        raise Unreadable(f"leads to a location of type {type_!r}; only file and url can be followed")
-    is_url = target.lower().startswith(("http://", "https://"))
-    if place.type == URL:
-        if type_ == FILE:
-            raise Unreadable("leads to a file, but stands in a location of type url, which may only lead to URLs")
-        return URL, reader.resolve(place, target)
-    if is_url:
-        if type_ != URL:
-            raise Unreadable("is a URL in a location of type file; set spec.type to url to have it followed")
-        return URL, target
-    if "\0" in target:
-        raise Unreadable("holds a NUL character")
-    return FILE, os.path.normpath(Path(place.target).parent / target)

@@ -1,7 +1,7 @@
 """What files hold, whatever stands in the database: judged, and made ready to wait. Pure: other processes do it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import orjson
 from catalog.format.custom_kinds import CustomKind, known_kinds
 from catalog.format.documents import Fill, JudgedDocument, judge_documents
 from catalog.format.kinds import Kind, KnownKinds
-from catalog.format.relations import Declared, declared
+from catalog.format.relations import declared
 from catalog.places.rules import AllowedKind
 from portal_backend.core.faults import Fault
 from portal_backend.core.memory import uncollected
@@ -42,6 +42,10 @@ class Content:
     """Documents that need not be judged where their text is what it was."""
 
 
+DeclaredHere = tuple[str, str, str]
+"""A relation that a document declares: its type there, its type at the other end, and the target."""
+
+
 @dataclass(frozen=True, slots=True)
 class GoodDocument:
     """A document without a fault, as it waits to be stored: as JSON, since many of them wait at once."""
@@ -54,10 +58,15 @@ class GoodDocument:
     edges: bytes
     """The relations that it declares, a JSON list."""
 
-    def declared(self) -> Iterator[Declared]:
-        """Yield the relations that it declares."""
-        for one in orjson.loads(self.edges):
-            yield Declared(*one)
+    @property
+    def size(self) -> int:
+        """Of the body, in bytes."""
+        return len(self.body)
+
+    def declared(self) -> Sequence[DeclaredHere]:
+        """Return the relations that it declares."""
+        found: list[DeclaredHere] = orjson.loads(self.edges)
+        return found
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.format.refs import location_ref
+from catalog.ingestion.candidates import STORED_COLUMNS, Candidate, Stored, find_stored
 from catalog.ingestion.documents import ReadDocument, own_document
-from catalog.ingestion.following import FoundFault, Reading
+from catalog.ingestion.file_readings import FoundFault, Reading
 from catalog.ingestion.pacing import may_remove
 from catalog.ingestion.place import Place
-from catalog.ingestion.storing import STORED_COLUMNS, Candidate, Stored, find_stored
 from catalog.locations import location_entity
 from catalog.models import Entity, Location
 from portal_backend.core.db import chunks
@@ -67,7 +67,7 @@ def make_plan(
     refs = {document.good.ref for document in documents if document.good is not None}
     stored_by_ref = {**find_stored(session, refs - own.keys()), **own}
     names = _names_of_others(session, stored_by_ref.values(), location.id)
-    holders = _still_held(reading, own, location.entity_ref)
+    holders: dict[str, str | ReadDocument] = {**_still_held(reading, own, location.entity_ref)}
     plan = Plan(unchanged=len(holders), kept={location.entity_ref, *holders})
     plan.unclear = frozenset(document.place.target for document in documents if document.ref is None)
     for document in _with_own(session, location, reading, documents, own):
@@ -77,11 +77,11 @@ def make_plan(
         if document.good is None:
             continue
         stored = stored_by_ref.get(document.ref)
-        supplier = holders.get(document.ref) or _other_supplier(stored, location, names)
+        supplier = _holder(holders.get(document.ref)) or _other_supplier(stored, location, names)
         if supplier is not None:
             plan.conflicts.append(_conflict(document, supplier))
             continue
-        holders[document.ref] = f"{document.place.target} (document {document.index})"
+        holders[document.ref] = document
         if stored is not None and _is_same(stored, document, location):
             plan.unchanged += document.ref != location.entity_ref
         else:
@@ -185,6 +185,11 @@ def _other_supplier(stored: Stored | None, location: Location, names: Mapping[st
     if stored is None or stored.location_id == location.id or stored.orphaned_at is not None:
         return None
     return names[stored.location_id]
+
+
+def _holder(found: str | ReadDocument | None) -> str | None:
+    """Say where a document stands that came first."""
+    return f"{found.place.target} (document {found.index})" if isinstance(found, ReadDocument) else found
 
 
 def _conflict(document: ReadDocument, supplier: str) -> Conflict:

@@ -1,27 +1,28 @@
-"""From documents to the rows that are written of them. Pure: other processes do it while this one writes."""
+"""From documents to the rows that are written of them. Pure: done while the rows before them are written."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 
-from catalog.ingestion.copying import PlainRow, copy_text
+from catalog.ingestion.copying import NULL, PlainRow, escaped
 from catalog.ingestion.differences import Change, ChangeKind, differences
 from catalog.ingestion.finishing import StatusItem, as_orphan, finish, items_of, with_annotations, with_uid
-from catalog.ingestion.flatten import columns, search_values
+from catalog.ingestion.flatten import SearchValue, columns, search_values
 from catalog.ingestion.place import Place
 from catalog.places.scm import Integration
-from portal_backend.core.memory import uncollected
 
 Final = dict[str, Any]
 Pairs = Iterable[tuple[str, str]]
 Keys = Mapping[str, Mapping[str, int]]
 """The numbers of search keys, by kind and path, both in lower case."""
+SEARCH_COLUMNS = ("key_id", "value", "entity_id", "position", "original", "is_item")
+"""Of the rest-index, as rows are made of them here."""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A good document that makes an entity, or its next form."""
 
     body: bytes
@@ -31,8 +32,7 @@ class Document:
     uid: str
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """An entity on its way to its next form."""
 
     id: int
@@ -48,27 +48,19 @@ class Draft:
     items: Sequence[StatusItem] | None = None
     """None: they stay."""
     orphan_reason: str = ""
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = MappingProxyType({})
     """Those that the entity itself does not tell; they are written even where the form stays the same."""
 
 
-class Batch(NamedTuple):
-    """Some drafts, with the numbers of the search keys that are known."""
+class Found(NamedTuple):
+    """What the rest-index is to hold of an entity."""
 
-    drafts: Sequence[Draft]
-    keys: Keys
-
-
-class NumberlessRow(NamedTuple):
-    """A row of the rest-index whose key has no number yet."""
-
-    kind: str
-    key: str
     entity_id: int
-    position: int
-    value: str | None
-    original: str | None
-    is_item: bool
+    kind: str
+    """In lower case."""
+    values: Sequence[SearchValue]
+    is_plain: bool
+    """No value holds a character that COPY's text format escapes."""
 
 
 @dataclass
@@ -82,31 +74,59 @@ class Prepared:
     new_bodies: list[tuple[int, bytes]] = field(default_factory=list)
     changed_bodies: list[tuple[int, bytes]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    search_rows: list[PlainRow] = field(default_factory=list)
-    search_text: bytes = b""
-    """The same for COPY, where that was asked for."""
-    numberless: list[NumberlessRow] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+
+    def keys(self) -> set[tuple[str, str]]:
+        """Return kind and path of all that the rest-index is to hold."""
+        return {(found.kind, key) for found in self.found for key, *_ in found.values}
 
 
-def prepare(integrations: tuple[Integration, ...], as_text: bool, batch: Batch) -> Prepared:
-    """Return what is to be written; `as_text` asks for the rows of the rest-index as COPY takes them."""
+def prepare(integrations: tuple[Integration, ...], drafts: Iterable[Draft]) -> Prepared:
+    """Return what is to be written of the drafts."""
     prepared = Prepared()
-    with uncollected():
-        for draft in batch.drafts:
-            _prepare_one(prepared, draft, batch.keys, integrations)
-    # Rows that are written side by side into an index cost less than those that go everywhere.
-    prepared.search_rows.sort(key=_place_in_index)
-    if as_text:
-        prepared.search_text, prepared.search_rows = copy_text(prepared.search_rows), []
+    for draft in drafts:
+        _prepare_one(prepared, draft, integrations)
     return prepared
 
 
-def _prepare_one(prepared: Prepared, draft: Draft, keys: Keys, integrations: tuple[Integration, ...]) -> None:
+# Rows that are written side by side into an index cost less than those that go everywhere: hence they are sorted.
+
+
+def search_rows(found: Iterable[Found], keys: Keys) -> list[PlainRow]:
+    """Return the rows of the rest-index, with SEARCH_COLUMNS. Raises KeyError where a key has no number yet."""
+    rows: list[PlainRow] = [
+        (numbers[key], value, id_, position, original, is_item)
+        for id_, numbers, values, _ in _numbered(found, keys)
+        for position, (key, value, original, is_item) in enumerate(values)
+    ]
+    rows.sort(key=lambda row: (row[0], row[1] or "", row[2]))
+    return rows
+
+
+def search_text(found: Iterable[Found], keys: Keys) -> bytes:
+    """Return the same rows as COPY takes them. Raises KeyError too."""
+    rows: list[tuple[int, str, str]] = []
+    for id_, numbers, values, is_plain in _numbered(found, keys):
+        for position, (key, value, original, is_item) in enumerate(values):
+            text = NULL if value is None else value if is_plain else escaped(value)
+            spelling = NULL if original is None else original if is_plain else escaped(original)
+            rows.append((numbers[key], text, f"{id_}\t{position}\t{spelling}\t{is_item:d}\n"))
+    rows.sort()
+    return "".join([f"{number}\t{text}\t{rest}" for number, text, rest in rows]).encode()
+
+
+def _numbered(
+    found: Iterable[Found], keys: Keys
+) -> Iterator[tuple[int, Mapping[str, int], Sequence[SearchValue], bool]]:
+    for one in found:
+        yield one.entity_id, keys[one.kind], one.values, one.is_plain
+
+
+def _prepare_one(prepared: Prepared, draft: Draft, integrations: tuple[Integration, ...]) -> None:
     before = orjson.loads(draft.before) if draft.before is not None else None
     entity = _next_form(draft, before, integrations)
     if before is None or before["metadata"]["etag"] != entity["metadata"]["etag"]:
         _add(prepared, draft, before, entity)
-        _add_search_rows(prepared, draft.id, entity, keys)
     elif draft.columns:
         prepared.others.append({"id": draft.id, **draft.columns})
 
@@ -128,30 +148,20 @@ def _told(relations: Pairs) -> list[dict[str, str]]:
 
 
 def _add(prepared: Prepared, draft: Draft, before: Final | None, entity: Final) -> None:
-    etag, body = entity["metadata"]["etag"], (draft.id, orjson.dumps(entity))
+    etag, body = entity["metadata"]["etag"], orjson.dumps(entity)
     row = {**columns(entity), **draft.columns, "id": draft.id, "etag": etag}
+    prepared.found.append(Found(draft.id, entity["kind"].lower(), search_values(entity), _is_plain(body)))
     if before is None:
         prepared.new.append({**row, "ref": draft.ref, "uid": entity["metadata"]["uid"]})
-        prepared.new_bodies.append(body)
+        prepared.new_bodies.append((draft.id, body))
         prepared.changes.append(Change(draft.ref, draft.change, None, etag))
         return
     prepared.changed.append(row)
-    prepared.changed_bodies.append(body)
+    prepared.changed_bodies.append((draft.id, body))
     change = Change(draft.ref, draft.change, before["metadata"]["etag"], etag, differences(before, entity))
     prepared.changes.append(change)
 
 
-def _add_search_rows(prepared: Prepared, id_: int, entity: Final, keys: Keys) -> None:
-    kind = entity["kind"].lower()
-    numbers = keys.get(kind, {})
-    for position, (key, value, original, is_item) in enumerate(search_values(entity)):
-        number = numbers.get(key)
-        if number is not None:
-            prepared.search_rows.append((id_, position, number, value, original, is_item))
-        else:
-            prepared.numberless.append(NumberlessRow(kind, key, id_, position, value, original, is_item))
-
-
-def _place_in_index(row: PlainRow) -> tuple[Any, ...]:
-    id_, _, number, value, *_ = row
-    return number, value or "", id_
+def _is_plain(body: bytes) -> bool:
+    """Say whether no text in an entity's JSON holds a backslash or a control character: JSON escapes those as well."""
+    return b"\\" not in body.replace(b'\\"', b"")

@@ -19,23 +19,26 @@ from sqlalchemy.orm import Session
 
 from catalog import settings as catalog_settings
 from catalog.format.refs import location_ref
+from catalog.ingestion.candidates import Coming, Stored, await_candidates
 from catalog.ingestion.documents import ReadDocument, documents_of
+from catalog.ingestion.file_readings import FileReading, FoundFault, KnownFile, Reading
 from catalog.ingestion.findings import (
+    doubt_files,
     findings,
     known_files,
     let_others_try,
     remember_files,
     store_findings,
 )
-from catalog.ingestion.following import FileReading, FoundFault, KnownFile, Reading, read_location
+from catalog.ingestion.following import read_location
 from catalog.ingestion.pacing import next_read
 from catalog.ingestion.planning import Departures, Plan, departures, make_plan, own_entities
 from catalog.ingestion.reading import Reader
+from catalog.ingestion.search_keys import SearchKeys
+from catalog.ingestion.shelf import Shelf
 from catalog.ingestion.storing import (
     INGESTION,
     MANY,
-    Coming,
-    await_candidates,
     orphan_entities,
     remove_entities,
     restate,
@@ -51,7 +54,7 @@ from portal_backend.core.processes import Run, other_processes
 
 __all__ = ["INGESTION", "IngestReport", "begin", "read", "refresh_location", "register_location", "write_some"]
 
-AT_ONCE = 4_000
+AT_ONCE = 8_000
 """Entities written in one transaction: others who want to write wait for no longer than that takes."""
 CLAIM = timedelta(minutes=2)
 """When a location is read again whose read never ended, because its process died."""
@@ -93,9 +96,13 @@ class Ingestion:
     """Registered by whoever runs this server, in portal.yaml or on its command line: it may hold every kind."""
     reading: Reading = field(default_factory=Reading)
     documents: list[ReadDocument] = field(default_factory=list)
+    shelf: Shelf = field(default_factory=Shelf)
     plan: Plan | None = None
+    own: Mapping[str, Stored] | None = None
+    """What the location supplies, where the plan writes none of it."""
     coming: Coming = field(default_factory=Coming)
     """What all candidates of the plan declare."""
+    keys: SearchKeys = field(default_factory=SearchKeys)
     version: int | None = None
     """Of the catalog, when the plan was last known to hold."""
     written: int = 0
@@ -129,10 +136,10 @@ def refresh_location(
     """
     settings = settings or catalog_settings.current()
     ingestion = begin(session, location)
-    with other_processes(spared=1) as run:  # the database writes as much as we judge: it needs a core too
+    with other_processes() as run:
         read(ingestion, reader or settings.reader(), on_file, run)
-        while ingestion.report is None:
-            write_some(session, ingestion, now, settings, allow_removals=allow_removals, run=run)
+    while ingestion.report is None:
+        write_some(session, ingestion, now, settings, allow_removals=allow_removals)
     return ingestion.report
 
 
@@ -153,8 +160,8 @@ def read(ingestion: Ingestion, reader: Reader, on_file: Callable[[str], None] = 
     reader = reader.for_operator() if ingestion.by_operator else reader
 
     def keep(file: FileReading) -> FileReading:
-        """Take the documents as JSON at once: as Python objects, those of many files would not fit into memory."""
-        ingestion.documents += documents_of(file)
+        """Put the documents on the shelf at once: as Python objects, those of many files would not fit into memory."""
+        ingestion.documents += documents_of(file, ingestion.shelf)
         return replace(file, documents=(), good=())
 
     ingestion.reading = read_location(reader, ingestion.type, ingestion.target, ingestion.known, on_file, keep, run)
@@ -167,9 +174,8 @@ def write_some(
     settings: CatalogSettings,
     *,
     allow_removals: bool = False,
-    run: Run = map,
 ) -> None:
-    """Store the next part of what was read; the last part sets the report. `run` prepares it (`core.processes`).
+    """Store the next part of what was read; the last part sets the report.
 
     A location that was taken away or given another target in the meantime is left alone.
     """
@@ -179,10 +185,13 @@ def write_some(
         if location is not None and location.due_at == ingestion.claimed_until:
             location.due_at = None  # our claim was written after the move, which wants the new target read at once
         ingestion.report = _report(ingestion, Plan(), Departures([], [], []))
+        ingestion.shelf.close()
         return
     plan = _plan(session, ingestion, location)
     part = plan.candidates[ingestion.written : ingestion.written + AT_ONCE]
-    ingestion.changed_refs |= write_entities(session, part, ingestion.coming, ingestion.name, now, run)
+    if not ingestion.written and len(part) < len(plan.candidates):
+        doubt_files(session, location.id, {candidate.place.target for candidate in plan.candidates})
+    ingestion.changed_refs |= write_entities(session, part, ingestion.coming, ingestion.name, now, ingestion.keys)
     ingestion.written += len(part)
     counted = [candidate for candidate in part if candidate.ref != location.entity_ref]
     ingestion.added += sum(candidate.stored is None for candidate in counted)
@@ -202,7 +211,9 @@ def _plan(session: Session, ingestion: Ingestion, location: Location) -> Plan:
     if ingestion.plan is None or ingestion.version != _version(session):
         own = own_entities(session, location.id)
         ingestion.plan = make_plan(session, location, ingestion.reading, ingestion.documents, own)
+        ingestion.own = None if ingestion.plan.candidates else own
         ingestion.coming = await_candidates(session, ingestion.plan.candidates)
+        ingestion.keys = SearchKeys()
         ingestion.written = 0
     return ingestion.plan
 
@@ -223,7 +234,7 @@ def _end(
 ) -> None:
     """Let go what left, keep what is wrong, remember the files, and say when the next read is due."""
     reading, name = ingestion.reading, ingestion.name
-    own = own_entities(session, location.id)
+    own = own_entities(session, location.id) if ingestion.own is None else ingestion.own
     leaving = departures(
         reading,
         plan,
@@ -242,6 +253,7 @@ def _end(
     ingestion.changed_refs |= changed | restate(session, touched, name, now)
     _note_read(location, ingestion, now, settings)
     ingestion.report = _report(ingestion, plan, leaving, location.entity_ref)
+    ingestion.shelf.close()
 
 
 def _keep_findings(

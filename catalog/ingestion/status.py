@@ -49,10 +49,8 @@ def error_of(fault: CatalogFault) -> dict[str, str]:
     """Return what went wrong as name and message, the names being those of Backstage."""
     place = fault.file if fault.document is None else f"{fault.file}, document {fault.document}"
     name = "NotFoundError" if fault.document is None else "InputError"
-    return {
-        "name": name,
-        "message": f"{place}: {' '.join(part for part in (fault.path, fault.message) if part)}"[:MAX_MESSAGE],
-    }
+    said = " ".join(part for part in (fault.path, fault.message) if part)
+    return {"name": name, "message": (said if said.startswith(f"{place} ") else f"{place}: {said}")[:MAX_MESSAGE]}
 
 
 def _item(level: str, error: dict[str, str]) -> StatusItem:

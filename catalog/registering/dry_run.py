@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from catalog.format.refs import location_ref
+from catalog.ingestion.file_readings import FileReading, Reading
 from catalog.ingestion.finishing import with_annotations
-from catalog.ingestion.following import FileReading, Reading, read_location
+from catalog.ingestion.following import read_location
 from catalog.ingestion.reading import Place, Reader, TooMuch
 from catalog.locations import generated_ref, location_entity
 from catalog.places.scm import Integration

@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from catalog.ingestion.candidates import find_stored
 from catalog.ingestion.findings import let_others_try
 from catalog.ingestion.planning import own_entities
-from catalog.ingestion.storing import INGESTION, find_stored, remove_entities
-from catalog.models import Entity, LocationFile
+from catalog.ingestion.storing import INGESTION, remove_entities, restate
+from catalog.models import CatalogFault, Entity, LocationFile
 from catalog.registering.registrations import get_location, require_free
 from catalog.registering.waking import make_due
 from portal_backend.core.db import serialise
@@ -25,9 +26,17 @@ def remove_location(session: Session, location_id: str, actor: str, now: datetim
     gone = list(own_entities(session, location_id).values())
     remove_entities(session, gone, now, actor=actor)
     let_others_try(session, [stored.ref for stored in gone], location_id)
+    warned = _shown_at(session, location_id)
     session.delete(location)
     session.flush()
+    restate(session, warned, actor, now)
     make_due(session, [], now)
+
+
+def _shown_at(session: Session, location_id: str) -> set[str]:
+    """Return the entities whose status shows a fault of the location: others that it supplied too, for instance."""
+    shown = select(CatalogFault.shown_at).where(CatalogFault.location_id == location_id)
+    return {ref for ref in session.scalars(shown.distinct()) if ref is not None}
 
 
 def remove_entity(session: Session, uid: str, actor: str, now: datetime) -> None:

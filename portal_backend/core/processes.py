@@ -51,26 +51,22 @@ class Run(Protocol):
         """
 
 
-def others_wanted(spared: int = 0) -> int:
-    """Return how many processes may work beside this one: PORTAL_PROCESSES less one, or one for each further core.
-
-    `spared` cores are left to others, such as a database that is written to all the while; PORTAL_PROCESSES, where it
-    is set, counts more.
-    """
+def others_wanted() -> int:
+    """Return how many processes may work beside this one: PORTAL_PROCESSES less one, or one for each further core."""
     wanted = os.environ.get(ENVIRONMENT, "")
     if wanted.isdecimal():
         return max(0, int(wanted) - 1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(0, min(cores - spared, MOST) - 1)
+    return max(0, min(cores, MOST) - 1)
 
 
 @contextmanager
-def other_processes(count: int | None = None, spared: int = 0) -> Iterator[Run]:
+def other_processes(count: int | None = None) -> Iterator[Run]:
     """Lend `count` processes (by default those that may be had) for the block; they end with it, or with this process.
 
     Where there are none, because of one core only or because none can be started, all is done here.
     """
-    others = _Others(others_wanted(spared) if count is None else count)
+    others = _Others(others_wanted() if count is None else count)
     try:
         yield others.run
     finally:

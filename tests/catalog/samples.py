@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from catalog.ingestion.following import KnownFile, Reading
+from catalog.ingestion.file_readings import KnownFile, Reading
 from catalog.ingestion.reading import Reader
 from catalog.ingestion.refresh import IngestReport, refresh_location, register_location
 from catalog.places.hosts import UrlPolicy

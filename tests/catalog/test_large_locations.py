@@ -9,7 +9,8 @@ from sqlalchemy import select
 from catalog.format import yaml_documents
 from catalog.format.yaml_documents import read_documents
 from catalog.ingestion import following, storing
-from catalog.ingestion.following import KnownFile, read_location
+from catalog.ingestion.file_readings import KnownFile
+from catalog.ingestion.following import read_location
 from catalog.ingestion.judging import judge_files
 from catalog.ingestion.reading import Reader
 from catalog.models import Entity, EntityBody, RelationRow, SearchKey, SearchRow
@@ -55,7 +56,7 @@ def stored(session) -> dict[str, tuple]:
 def in_parts(monkeypatch):
     """Let what is large be small."""
     monkeypatch.setattr(following, "BATCH_BYTES", 300)
-    monkeypatch.setattr(storing, "DRAFTS", 4)
+    monkeypatch.setattr(storing, "PORTION", 4)
 
 
 def test_two_processes_store_what_one_does(session, tmp_path, in_parts, monkeypatch):

@@ -103,12 +103,12 @@ def test_a_process_that_may_have_none_does_all_itself():
 def test_a_core_may_be_left_to_others(monkeypatch):
     monkeypatch.delenv("PORTAL_PROCESSES", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    assert [others_wanted(), others_wanted(spared=1), others_wanted(spared=9)] == [3, 2, 0]
+    assert others_wanted() == 3
 
 
 def test_the_number_of_processes_is_that_of_the_environment(monkeypatch):
     monkeypatch.setenv("PORTAL_PROCESSES", "3")
-    assert (others_wanted(), others_wanted(spared=1)) == (2, 2)
+    assert others_wanted() == 2
     monkeypatch.setenv("PORTAL_PROCESSES", "1")
     with other_processes() as run:
         assert set(run(where, range(FEW + 2))) == {os.getpid()}

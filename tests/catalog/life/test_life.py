@@ -13,6 +13,7 @@ from catalog.ingestion.refresh import begin, read, refresh_location, write_some
 from catalog.life.unprocessed import list_failed, list_pending
 from catalog.locations import register_location
 from catalog.models import CatalogFault, CatalogVersion, Entity, EntityChange, Location, RelationRow, SearchRow
+from catalog.registering.removal import remove_location
 from catalog.settings import CatalogSettings
 from portal_backend.core.errors import NotFound
 from tests.catalog.samples import NOW, OFFLINE, bring_in, component, files
@@ -133,6 +134,18 @@ def test_a_conflict_shows_at_both_owners_and_ends_at_both(session, tmp_path):
     (two / "a.yaml").unlink()
     bring_in(session, two, LATER)
     assert items(session) == []
+
+
+def test_a_conflict_ends_where_the_second_location_is_taken_away(session, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    bring_in(session, files(one, a=component("a")))
+    bring_in(session, files(two, a=component("a")))
+    assert len(items(session)) == 1
+    remove_location(session, session.scalars(select(Location.id).where(Location.target == str(two))).one(), "p", LATER)
+    assert items(session) == []
+    assert list_changes(session, A, 1).items[0]["actor"] == "p"
 
 
 def test_an_entity_that_left_its_file_is_an_orphan_then_gone(session, tmp_path):
@@ -262,6 +275,24 @@ def test_a_killed_writer_loses_nothing_and_doubles_nothing(session, tmp_path, mo
         assert set(session.scalars(select(column))) <= ids
 
 
+def test_a_file_that_is_given_back_after_a_killed_read_is_judged_again(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh, "AT_ONCE", 10)
+    location = register_location(session, "file", str(files(tmp_path, all=numbered(25))), NOW)
+    refresh_location(session, location, NOW, reader=OFFLINE)
+    session.commit()
+    before = settled(session)
+    files(tmp_path, all=numbered(25).replace("owner: ", "system: late\n  owner: "))
+    ingestion = begin(session, location, NOW + timedelta(minutes=2))
+    read(ingestion, OFFLINE)
+    write_some(session, ingestion, NOW, CatalogSettings())
+    session.commit()
+    assert ingestion.report is None
+    files(tmp_path, all=numbered(25))
+    assert refresh_location(session, location, LATER, reader=OFFLINE).changed == 10
+    assert settled(session) == before
+    assert refresh_location(session, location, LATER, reader=OFFLINE).unchanged == 25
+
+
 def test_a_writer_plans_anew_when_another_one_has_come_between(session, tmp_path, monkeypatch):
     monkeypatch.setattr(refresh, "AT_ONCE", 10)
     one, two = tmp_path / "one", tmp_path / "two"
@@ -335,6 +366,9 @@ def test_history_and_what_never_passed_are_answered_over_http(client, session, t
     failed = client.get("/api/catalog/entities/unprocessed/failed").json
     assert (failed["type"], [one["entity_ref"] for one in failed["entities"]]) == ("failed", [B])
     assert failed["entities"][0]["unprocessed_entity"]["metadata"]["name"] == "b"
+    assert client.post("/api/catalog/refresh", json={"entityRef": B}).status_code == 200
+    [again] = client.get("/api/catalog/entities/unprocessed/failed").json["entities"]
+    assert again["next_update_at"] == again["last_discovery_at"], "a time that has passed: as soon as possible"
     assert client.get("/api/catalog/entities/unprocessed/pending").json["entities"] == []
     for path in ("by-name/x/y/z/history", "by-name/x/y/%00/history"):
         assert client.get(f"/api/catalog/entities/{path}").status_code == 404

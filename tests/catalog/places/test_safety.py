@@ -45,7 +45,8 @@ def names(monkeypatch, **addresses: list[str]):
         "http://[::1]/x", "http://[::ffff:127.0.0.1]/x", "http://[64:ff9b::7f00:1]/x", "http://0.0.0.0/x",
         "http://10.1.2.3/x", "http://192.168.1.1/x", "http://172.16.0.1/x", "http://100.64.0.1/x",
         "http://169.254.169.254/latest/meta-data", "http://metadata.google.internal/x", "http://100.100.100.200/x",
-        "http://224.0.0.1/x", "http://printer.local/x", "http://localhost./x",
+        "http://224.0.0.1/x", "http://printer.local/x", "http://localhost./x", "http://[::127.0.0.1]/x",
+        "http://[fec0::1]/x", "http://[64:ff9b:1::7f00:1]/x", "http://[::ffff:0:7f00:1]/x", "http://168.63.129.16/x",
     ],
 )  # fmt: skip
 def test_nothing_of_the_inside_is_read_by_default(url):
@@ -111,7 +112,8 @@ def test_a_redirect_is_checked_like_the_first_address(target):
     def answer(handler: BaseHTTPRequestHandler) -> None:
         send(handler, status=302, Location=target.format(port=handler.server.server_port))
 
-    with serving(answer) as url, pytest.raises(Unreadable, match="not among the allowed|no http or https"):
+    told = "/x redirects.*(not among the allowed|no http or https)"
+    with serving(answer) as url, pytest.raises(Unreadable, match=told):
         Reader(UrlPolicy((LOOPBACK,))).read(Place("url", f"{url}/x"))
 
 
@@ -183,6 +185,15 @@ def test_files_lie_below_the_roots_wherever_links_lead(tmp_path):
         assert "may not be read" in read_location(reader, "file", str(target), {}).error, target
 
 
+def test_a_link_that_leads_to_itself_or_a_name_that_is_too_long_is_a_fault_of_its_own(tmp_path):
+    files(tmp_path, good=component("good"))
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    reading = read_location(Reader(), "file", str(tmp_path / "*.yaml"), {})
+    assert refs(reading) == ["component:default/good"]
+    assert ["symbolic links" in fault.message for fault in reading.faults] in ([], [True])
+    assert "too long" in read_location(Reader(), "file", str(tmp_path / ("a" * 300)), {}).error
+
+
 def test_without_roots_a_location_leads_nowhere_outside_its_own_folder(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
@@ -205,7 +216,9 @@ def test_a_registered_link_is_read_as_the_operator_meant_it(tmp_path):
 
 def test_files_are_not_registered_by_http_unless_configured():
     assert "must be of type url" in registration_refusal("file", "/etc/passwd", CatalogSettings())
-    assert "private network" in registration_refusal("url", "http://10.0.0.1/x", CatalogSettings())
+    for host in ("10.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[fec0::1]"):
+        assert "private network" in registration_refusal("url", f"http://{host}/x", CatalogSettings()), host
+    assert "percent-encoded" in registration_refusal("url", "http://%31%32%37.0.0.1/x", CatalogSettings())
     assert registration_refusal("url", "https://github.com/o/r/blob/main/a.yaml", CatalogSettings()) is None
     open_to_files = CatalogSettings(files=FilePolicy(("/srv",)), registration_types=frozenset({"file"}))
     assert "lies outside /srv" in registration_refusal("file", "/etc/passwd", open_to_files)

@@ -73,11 +73,11 @@ def store(session: Session, entities: list[dict[str, Any]]) -> None:
              "document": number, "document_hash": "", "updated_at": NOW}
         )  # fmt: skip
         rows[EntityBody].append({"id": number, "body": orjson.dumps(one)})
-        for position, value in enumerate(search_values(one)):
-            key_id = keys.setdefault((kind.lower(), value.key), len(keys) + 1)
+        for position, (key, value, original, is_item) in enumerate(search_values(one)):
+            key_id = keys.setdefault((kind.lower(), key), len(keys) + 1)
             rows[SearchRow].append(
-                {"entity_id": number, "position": position, "key_id": key_id, "value": value.value,
-                 "original": value.original, "is_item": value.is_item}
+                {"entity_id": number, "position": position, "key_id": key_id, "value": value,
+                 "original": original, "is_item": is_item}
             )  # fmt: skip
     rows[SearchKey] = [{"id": id_, "kind": kind, "name": name} for (kind, name), id_ in keys.items()]
     for model, some in rows.items():
