@@ -99,7 +99,8 @@ def list_faults(
         statement = statement.where(CatalogFault.location_id == location_id)
     if ref is not None:
         statement = statement.where(CatalogFault.ref == ref.lower())
-    rows: Sequence[Any] = session.execute(statement).all()
+    is_storable = "\0" not in f"{location_id}{ref}"
+    rows: Sequence[Any] = session.execute(statement).all() if is_storable else []
     items = [
         FaultSummary(
             fault.location_id, target, fault.file, fault.document, fault.ref, fault.path, fault.message, fault.seen_at

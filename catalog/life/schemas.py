@@ -1,8 +1,9 @@
 """JSON shapes of entities' histories and of entities that never passed."""
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema, fields, validate
 
 from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.pagination import MAX_LIMIT
 
 
 class HistoryQuery(PageQuery):
@@ -59,6 +60,16 @@ class EntityHistorySchema(Schema):
     )
 
 
+class UnprocessedQuery(HistoryQuery):
+    """Which part of what never passed; the page of Backstage's plugin asks once, and shows what it gets."""
+
+    limit = fields.Integer(
+        load_default=MAX_LIMIT,
+        validate=validate.Range(1, MAX_LIMIT),
+        metadata={"description": f"Items on a page, 1 to {MAX_LIMIT}."},
+    )
+
+
 class UnprocessedErrorSchema(Schema):
     """Why an entity did not pass."""
 
@@ -75,7 +86,7 @@ class UnprocessedEntitySchema(Schema):
     processed_entity = fields.Dict(required=True, allow_none=True, metadata={"description": "Null: it never passed."})
     errors = fields.List(fields.Nested(UnprocessedErrorSchema), required=True)
     next_update_at = Moment(
-        required=True, allow_none=True, metadata={"description": "When it is read again; null: as soon as possible."}
+        required=True, metadata={"description": "When it is read again; a time that has passed: as soon as possible."}
     )
     last_discovery_at = Moment(required=True, metadata={"description": "When it was first found."})
     location_key = fields.String(required=True, metadata={"description": "The registered location that names it."})

@@ -81,7 +81,7 @@ def as_backstage(one: Unprocessed) -> dict[str, Any]:
         "unprocessed_entity": {"kind": kind, "metadata": {"namespace": namespace, "name": name}},
         "processed_entity": None,
         "errors": one.errors,
-        "next_update_at": one.due_at,
+        "next_update_at": one.due_at or one.seen_at,  # the plugin's page cannot show a time that is none
         "last_discovery_at": one.seen_at,
         "location_key": one.location,
     }

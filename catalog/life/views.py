@@ -4,7 +4,7 @@ from typing import Any
 
 from catalog.format.refs import make_ref
 from catalog.ingestion.changes import list_changes
-from catalog.life.schemas import EntityHistorySchema, HistoryQuery, UnprocessedSchema
+from catalog.life.schemas import EntityHistorySchema, HistoryQuery, UnprocessedQuery, UnprocessedSchema
 from catalog.life.unprocessed import Unprocessed, as_backstage, list_failed, list_pending
 from catalog.views import blueprint
 from portal_backend.core.db import reading
@@ -21,7 +21,7 @@ def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> 
 
 
 @blueprint.get("/entities/unprocessed/failed")
-@blueprint.arguments(HistoryQuery, location="query")
+@blueprint.arguments(UnprocessedQuery, location="query")
 @blueprint.response(200, UnprocessedSchema)
 def get_failed(query: dict[str, Any]) -> dict[str, Any]:
     """List the entities that never passed, with the cause."""
@@ -30,7 +30,7 @@ def get_failed(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/entities/unprocessed/pending")
-@blueprint.arguments(HistoryQuery, location="query")
+@blueprint.arguments(UnprocessedQuery, location="query")
 @blueprint.response(200, UnprocessedSchema)
 def get_pending(query: dict[str, Any]) -> dict[str, Any]:
     """List the registered locations that were never read yet."""

@@ -36,16 +36,25 @@ def ask(question: Question, policy: UrlPolicy, limits: Limits) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
             refused = policy.refusal(url)
             if refused:
-                raise Unreadable(refused)
+                raise Unreadable(refused if url == question.url else f"{question.url} redirects: {refused}")
             answer = _once(session, Question(url, headers, question.json), policy, deadline, limits)
             target = answer.headers.get("Location")
             if answer.status not in REDIRECTS or not target:
                 return answer
-            following = urljoin(url, target)
+            following = _followed(url, target)
             if origin(following) != origin(url):
                 headers = {name: value for name, value in headers.items() if name.lower() not in CREDENTIALS}
             url = following
     raise Unreadable(f"{question.url} redirects more than {MAX_REDIRECTS} times")
+
+
+def _followed(url: str, target: str) -> str:
+    try:
+        following = urljoin(url, target)
+        origin(following)
+    except (ValueError, Unreadable) as error:
+        raise Unreadable(f"{url} redirects to what is not read: {error}"[:1000]) from error
+    return following
 
 
 def _once(

@@ -65,13 +65,12 @@ def fixed_part(target: str) -> str:
 
 def files_of(target: str, policy: FilePolicy) -> Iterator[str]:
     """Yield the files that a target means, in order; raises Unreadable where there is none to be had."""
-    path = Path(target)
     start = fixed_part(target)
     refused = policy.refusal(start)
     if refused:
         raise Unreadable(refused)
-    if path.is_dir():
-        yield from _walk(path, None)
+    if os.path.isdir(target):
+        yield from _walk(Path(target), None)
     elif start != target:
         yield from _walk(Path(start), PathPattern(target))
     else:
@@ -127,4 +126,7 @@ def _walk(folder: Path, pattern: PathPattern | None) -> Iterator[str]:
 
 def _stays_inside(path: str, folder: Path) -> bool:
     """Say whether a file is not a link that leads out of the folder."""
-    return not os.path.islink(path) or Path(path).resolve().is_relative_to(folder.resolve())
+    if not os.path.islink(path):
+        return True
+    inside = os.path.join(os.path.realpath(folder), "")
+    return os.path.realpath(path).startswith(inside)

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from catalog.places.faults import Unreadable
-from portal_backend.core.addresses import addresses_of, is_local_name, is_metadata, is_public
+from portal_backend.core.addresses import addresses_of, is_local_name, is_metadata, is_public, literal_address
 
 PORTS = {"http": 80, "https": 443}
 ANY_PORT = "*"
@@ -126,10 +126,8 @@ class UrlPolicy:
         return None if any(entry.names_one_host for entry in entries) else self._refused_inside(host)
 
     def _refused_inside(self, host: str) -> str | None:
-        try:
-            public = is_public(host)
-        except ValueError:
-            public = not is_local_name(host)
+        literal = literal_address(host)
+        public = is_public(literal) if literal else not is_local_name(host)
         return None if public else f"{host} is an address of a private network, which is not read; {REMEDY}"
 
 
@@ -144,7 +142,12 @@ def split_url(url: str) -> SplitResult:
         raise Unreadable(f"{url} is no http or https URL")
     if parts.username is not None or parts.password is not None:
         raise Unreadable(f"The URL of {parts.hostname} carries a user or password; configure a token for its host")
-    if not parts.hostname.isascii() or "\\" in url or any(sign <= " " or sign == "\x7f" for sign in url):
+    if (
+        not parts.hostname.isascii()
+        or "%" in parts.hostname
+        or "\\" in url
+        or any(sign <= " " or sign == "\x7f" for sign in url)
+    ):
         raise Unreadable(f"{url} holds signs that a URL has only percent-encoded (a host name: as punycode)")
     if {".", ".."}.intersection(fully_unquoted(parts.path).split("/")):
         raise Unreadable(f"{url} holds a step . or .. in its path; write the path itself")

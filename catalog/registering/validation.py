@@ -1,6 +1,6 @@
 """A descriptor that somebody has in hand, judged as if a location held it; nothing is stored. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from catalog.format.kind_rules import check_entity
@@ -12,6 +12,13 @@ ADDRESSES = frozenset({"http", "https"})
 SCRIPT = "javascript:"
 MAX_DEPTH = 100
 """Levels of a descriptor, as in files."""
+MAX_FAULTS = 50
+MAX_STEP = 100
+"""Characters of a field's name that are told."""
+HOLDS_NUL = "holds a NUL character, which no database keeps"
+
+Trail = tuple["Trail", str | int] | None
+"""The way to a value: that to what holds it, and its own name or position; None for the whole."""
 
 
 def faults_of(entity: Any, location: Any, kinds: KnownKinds = STANDARD_KINDS) -> list[Fault]:
@@ -37,17 +44,28 @@ def _location_faults(location: Any) -> Iterator[Fault]:
 
 def _unfit(value: Any) -> list[Fault]:
     """Return why a JSON value cannot be looked at as a descriptor: its depth would exhaust us, or it holds a NUL."""
-    layer, faults = [value], []
+    layer: list[tuple[Trail, Any]] = [(None, value)]
+    found: list[Trail] = []
     for _ in range(MAX_DEPTH):
-        if any(isinstance(one, str) and "\0" in one for one in layer):
-            faults = [Fault("", "holds a NUL character, which no database keeps")]
-        layer = [inner for outer in layer for inner in _parts(outer)]
+        found += (trail for trail, one in layer if isinstance(one, str) and "\0" in one)
+        layer = [part for trail, outer in layer for part in _parts(trail, outer)]
         if not layer:
-            return faults
+            return [Fault(_path(trail), HOLDS_NUL) for trail in found[:MAX_FAULTS]]
     return [Fault("", f"is nested deeper than {MAX_DEPTH} levels")]
 
 
-def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return (*value, *value.values())
-    return value if isinstance(value, list) else ()
+def _parts(trail: Trail, value: Any) -> Iterator[tuple[Trail, Any]]:
+    """Yield the texts, lists and mappings in a value, each with the way to it; a mapping's names have its own way."""
+    if isinstance(value, list):
+        yield from (((trail, index), item) for index, item in enumerate(value) if isinstance(item, str | list | dict))
+    elif isinstance(value, dict):
+        yield from ((trail, name) for name in value)
+        yield from (((trail, name), inner) for name, inner in value.items())
+
+
+def _path(trail: Trail) -> str:
+    steps: list[str] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step[:MAX_STEP]}")
+    return "".join(reversed(steps)).lstrip(".")

@@ -8,6 +8,7 @@ from rich.markup import escape
 from catalog import settings
 from catalog.discovery.keeping import DiscoveryReport, provider_states
 from portal_backend.catalog_discovery import discover as ask_providers
+from portal_backend.commands.catalog_showing import last_time
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_catalog
 from portal_backend.core.db import reading
 
@@ -41,7 +42,7 @@ def providers(json_output: bool) -> None:
         print_json(found)
         return
     rows = [
-        (p["name"], p["host"], p["owner"], p["found"], p["withheld"], p["last_success_at"], p["last_error"])
+        (p["name"], p["host"], p["owner"], p["found"], p["withheld"], last_time(p["last_success_at"]), p["last_error"])
         for p in found
     ]
     print_table(("Name", "Host", "Owner", "Files", "Waiting to go", "Last success", "Error"), rows)

@@ -13,7 +13,7 @@ from catalog.entities import EntitySummary, get_entity, list_entities, list_faul
 from catalog.locations import list_locations
 from catalog.models import Location
 from portal_backend.commands.catalog_life import all_pages
-from portal_backend.commands.catalog_showing import show_faults
+from portal_backend.commands.catalog_showing import last_time, show_faults
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_catalog
 from portal_backend.core.db import reading
 
@@ -51,7 +51,8 @@ def locations(json_output: bool) -> None:
         print_json(found)
         return
     rows = [
-        (each["type"], each["target"], _registrant(each), each["last_read_at"], each["last_error"]) for each in found
+        (each["type"], each["target"], _registrant(each), last_time(each["last_read_at"]), each["last_error"])
+        for each in found
     ]
     print_table(("Type", "Target", "Registered by", "Last read", "Error"), rows)
 
@@ -71,6 +72,7 @@ def show(ref: str, json_output: bool) -> None:
     rows = [(f"metadata.{key}", _shown(value)) for key, value in metadata.items()]
     rows += [(f"spec.{key}", _shown(value)) for key, value in entity.get("spec", {}).items()]
     rows += [(relation["type"], relation["targetRef"]) for relation in entity["relations"]]
+    rows += [(f"status: {item['level']}", item["message"]) for item in entity.get("status", {}).get("items", ())]
     title = f"{entity['kind'].lower()}:{metadata['namespace']}/{metadata['name']}".lower()
     print_table(("Field or relation", "Value"), rows, title)
 

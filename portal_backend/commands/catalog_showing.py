@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
 
 from portal_backend.commands.common import console
+from portal_backend.core.clock import format_time
 
 FileSeen = Callable[[str], None]
 
@@ -23,6 +25,11 @@ def watched(json_output: bool) -> Iterator[FileSeen]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("read", total=None, file="")
         yield lambda file: progress.update(task, advance=1, file=file)
+
+
+def last_time(moment: datetime | None) -> str:
+    """Return when something was last done, to the second; `never` where it was not."""
+    return format_time(moment.replace(microsecond=0)) if moment else "never"
 
 
 def show_faults(found: Sequence[Any]) -> None:

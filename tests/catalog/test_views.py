@@ -55,7 +55,8 @@ def test_faults_are_listed_with_file_document_and_field(shop, client, tmp_path):
     assert fault["location"] == str(tmp_path)
     assert fault["seen_at"] == "2026-11-22T10:00:00Z"
     assert client.get(f"/api/catalog/faults?location={fault['location_id']}").json["items"] == [fault]
-    assert client.get("/api/catalog/faults?location=other").json == {"items": [], "next_cursor": None}
+    for nowhere in ("location=other", "location=%00", "ref=component:default/%00"):
+        assert client.get(f"/api/catalog/faults?{nowhere}").json == {"items": [], "next_cursor": None}, nowhere
 
 
 def test_faults_come_in_pages_and_by_entity(session, client, tmp_path):
