@@ -15,7 +15,8 @@ from plugins.contract import Event, EventSpec, FactSpec, FactType, FactValue
 from plugins.moments import rfc3339
 
 WINDOW = timedelta(days=30)
-MAX_REMEMBERED = 300
+MAX_REMEMBERED = 1000
+"""Of one repository or builder: 33 a day. Beyond it the oldest of the 30 days are left out, and a fault says so."""
 SUCCEEDED, FAILED, PENDING = "success", "failure", "pending"
 NO_LEAD_TIME = -1.0
 """Asked for, and cannot be told: a rollback brings no commit."""
@@ -135,7 +136,10 @@ def facts_of(found: Sequence[Deployment]) -> dict[str, FactValue]:
 
 
 def events_of(ref: str, slug: str, link: str, found: Sequence[Deployment]) -> Iterator[Event]:
-    """Yield an event for each deployment that came to its end, and one for each rollback."""
+    """Yield an event for each deployment that came to its end, and one for each rollback.
+
+    Their ids are the source's own, which it gives to nothing else: a repository may be renamed.
+    """
     back = rollbacks(found)
     for one in found:
         if one.outcome == PENDING:
@@ -147,8 +151,8 @@ def events_of(ref: str, slug: str, link: str, found: Sequence[Deployment]) -> It
         if one.automated is not None:
             details["automated"] = one.automated
         summary = f"{slug} {word} {one.sha[:8]}"
-        yield Event(ref, f"{slug}:{one.id}:{one.outcome}:{ref}", kind, one.at, summary, link, details)
+        yield Event(ref, f"{one.id}:{one.outcome}:{ref}", kind, one.at, summary, link, details)
         if one.id in back:
             undone = {**details, "undone_revision": back[one.id].sha}
             summary = f"{slug} rolled back to {one.sha[:8]}"
-            yield Event(ref, f"{slug}:{one.id}:rolled_back:{ref}", ROLLED_BACK.kind, one.at, summary, link, undone)
+            yield Event(ref, f"{one.id}:rolled_back:{ref}", ROLLED_BACK.kind, one.at, summary, link, undone)

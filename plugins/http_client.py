@@ -243,7 +243,8 @@ class SourceClient:
                 if size > self._limits.body_bytes:
                     raise self._failed(
                         FailureKind.BAD_ANSWER,
-                        f"{self.describe()} answered more than {self._limits.body_bytes:,} bytes; narrow the question",
+                        f"{self.describe()} answered more than {self._limits.body_bytes:,} bytes, which are not read; "
+                        "narrow the question by the source's options",
                     )
                 chunks.append(chunk)
         except requests.RequestException as error:
@@ -265,7 +266,9 @@ class SourceClient:
         wait = asks_to_wait(response)
         kind, remedy = meaning_of_refusal(response.status_code, body, limited=wait is not None)
         said = own_words(body)
-        message = f"{self.describe(path)} answered {response.status_code}: {remedy}" + (f" ({said})" if said else "")
+        pause = f"; it asks for a pause of {wait:.0f} s" if wait else ""
+        said = f" ({said})" if said else ""
+        message = f"{self.describe(path)} answered {response.status_code}: {remedy}{pause}{said}"
         return self._failed(kind, message, status=response.status_code, retry_after_seconds=wait)
 
     def _translated(self, error: requests.RequestException) -> PullFailed:

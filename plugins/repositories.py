@@ -2,17 +2,31 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import fields, validate
 
 from plugins import deployments, in_turn, repository_stories
-from plugins.contract import Batch, Event, Fact, FactSpec, FactType, FactValue, PullContext, PullFault
+from plugins.contract import (
+    Batch,
+    Event,
+    Fact,
+    FactSpec,
+    FactType,
+    FactValue,
+    FailureKind,
+    PullContext,
+    PullFailed,
+    PullFault,
+)
 from plugins.moments import rfc3339
 
 WINDOW = timedelta(days=30)
 _TRUSTED = timedelta(hours=72)
+_OF_ONE_QUESTION = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
+"""Failures that concern this question only; with any other the next one would fail too."""
 
+Answer = TypeVar("Answer")
 Read = Callable[[str, Sequence[str], Sequence[str], in_turn.Memory], Batch]
 """Reads one repository: its name, the services in it, the names of production environments, and what is remembered."""
 
@@ -44,6 +58,13 @@ def spec(key: str, kind: FactType, unit: str, description: str) -> FactSpec:
     return FactSpec(key, kind, unit, description, _TRUSTED)
 
 
+VULNERABLE = spec(
+    "deps.vuln.critical_over_30d",
+    FactType.INTEGER,
+    "count",
+    "Critical vulnerabilities that were found over 30 days ago.",
+)
+"""Of those code hosts that are asked for it by an option."""
 FACTS = (
     spec("repo.branch.protected", FactType.BOOLEAN, "", "The default branch is protected."),
     spec("repo.reviews_required", FactType.BOOLEAN, "", "A change needs another person's approval."),
@@ -78,30 +99,50 @@ def pull(
     )
 
 
+def part(scope: str, ask: Callable[[], Answer], faults: list[PullFault]) -> Answer | None:
+    """Return the answer to one question of several; None, and a fault more, where the code host keeps it to itself.
+
+    Raises PullFailed where the next question would fail as well.
+    """
+    try:
+        return ask()
+    except PullFailed as failure:
+        if failure.kind not in _OF_ONE_QUESTION:
+            raise
+        hidden = "it is not there, or the token may not see it"
+        faults.append(PullFault(scope, hidden if failure.status == 404 else failure.message))
+        return None
+
+
 def batch(
     refs: Sequence[str],
     values: Mapping[str, FactValue],
-    found: Sequence[deployments.Deployment],
+    found: Sequence[deployments.Deployment] | None,
     slug: str,
     link: str,
     now: datetime,
     faults: Sequence[PullFault] = (),
     stories: Sequence[Event] = (),
 ) -> Batch:
-    """Return one repository's facts, deployments and stories for every service in it."""
-    told = {**values, **deployments.facts_of(found)}
+    """Return one repository's facts, deployments and stories for every service in it.
+
+    Of deployments that may not be seen (None) nothing is told: none that is seen would be another thing.
+    """
+    told = {**values, **(deployments.facts_of(found) if found is not None else {})}
     return Batch(
         facts=[Fact(ref, key, value, now) for ref in refs for key, value in told.items()],
-        events=[*(event for ref in refs for event in deployments.events_of(ref, slug, link, found)), *stories],
+        events=[*(event for ref in refs for event in deployments.events_of(ref, slug, link, found or ())), *stories],
         faults=faults,
     )
 
 
-def ci_facts(enabled: bool, succeeded: Sequence[datetime], judged: int) -> dict[str, FactValue]:
-    """Return what runs on the default branch show: when those that `succeeded` ended, of so many that ended at all."""
-    found: dict[str, FactValue] = {"ci.enabled": enabled}
+def ci_facts(ended: Sequence[tuple[datetime, bool]], now: datetime) -> dict[str, FactValue]:
+    """Return what the runs on the default branch show: when each ended, and whether it succeeded."""
+    succeeded = [at for at, success in ended if success]
+    recent = [success for at, success in ended if at > now - WINDOW]
+    found: dict[str, FactValue] = {}
     if succeeded:
         found["ci.tests_last_at"] = rfc3339(max(succeeded))
-    if judged:
-        found["ci.success_ratio_30d"] = round(len(succeeded) / judged, 4)
+    if recent:
+        found["ci.success_ratio_30d"] = round(sum(recent) / len(recent), 4)
     return found

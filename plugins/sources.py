@@ -143,9 +143,10 @@ def save_progress(session: Session, lease: Lease, progress: Progress, now: datet
     _write_run(session, lease, _counts(progress))
 
 
-def extend(session: Session, lease: Lease, now: datetime) -> None:
-    """Keep the lease of a run that is alive and has nothing to write yet. Raises LeaseLost."""
+def extend(session: Session, lease: Lease, now: datetime, targets: int = 0, requests: int = 0) -> None:
+    """Keep the lease of a run that is alive and has nothing to store yet, and show how far it got. Raises LeaseLost."""
     _write_as_holder(session, lease, {"lease_until": now + timedelta(seconds=lease.seconds)})
+    _write_run(session, lease, {"targets": targets, "requests": requests})
 
 
 def finish(

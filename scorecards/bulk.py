@@ -1,6 +1,7 @@
 """Reads and writes many rows at once: by arrays and COPY on PostgreSQL, by plain statements on SQLite."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -9,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Dialect,
     Float,
     Integer,
     LargeBinary,
@@ -67,6 +69,9 @@ def add(session: Session, table: type[Model], rows: Sequence[Row]) -> None:
 def upsert(session: Session, table: type[Model], rows: Sequence[Row], key: Sequence[str]) -> None:
     """Insert rows, or update those whose key columns exist already; every row has the same columns."""
     if not _copies(session, rows):
+        if len(rows) >= WORTH_COPYING:
+            _upsert_bare(session, table, rows, key)
+            return
         plain: Any = _table(table)  # a statement on the class would weigh each row as an object
         upsert_one_by_one(session, plain, rows, key)
         return
@@ -78,6 +83,27 @@ def upsert(session: Session, table: type[Model], rows: Sequence[Row], key: Seque
         listed = ", ".join(names)
         statement = f"INSERT INTO {_table(table).name} ({listed}) SELECT {listed} FROM {staged}"  # noqa: S608
         session.execute(text(f"{statement} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"))
+
+
+def _upsert_bare(session: Session, table: type[Model], rows: Sequence[Row], key: Sequence[str]) -> None:
+    """Upsert on SQLite: hand its driver the values as it stores them; SQLAlchemy would weigh each one of each row."""
+    connection = session.connection()
+    columns = _columns(table, rows)
+    written = [(column.name, _written_as(column, connection.dialect)) for column in columns]
+    names = [name for name, _ in written]
+    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key)
+    target = f"INTO {_table(table).name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    connection.exec_driver_sql(
+        f"INSERT {target} ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changed}" if changed else "NOTHING"),
+        [tuple([write(row[name]) if write else row[name] for name, write in written]) for row in rows],
+    )
+
+
+def _written_as(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what turns a value of a column into what the driver takes; None where it takes the value itself."""
+    write = column.type.dialect_impl(dialect).bind_processor(dialect)
+    # The rows of a batch share their few times.
+    return lru_cache(maxsize=64)(write) if write and isinstance(column.type, UtcDateTime) else write
 
 
 def change(session: Session, table: type[Model], rows: Sequence[Row], key: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
+from urllib.parse import urlencode
 
 from plugins.contract import Connector, FactValue, Target
 
@@ -58,10 +59,22 @@ class Paged:
     """The value that a request without the parameter means."""
     past_end: Any = ()
     """The answer for any other value."""
+    links: bool = False
+    """Each page names the next one by a `Link` header with `rel="next"`, as `SourceClient.get_pages` reads it."""
+
+    def asked(self, query: Mapping[str, Sequence[str]]) -> str:
+        """Return which page a query asks for."""
+        return (query.get(self.parameter) or [self.first])[0]
 
     def answer(self, query: Mapping[str, Sequence[str]]) -> Any:
         """Return the page that a query asks for."""
-        return self.pages.get((query.get(self.parameter) or [self.first])[0], self.past_end)
+        return self.pages.get(self.asked(query), self.past_end)
+
+    def following(self, query: Mapping[str, Sequence[str]]) -> str:
+        """Return the query string of the page behind the one that a query asks for; empty behind the last one."""
+        order = list(self.pages)
+        place = order.index(self.asked(query)) + 1 if self.asked(query) in self.pages else len(order)
+        return urlencode({**query, self.parameter: order[place]}, doseq=True) if place < len(order) else ""
 
 
 @dataclass(frozen=True)

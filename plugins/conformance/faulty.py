@@ -19,6 +19,8 @@ NARROW = Limits(connect_seconds=5, read_seconds=60, total_seconds=120, body_byte
 BUFFERED_BYTES = 16 * 1024 * 1024
 """What may be on its way in sockets when a client hangs up."""
 LONG_WAIT_SECONDS = 3600
+TICKING_SECONDS = 60
+"""What may go by on a busy machine while an hour is told."""
 SKEW = timedelta(minutes=10)
 
 
@@ -41,14 +43,18 @@ def a_429_is_waited_out(case: Case, front: Front) -> None:
 def a_429_for_long_is_told(case: Case, front: Front) -> None:
     """Too many requests for the next hour: PullFailed(rate_limited) says how long, and nothing is hammered."""
     good = good_pull(case, front)
-    for position in positions(good.requests):
-        reply = spoiling.refusal(429, Retry_After=str(LONG_WAIT_SECONDS))
-        outcome = spoilt_pull(case, front, spoiling.from_then_on(position, reply))
-        when = f"429 from request {position} on"
+    an_hour = str(LONG_WAIT_SECONDS)
+    limited = [(position, 429, {"Retry_After": an_hour}) for position in positions(good.requests)]
+    limited.append((0, 429, {"RateLimit_Reset": an_hour}))
+    then = str(int(clock.now().timestamp()) + LONG_WAIT_SECONDS)
+    limited.append((0, 403, {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": then}))
+    for position, status, headers in limited:
+        outcome = spoilt_pull(case, front, spoiling.from_then_on(position, spoiling.refusal(status, **headers)))
+        when = f"{status} with {headers} from request {position} on"
         require_failure(outcome, FailureKind.RATE_LIMITED, when)
         require_nothing_else(good, outcome, when)
-        waits = outcome.failure.retry_after_seconds if outcome.failure else None
-        require(waits == LONG_WAIT_SECONDS, f"{when}: retry_after_seconds is {waits}")
+        waits = (outcome.failure.retry_after_seconds if outcome.failure else None) or 0.0
+        require(abs(waits - LONG_WAIT_SECONDS) <= TICKING_SECONDS, f"{when}: retry_after_seconds is {waits}")
         require(outcome.requests <= position + 2, f"{when}: {outcome.requests - position} more requests were made")
 
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 from plugins.conformance import spoiling
-from plugins.conformance.case import Case, NotConforming
+from plugins.conformance.case import Case, NotConforming, Paged
 from plugins.conformance.declarations import check_declarations
 from plugins.conformance.observing import (
     PATIENT,
@@ -53,6 +53,17 @@ def good_answers_give_the_expected(case: Case, front: Front) -> None:
     require(not wrong, f"these facts came otherwise than expected: {wrong}; faults: {good.faults[:3]}")
     missing = set(case.expected_events) - {event.source_event_id for event in good.events}
     require(not missing, f"these events are missing: {sorted(missing)[:5]}; there are {sorted(good.event_ids)[:5]}")
+
+
+@scenario
+def every_page_is_read(case: Case, front: Front) -> None:
+    """Where answers come in pages (`Paged`), none of them is left out."""
+    good_pull(case, front)
+    for path, pages in case.answers.items():
+        if isinstance(pages, Paged):
+            asked = {pages.asked(question.query) for question in front.questions if question.path == path}
+            unread = [page for page in pages.pages if page not in asked]
+            require(not unread, f"of {path} these pages were never asked for: {unread[:5]}")
 
 
 @scenario

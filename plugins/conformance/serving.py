@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -71,7 +72,13 @@ class Front:
         if question.path not in case.answers:
             return Reply(orjson.dumps({"message": "not found"}), 404)
         found = case.answers[question.path]
-        return Reply(orjson.dumps(found.answer(question.query) if isinstance(found, Paged) else found))
+        return self._page(found, question) if isinstance(found, Paged) else Reply(orjson.dumps(found))
+
+    def _page(self, pages: Paged, question: Question) -> Reply:
+        reply = Reply(orjson.dumps(pages.answer(question.query)))
+        following = pages.following(question.query) if pages.links else ""
+        link = {"Link": f'<{self.url}{question.path}?{following}>; rel="next"'} if following else {}
+        return replace(reply, headers={**reply.headers, **link})
 
     def _forwarded(self, question: Question) -> Reply:
         url = self._case.upstream.rstrip("/")

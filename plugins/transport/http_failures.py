@@ -51,13 +51,15 @@ def meaning_of_refusal(status: int, body: bytes, *, limited: bool) -> tuple[Fail
 
 
 def own_words(body: bytes) -> str:
-    """Return what the server itself says of an error, shortened; empty for a web page."""
+    """Return what the server itself says of an error, shortened; empty for a web page and for `{}`."""
     if is_html(body):
         return ""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return shorten(body[:1000].decode(errors="replace"), 300)
+    if not document:
+        return ""
     if isinstance(document, dict):
         for key in ("error", "message", "detail", "error_description"):
             if isinstance(document.get(key), str):

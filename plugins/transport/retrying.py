@@ -13,13 +13,16 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 15.0
 MAX_ASKED_SECONDS = 24 * 3600.0
+EARLIEST_EPOCH = 1e8
+"""From this number on a reset is a moment (1973 and later), below it a number of seconds (up to three years)."""
 
 
 def asks_to_wait(response: requests.Response) -> float | None:
     """Return how many seconds the source asks to be left alone, or None when it does not.
 
     `Retry-After` (seconds or a date) counts first, for every status that may be retried; then, for 403 and 429,
-    `ratelimit-reset` (seconds, as PagerDuty sends it) and `x-ratelimit-reset` (epoch, as GitHub sends it).
+    `ratelimit-reset` (seconds as PagerDuty sends it, epoch as GitLab does) and `x-ratelimit-reset` (epoch as GitHub
+    sends it, seconds as some proxies do).
     """
     headers = response.headers
     if response.status_code in RETRIED_STATUSES | {403} and "retry-after" in headers:
@@ -27,12 +30,16 @@ def asks_to_wait(response: requests.Response) -> float | None:
     if response.status_code not in {403, 429}:
         return None
     if "ratelimit-reset" in headers:
-        return _bounded(_number(headers["ratelimit-reset"]))
+        return _reset(headers["ratelimit-reset"], headers)
     spent = headers.get("x-ratelimit-remaining", "0").strip() == "0"
-    if spent and "x-ratelimit-reset" in headers:
-        epoch = _number(headers["x-ratelimit-reset"])
-        return None if epoch is None else _bounded(epoch - _server_time(headers).timestamp())
-    return None
+    return _reset(headers["x-ratelimit-reset"], headers) if spent and "x-ratelimit-reset" in headers else None
+
+
+def _reset(text: str, headers: Mapping[str, str]) -> float | None:
+    given = _number(text)
+    if given is None or given < EARLIEST_EPOCH:
+        return _bounded(given)
+    return _bounded(given - _server_time(headers).timestamp())
 
 
 def backoff_seconds(attempt: int, chance: float) -> float:

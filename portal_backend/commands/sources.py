@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from rich.markup import escape
 import catalog.services
 from plugins import declarations, pulling, registry
 from plugins.circuit import CircuitState
-from plugins.contract import Connector, PullFailed, Target
+from plugins.contract import Connector, FailureKind, PullFailed, Target
 from plugins.health import health, unknown_source
 from plugins.http_client import Limits
 from portal_backend.commands import common
@@ -22,6 +23,8 @@ from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBar
+
     from portal_backend import pipeline
 
 CHECK_LIMITS = Limits(read_seconds=20, total_seconds=30, attempts=2)
@@ -50,10 +53,14 @@ REMEDIES = {
     "credentials": "credentials: check auth, and that the secret is set and still valid",
     "permission": "permission: grant the credentials what the connector needs: {permissions}",
     "rate_limited": "wait, or raise every",
-    "bad_answer": "address: check that url is the root of the API, not a sign-in page or another product",
+    "bad_answer": "address or options: check that url is the root of the API, not a sign-in page or another product",
     "internal": "the portal: look at its log",
     "misconfigured": "configuration: correct the source in portal.yaml, or the annotations in the catalog",
 }
+NOT_FOUND = "address: correct url in portal.yaml; it is the root of the API, without the path of a page"
+BROKEN = "the source: it is there and fails; its own log says why"
+AT_ONCE = 8
+"""Sources that are tried side by side: one that hangs is waited for, and the others with it."""
 
 
 @click.group()
@@ -103,7 +110,10 @@ def check(config: Config, name: str | None, json_output: bool) -> None:
     """Try the address and the credentials of one source, or of all."""
     with reading() as session:
         targets = catalog.services.targets(session, config.service_types)
-    findings = [check_source(config, source, targets) for source in _chosen(config.sources, name)]
+    chosen = _chosen(config.sources, name)
+    with _spinner() as bar, ThreadPoolExecutor(AT_ONCE) as threads:
+        bar.add_task(f"checking {', '.join(source.name for source in chosen[:SHOWN])}")
+        findings = list(threads.map(lambda source: check_source(config, source, targets), chosen))
     if json_output:
         common.print_json([asdict(finding) for finding in findings])
     else:
@@ -121,23 +131,12 @@ def check(config: Config, name: str | None, json_output: bool) -> None:
 @common.with_app
 def collect(name: str | None, json_output: bool) -> None:
     """Pull one source now, or all, and judge what changed."""
-    from rich.progress import Progress as ProgressBar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
     from portal_backend import pipeline
     from portal_backend.settings import current
 
     reports = []
     pipeline.prepare()
-    bar = ProgressBar(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=common.complaints,
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
+    with _spinner() as bar:
         task = bar.add_task("")
         for source in _chosen(pipeline.configured_sources(current().config), name):
             if name is None and not pipeline.is_pulled(source):
@@ -197,8 +196,32 @@ def check_source(config: Config, source: SourceConfig, targets: Sequence[Target]
             context = pulling.make_context(source, client, targets, clock.now(), base_dir=config.base_dir)
             return Finding(source.name, True, None, pulling.check(connector, context), None)
     except PullFailed as failure:
-        remedy = REMEDIES[failure.kind].format(permissions=permissions)
+        remedy = _remedy(failure).format(permissions=permissions)
         return Finding(source.name, False, str(failure.kind), failure.message, remedy)
+
+
+def _remedy(failure: PullFailed) -> str:
+    """Return who has to do what; a status tells it better than the kind that it stands for."""
+    if failure.kind is FailureKind.MISCONFIGURED and failure.status is not None:
+        return NOT_FOUND
+    if failure.kind is FailureKind.BAD_ANSWER and failure.status is not None and failure.status >= 500:
+        return BROKEN
+    return REMEDIES[failure.kind]
+
+
+def _spinner() -> "ProgressBar":
+    """Return what tells a person who watches that something goes on."""
+    from rich.progress import Progress as ProgressBar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return ProgressBar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=common.complaints,
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
 
 
 def _chosen(configured: Sequence[SourceConfig], name: str | None) -> list[SourceConfig]:

@@ -16,14 +16,20 @@ class GitHub(Fake):
     field of an answer is not held against them; requests are checked whole.
     """
 
+    undocumented = frozenset({"/orgs/acme/dependabot/"})
+
     def __init__(self, spec_file: Path, token: str = "fake-token") -> None:
         self.repositories: dict[str, dict[str, Any]] = {}
         self.remaining = 4999
+        self.alerts: list[dict[str, Any]] = []
+        self.watched: set[str] = set()
         super().__init__(spec_file, token)
         self.check_answers = False
 
     def register(self) -> None:
         self.app.get("/rate_limit")(self.rate_limit)
+        self.app.get("/orgs/<org>/dependabot/alerts")(self.listed_alerts)
+        self.app.get("/orgs/<org>/repos")(self.listed_repositories)
         below = "/repos/<owner>/<repo>"
         for path, view in (
             ("", self.about),
@@ -42,6 +48,30 @@ class GitHub(Fake):
             ("/commits", self.commits),
         ):
             self.app.add_url_rule(below + path, path or "about", view)
+
+    def alert(self, slug: str, created: datetime, severity: str) -> None:
+        """What Dependabot found and nobody has mended."""
+        self.alerts.append(
+            {"number": len(self.alerts) + 1, "state": "open", "created_at": rfc3339(created),
+             "repository": {"full_name": slug}, "security_vulnerability": {"severity": severity}}
+        )  # fmt: skip
+
+    def listed_alerts(self, org: str) -> Any:
+        assert request.args["state"] == "open"
+        return self.next_page([one for one in self.alerts if one["repository"]["full_name"].startswith(f"{org}/")])
+
+    def next_page(self, found: list[dict[str, Any]]) -> Any:
+        """A page of two, and a link with a cursor to the next one."""
+        start = int(request.args.get("after", 0))
+        more = {"Link": f'<{request.base_url}?per_page=100&state=open&after={start + 2}>; rel="next"'}
+        return found[start : start + 2], 200, more if start + 2 < len(found) else {}
+
+    def listed_repositories(self, org: str) -> Any:
+        return [
+            {"full_name": slug, "security_and_analysis": {"dependabot_security_updates": {"status": status}}}
+            for slug in self.repositories
+            for status in ["enabled" if slug in self.watched else "disabled"]
+        ]
 
     def add(self, slug: str, **parts: Any) -> dict[str, Any]:
         made = {

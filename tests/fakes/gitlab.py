@@ -30,6 +30,7 @@ class GitLab(Fake):
         below = "/api/v4/projects/<path:id>"
         for path, view in (
             ("", self.about),
+            ("/protected_branches", self.protections),
             ("/protected_branches/<name>", self.protection),
             ("/repository/files/<path:file_path>", self.file),
             ("/repository/tree", self.tree),
@@ -80,6 +81,9 @@ class GitLab(Fake):
         web_url = f"https://gitlab.example/{id}"
         about = {"id": 1, "path_with_namespace": id, "default_branch": "main", "web_url": web_url}
         return about | self.projects[id]["settings"]
+
+    def protections(self, id: str) -> Any:
+        return [{"id": number, "name": name} for number, name in enumerate(self._found(id)["protected"])]
 
     def protection(self, id: str, name: str) -> Any:
         if id in self.forbidden:

@@ -15,6 +15,8 @@ KINDS = {
     "/apis/batch/v1/cronjobs": ("CronJobList", "batch/v1"),
     "/api/v1/pods": ("PodList", "v1"),
     "/api/v1/nodes": ("NodeList", "v1"),
+    "/apis/argoproj.io/v1alpha1/rollouts": ("RolloutList", "argoproj.io/v1alpha1"),
+    "/apis/flagger.app/v1beta1/canaries": ("CanaryList", "flagger.app/v1beta1"),
 }
 GOOD = {
     "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
@@ -26,7 +28,7 @@ GOOD = {
 class Kubernetes(Fake):
     """Keeps objects by the path of their list; the add_ methods stand for what people apply."""
 
-    undocumented = frozenset({"/api/v1/nodes"})
+    undocumented = frozenset({"/api/v1/nodes", "/apis/argoproj.io/", "/apis/flagger.app/"})
 
     def __init__(self, spec_file: Path, token: str = "fake-token") -> None:
         self.objects: dict[str, list[dict[str, Any]]] = {path: [] for path in KINDS}

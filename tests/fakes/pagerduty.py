@@ -67,6 +67,11 @@ class PagerDuty(Fake):
             self.app.add_url_rule(f"/{name}", name, partial(self.page, name, entries))
 
         self.app.post("/analytics/raw/incidents")(self.analysed)
+        self.app.get("/incidents/<id>")(self.incident)
+
+    def incident(self, id: str) -> Any:
+        found = [one for one in self.incidents if one["id"] == id]
+        return {"incident": found[0]} if found else self.refuse(404, "Not Found")
 
     def analysed(self) -> Any:
         """Incidents in the words of the analytics, by pages that a cursor names."""
@@ -190,7 +195,10 @@ class PagerDuty(Fake):
     def asked_incidents(self) -> list[dict[str, Any]]:
         since, until = request.args["since"], request.args["until"]
         assert request.args["sort_by"] == "created_at:asc"
-        found = [one for one in self.incidents if since <= one["created_at"] <= until]
+        statuses = request.args.getlist("statuses[]")
+        found = [one for one in self.incidents if not statuses or one["status"] in statuses]
+        if request.args.get("date_range") != "all":
+            found = [one for one in found if since <= one["created_at"] <= until]
         return sorted(found, key=lambda one: one["created_at"])
 
     def page(self, name: str, listed: Callable[[], list[dict[str, Any]]]) -> Any:

@@ -2,130 +2,55 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from plugins import conformance
 from plugins.conformance import Case, NotConforming, Paged
-from plugins.contract import (
-    Batch,
-    Connector,
-    Fact,
-    FactSpec,
-    FactType,
-    FailureKind,
-    PullContext,
-    PullFailed,
-    PullFault,
-    Target,
-)
-from tests.plugins.our_cases import CHECKOUT, HOUR, NOW, SEARCH
-
-
-class Careful(Connector):
-    """A connector that keeps every rule; those below break one each."""
-
-    name = "careful"
-    title = "Careful"
-    facts = (FactSpec("things.ok", FactType.BOOLEAN, "", "Whether the thing is well.", HOUR),)
-    permissions = ("read /things",)
-
-    def check(self, context: PullContext) -> str:
-        return f"{len(self.things(context))} things"
-
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        things = {thing.get("id"): thing for thing in self.things(context)}
-        for target in context.targets:
-            if target.name in things:
-                yield Batch([Fact(target.ref, "things.ok", things[target.name]["ok"], context.now)])
-
-    def things(self, context: PullContext) -> list[dict[str, Any]]:
-        answer = context.client.get_json("things")
-        if not isinstance(answer, list):
-            raise PullFailed(FailureKind.BAD_ANSWER, "no list of things")
-        return [thing for thing in answer if isinstance(thing, dict)]
-
-
-class AsksForEach(Careful):
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        for _ in context.targets:
-            self.things(context)
-        yield from super().pull(context)
-
-
-class Swallows(Careful):
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        try:
-            yield from super().pull(context)
-        except PullFailed:
-            yield Batch([Fact(target.ref, "things.ok", False, context.now) for target in context.targets])
-
-
-class Remembers(Careful):
-    def __init__(self) -> None:
-        self.pulls = 0
-
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        self.pulls += 1
-        yield from super().pull(context)
-
-
-class Blabs(Careful):
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        secret = (context.base_dir / "secret").read_text()
-        yield from super().pull(context)
-        yield Batch(faults=[PullFault("things", f"asked with {secret}")])
-
-
-class Believes(Careful):
-    def things(self, context: PullContext) -> list[dict[str, Any]]:
-        return list(context.client.get_json("things"))
-
-
-class Foretells(Careful):
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        for batch in super().pull(context):
-            yield Batch([replace(fact, observed_at=NOW) for fact in batch.facts])
-
-
-class TrustsItsCursor(Careful):
-    def pull(self, context: PullContext) -> Iterator[Batch]:
-        if context.cursor:
-            datetime.fromisoformat(context.cursor)
-        yield from super().pull(context)
-
-
-def case_of(connector: Connector) -> Case:
-    targets = [Target(CHECKOUT, "checkout"), Target(SEARCH, "search")]
-    things = [{"id": "checkout", "ok": True}, {"id": "search", "ok": False}]
-    return Case(connector, targets, {(CHECKOUT, "things.ok"): True}, answers={"/things": things}, now=NOW)
+from plugins.contract import Connector
+from tests.plugins import rule_breakers
+from tests.plugins.our_cases import CHECKOUT, SEARCH
+from tests.plugins.rule_breakers import case_of
 
 
 @pytest.mark.parametrize("scenario", conformance.scenarios())
 def test_a_connector_that_keeps_the_rules_passes(scenario: str) -> None:
-    conformance.verify(case_of(Careful()), scenario)
+    conformance.verify(case_of(rule_breakers.Careful()), scenario)
 
 
 @pytest.mark.parametrize(
     ("connector", "scenario", "words"),
     [
-        (AsksForEach(), "requests_do_not_grow_with_services", "500 cost"),
-        (Swallows(), "revoked_credentials_are_told", "ended well"),
-        (Swallows(), "no_permission_is_not_nothing", "ended well"),
-        (Swallows(), "an_outage_in_mid_pull_invents_nothing", "is False and was True"),
-        (Swallows(), "silence_in_mid_body_is_told", "ended well"),
-        (Swallows(), "a_web_page_is_no_answer", "ended well"),
-        (Swallows(), "a_huge_body_is_refused", "ended well"),
-        (Remembers(), "nothing_is_kept_between_pulls", "keeps something"),
-        (Blabs(), "good_answers_give_the_expected", "the secret stands"),
-        (Believes(), "a_wrong_shape_is_no_answer", "only PullFailed may"),
-        (Foretells(), "a_wrong_clock_brings_no_future", "in the future"),
-        (TrustsItsCursor(), "an_odd_cursor_is_as_good_as_none", "only PullFailed may"),
+        (rule_breakers.Unnamed(), "declares_itself", "not named like"),
+        (rule_breakers.IsAlwaysContent(), "check_says_what_answered", "content with a 401"),
+        (rule_breakers.OwnHttp(), "check_says_what_answered", "unreachable of a 401"),
+        (rule_breakers.NumbersAnew(), "a_repeated_pull_repeats_itself", "out of nowhere"),
+        (rule_breakers.AsksForEach(), "requests_do_not_grow_with_services", "500 cost"),
+        (rule_breakers.OwnHttp(), "a_429_is_waited_out", "the pull failed"),
+        (rule_breakers.OwnHttp(), "a_429_for_long_is_told", "in place of rate_limited"),
+        (rule_breakers.Hammers(), "a_429_for_long_is_told", "more requests were made"),
+        (rule_breakers.OwnHttp(), "an_outage_that_passes_is_waited_out", "the pull failed"),
+        (rule_breakers.OwnHttp(), "an_outage_that_stays_is_told", "in place of bad_answer"),
+        (rule_breakers.Swallows(), "an_outage_that_stays_is_told", "ended well"),
+        (rule_breakers.Swallows(), "revoked_credentials_are_told", "ended well"),
+        (rule_breakers.Swallows(), "no_permission_is_not_nothing", "ended well"),
+        (rule_breakers.OwnHttp(), "no_permission_is_not_nothing", "in place of permission"),
+        (rule_breakers.Swallows(), "an_outage_in_mid_pull_invents_nothing", "is False and was True"),
+        (rule_breakers.Swallows(), "silence_in_mid_body_is_told", "ended well"),
+        (rule_breakers.OwnHttp(), "silence_in_mid_body_is_told", "in place of timeout"),
+        (rule_breakers.Swallows(), "a_web_page_is_no_answer", "ended well"),
+        (rule_breakers.Swallows(), "a_huge_body_is_refused", "ended well"),
+        (rule_breakers.Remembers(), "nothing_is_kept_between_pulls", "keeps something"),
+        (rule_breakers.Blabs(), "good_answers_give_the_expected", "the secret stands"),
+        (rule_breakers.Believes(), "a_wrong_shape_is_no_answer", "only PullFailed may"),
+        (rule_breakers.NeedsOne(), "empty_lists_are_understood", "only PullFailed may"),
+        (rule_breakers.NeedsEachId(), "a_spoilt_entry_harms_no_other", "only PullFailed may"),
+        (rule_breakers.Counts(), "duplicates_count_once", "is 4 and was 2"),
+        (rule_breakers.TakesTheFirst(), "order_does_not_matter", "is False and was True"),
+        (rule_breakers.Foretells(), "a_wrong_clock_brings_no_future", "in the future"),
+        (rule_breakers.TrustsItsCursor(), "an_odd_cursor_is_as_good_as_none", "only PullFailed may"),
     ],
 )
 def test_a_broken_rule_is_found(connector: Connector, scenario: str, words: str) -> None:
@@ -133,19 +58,37 @@ def test_a_broken_rule_is_found(connector: Connector, scenario: str, words: str)
         conformance.verify(case_of(connector), scenario)
 
 
-class Pages(Careful):
-    def things(self, context: PullContext) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while page := context.client.get_json("things", {"page": str(len(found) + 1)}):
-            found += page
-        return found
-
-
-def test_answers_may_come_in_pages() -> None:
+def in_pages(connector: Connector, *, links: bool = False) -> Case:
     pages = {"1": [{"id": "checkout", "ok": True}], "2": [{"id": "search", "ok": False}]}
-    paged = replace(case_of(Pages()), answers={"/things": Paged(pages)}, expected={(SEARCH, "things.ok"): False})
-    conformance.verify(paged, "good_answers_give_the_expected")
-    conformance.verify(paged, "revoked_credentials_are_told")
+    return replace(case_of(connector), answers={"/things": Paged(pages, links=links)})
+
+
+@pytest.mark.parametrize(
+    "scenario", ["good_answers_give_the_expected", "every_page_is_read", "an_outage_in_mid_pull_invents_nothing"]
+)
+def test_answers_may_come_in_pages(scenario: str) -> None:
+    whole = {(CHECKOUT, "things.ok"): True, (SEARCH, "things.ok"): False}
+    conformance.verify(replace(in_pages(rule_breakers.Pages()), expected=whole), scenario)
+    conformance.verify(replace(in_pages(rule_breakers.FollowsLinks(), links=True), expected=whole), scenario)
+
+
+def test_a_page_that_is_left_out_is_found() -> None:
+    with pytest.raises(NotConforming, match="never asked for: \\['2'\\]"):
+        conformance.verify(in_pages(rule_breakers.Careful()), "every_page_is_read")
+
+
+def test_a_page_that_failed_and_was_passed_over_is_found() -> None:
+    case = in_pages(rule_breakers.MakesDoWithAPart(), links=True)
+    with pytest.raises(NotConforming, match="fell out in silence"):
+        conformance.verify(case, "an_outage_in_mid_pull_invents_nothing")
+    with pytest.raises(NotConforming, match=r"must raise PullFailed\(credentials\)"):
+        conformance.verify(case, "revoked_credentials_are_told")
+
+
+def test_a_fault_of_one_thing_that_ends_the_whole_pull_is_found() -> None:
+    case = replace(case_of(rule_breakers.FailsForOne()), own_paths={CHECKOUT: "/things/checkout"})
+    with pytest.raises(NotConforming, match="ended the whole pull"):
+        conformance.verify(case, "one_services_fault_harms_no_other")
 
 
 def test_a_scenario_is_left_out_only_by_name_and_with_a_reason() -> None:

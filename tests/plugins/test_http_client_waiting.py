@@ -34,16 +34,26 @@ def test_retry_after_as_a_date_counts_from_the_servers_own_clock() -> None:
     assert failure.kind is FailureKind.UNREACHABLE
 
 
+IN_AN_HOUR = {"Date": "Mon, 23 Nov 2026 07:00:00 GMT", "reset": "1795420800"}
+
+
 @pytest.mark.parametrize(
     ("status", "headers"),
     [
-        (429, {"ratelimit-reset": "1"}),
-        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1001", "Date": "Thu, 01 Jan 1970 00:16:40 GMT"}),
-        (429, {"x-ratelimit-reset": "1001", "Date": "Thu, 01 Jan 1970 00:16:40 GMT"}),
+        (429, {"ratelimit-reset": "3600"}),
+        (429, {"ratelimit-reset": IN_AN_HOUR["reset"], "Date": IN_AN_HOUR["Date"]}),
+        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": IN_AN_HOUR["reset"], "Date": IN_AN_HOUR["Date"]}),
+        (429, {"x-ratelimit-reset": IN_AN_HOUR["reset"], "Date": IN_AN_HOUR["Date"]}),
+        (429, {"x-ratelimit-reset": "3600"}),
     ],
 )
 def test_rate_limit_headers_of_the_vendors_are_honoured(status: int, headers: dict[str, str]) -> None:
-    with serving(in_turn(always(status, **headers), always(200, b"[1]"))) as server:
+    failure = failure_of(always(status, **headers))
+    assert (failure.kind, failure.retry_after_seconds) == (FailureKind.RATE_LIMITED, 3600)
+
+
+def test_a_pause_that_a_rate_limit_header_asks_for_is_made() -> None:
+    with serving(in_turn(always(429, ratelimit_reset="1"), always(200, b"[1]"))) as server:
         started = time.monotonic()
         assert SourceClient(server.url, limits=QUICK).get_json("") == [1]
         assert time.monotonic() - started >= 1.0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,21 @@ def test_a_source_that_answers_is_said_to_be_well(tmp_path: Path, url: str) -> N
 
 
 def test_each_kind_of_trouble_is_told_in_words_and_ends_with_1(tmp_path: Path, url: str) -> None:
-    with serving(always(401)) as closed, serving(always(200, b"<html>Sign in</html>")) as page:
+    with ExitStack() as running:
+        told = {
+            "closed": always(401),
+            "page": always(200, b"<html>Sign in</html>"),
+            "elsewhere": always(404),
+            "broken": always(500),
+            "busy": always(429, Retry_After="900"),
+        }
+        answering = [source(running.enter_context(serving(answer)).url, name) for name, answer in told.items()]
         portal = Portal(
             tmp_path,
             [
                 source(url, "well"),
                 source("http://127.0.0.1:9", "away"),
-                source(closed.url, "closed"),
-                source(page.url, "page"),
+                *answering,
                 source(url, "stranger", options={"service_label": "app"}),
             ],
         )
@@ -97,9 +105,16 @@ def test_each_kind_of_trouble_is_told_in_words_and_ends_with_1(tmp_path: Path, u
         "away": "unreachable",
         "closed": "credentials",
         "page": "bad_answer",
+        "elsewhere": "misconfigured",
+        "broken": "bad_answer",
+        "busy": "rate_limited",
         "stranger": "misconfigured",
     }
     assert "check auth" in found["closed"]["remedy"]
+    assert found["page"]["remedy"].startswith("address or options: check that url")
+    assert found["elsewhere"]["remedy"].startswith("address: correct url")
+    assert found["broken"]["remedy"].startswith("the source: it is there and fails")
+    assert "asks for a pause of 900 s" in found["busy"]["message"]
     assert "no service matches" in found["stranger"]["message"]
 
 

@@ -23,7 +23,7 @@ from plugins.contract import (
     PullFailed,
     PullFault,
 )
-from plugins.deployments import FAILED, SUCCEEDED, WINDOW, Deployment
+from plugins.deployments import FAILED, MAX_REMEMBERED, SUCCEEDED, WINDOW, Deployment
 from plugins.moments import rfc3339
 
 DEPLOYS, TESTS = "sre.portal/buildbot-deploys", "sre.portal/buildbot-tests"
@@ -31,7 +31,6 @@ PAGE = 500
 MAX_PAGES = 400
 OVERLAP = timedelta(hours=1)
 """Builds that came to their end while the last pull was under way are read again."""
-MAX_REMEMBERED = 300
 SERVICES_PER_BATCH = 200
 HOURS_72 = timedelta(hours=72)
 OUTCOMES = {0: SUCCEEDED, 1: SUCCEEDED, 2: FAILED, 4: FAILED}

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
+from marshmallow import fields
+
 from plugins import in_turn, repositories, repository_stories
-from plugins.connectors.github import deploys, repository
-from plugins.connectors.github.api import HEADERS, Repository
+from plugins.connectors.github import deploys, repository, vulnerabilities
+from plugins.connectors.github.api import Repository, requests_left
 from plugins.contract import (
     AnnotationSpec,
     Batch,
@@ -27,10 +29,15 @@ class OptionsSchema(repositories.OptionsSchema):
     """Which deployments count, and what a run may cost: GitHub allows 5,000 requests an hour."""
 
     requests_per_run = repositories.requests_per_run(usual=1500, most=15000)
+    vulnerabilities = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Read Dependabot's alerts, by organisation: see the permissions."},
+    )
 
 
 FACTS = (
     *repositories.FACTS,
+    repositories.VULNERABLE,
     spec("repo.checks_required", FactType.BOOLEAN, "", "A change needs passing status checks."),
     spec("repo.codeowners.valid", FactType.BOOLEAN, "", "There is a CODEOWNERS file, and it has no errors."),
     spec("ci.enabled", FactType.BOOLEAN, "", "A workflow of GitHub Actions is active."),
@@ -51,6 +58,8 @@ class GitHubConnector(Connector):
     permissions = (
         "a fine-grained token or a GitHub App with read access to metadata, contents, actions, deployments; "
         "administration (read) shows classic branch protection too",
+        "with vulnerabilities: Dependabot alerts (read) of the organisation, and administration (read) of its "
+        "repositories, which tells whether Dependabot watches one without alerts",
     )
     options_schema = OptionsSchema
 
@@ -58,8 +67,7 @@ class GitHubConnector(Connector):
         """Ask for the rate limit and one repository; raises PullFailed."""
         by_slug, faults = _by_slug(context.targets)
         slugs = sorted(by_slug)
-        limit = context.client.get_json("rate_limit", headers=HEADERS)
-        left = ((limit.get("resources") or {}).get("core") or {}).get("remaining") if isinstance(limit, dict) else None
+        left = requests_left(context.client)
         if faults and not slugs:
             message = f"GitHub answers, but no service names a repository; {faults[0].scope}: {faults[0].message}"
             raise PullFailed(FailureKind.MISCONFIGURED, message)
@@ -71,13 +79,15 @@ class GitHubConnector(Connector):
                 message = f"GitHub answers, but the token sees no repository {slugs[0]}: see its name and rights"
                 raise PullFailed(FailureKind.PERMISSION, message) from None
             raise
-        return f"GitHub answers ({left} requests left); {len(slugs)} repositories are named by {SLUG}"
+        return f"GitHub answers ({left}); {len(slugs)} repositories are named by {SLUG}"
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read repositories, those first that have waited longest, until the run has cost what it may."""
         options = OptionsSchema().load(context.options)
         by_slug, faults = _by_slug(context.targets)
         yield from repositories.pull(context, by_slug, options, partial(_read, context), faults)
+        if options["vulnerabilities"]:
+            yield from vulnerabilities.read(context, by_slug)
 
 
 def _read(
@@ -86,14 +96,18 @@ def _read(
     """Read one repository for the services in it."""
     source = Repository(context.client, slug)
     about = source.about()
-    values = repository.read(source, str(about.get("default_branch") or "main"), context.now)
+    faults: list[PullFault] = []
+    values = repository.read(source, str(about.get("default_branch") or "main"), context.now, faults)
     known = memory.known.get(slug, {})
     if slug in memory.anew:
         known = deploys.settled(known)
-    found = deploys.read(source, environments, known, context.now)
-    memory.known[slug] = {one.id: one for one in found}
+    found = repositories.part(
+        "deployments", lambda: deploys.read(source, environments, known, context.now, faults), faults
+    )
+    if found is not None:
+        memory.known[slug] = {one.id: one for one in found}
+    faults = [PullFault(f"{slug}: {fault.scope}", fault.message) for fault in faults]
     link = f"{about.get('html_url') or ''}/deployments" if about.get("html_url") else ""
-    faults: list[PullFault] = []
     stories = repository_stories.read(source, context, memory, slug, refs, faults)
     return repositories.batch(refs, values, found, slug, link, context.now, faults, stories)
 

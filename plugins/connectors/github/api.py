@@ -1,6 +1,7 @@
 """GitHub's REST API, as far as a repository's readiness shows in it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -13,9 +14,26 @@ from plugins.repository_stories import decoded
 
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 PAGE = 100
-MAX_PAGES = 10
+MAX_DEPLOYMENTS = 2000
+"""Entries of one repository, to whichever environment, that a run looks at."""
+UNPROTECTED = "Branch not protected"
+"""What an administrator is answered; anybody else a 404 that says nothing."""
+WAIT_SECONDS = 60.0
+"""For how long GitHub wants to be left alone after a secondary rate limit, where it names no time itself."""
 
 Entry = Mapping[str, Any]
+
+
+def requests_left(client: SourceClient) -> str:
+    """Return in words how many requests of this hour are left; raises PullFailed."""
+    try:
+        limit = client.get_json("rate_limit", headers=HEADERS)
+    except PullFailed as failure:
+        if "not enabled" not in failure.message:  # a GitHub Enterprise Server may count none
+            raise
+        return "without a limit of requests"
+    left = ((limit.get("resources") or {}).get("core") or {}).get("remaining") if isinstance(limit, dict) else None
+    return f"{left} requests left"
 
 
 class Repository:
@@ -38,8 +56,15 @@ class Repository:
         return self._list(f"/rules/branches/{_quoted(branch)}", {"per_page": str(PAGE)})
 
     def classic_protection(self, branch: str) -> Entry | None:
-        """Return a branch's classic protection; None where it has none or the token may not see it."""
-        return self._optional(f"/branches/{_quoted(branch)}/protection", also=FailureKind.PERMISSION)
+        """Return a branch's classic protection, empty where it has none; None where the token may not see it."""
+        try:
+            return self._object(f"/branches/{_quoted(branch)}/protection")
+        except PullFailed as failure:
+            if failure.status == 404:
+                return {} if UNPROTECTED in failure.message else None
+            if failure.kind is FailureKind.PERMISSION:
+                return None
+            raise
 
     def codeowners(self) -> Entry | None:
         """Return the errors in CODEOWNERS; None where there is no such file."""
@@ -55,16 +80,28 @@ class Repository:
         return _entries(self._object("/actions/runs", asked), "workflow_runs")
 
     def deployments(self) -> Iterator[Entry]:
-        """Yield deployments, newest first; the caller stops when it has enough."""
-        for page in range(1, MAX_PAGES + 1):
-            found = self._list("/deployments", {"per_page": str(PAGE), "page": str(page)})
-            yield from found
-            if len(found) < PAGE:
-                return
+        """Yield deployments, newest first; the caller stops when it has enough.
 
-    def statuses(self, deployment: int) -> list[Entry]:
-        """Return what became of a deployment, newest first."""
-        return self._list(f"/deployments/{deployment}/statuses", {"per_page": str(PAGE)})
+        Pages name the next one by `Link`; a full page that names none (some proxies take the header away) is not
+        believed to be the last.
+        """
+        path, page, full = "/deployments", 1, True
+        while full:
+            asked = {"per_page": str(PAGE), "page": str(page)}
+            with limits_told():
+                for answer in self._client.get_pages(f"repos/{self.slug}{path}", asked, HEADERS):
+                    found = self._entries(path, answer)
+                    yield from found
+                    page, full = page + 1, len(found) >= PAGE
+
+    def statuses(self, deployment: int) -> list[Entry] | None:
+        """Return what became of a deployment, newest first; None where it was deleted."""
+        try:
+            return self._list(f"/deployments/{deployment}/statuses", {"per_page": str(PAGE)})
+        except PullFailed as failure:
+            if failure.status == 404:
+                return None
+            raise
 
     def commit_times(self, base: str, head: str) -> list[datetime]:
         """Return when the commits between two revisions were authored (at most 250); none where one of them is gone."""
@@ -80,7 +117,7 @@ class Repository:
     def files(self, folder: str) -> list[tuple[str, str]]:
         """Return path and link of the files right in a folder (at most a thousand); none where there is none."""
         try:
-            answer = self._client.get_json(f"repos/{self.slug}/contents/{quote(folder)}", headers=HEADERS)
+            answer = self._get(f"/contents/{quote(folder)}")
         except PullFailed as failure:
             if failure.status == 404:
                 return []
@@ -110,24 +147,42 @@ class Repository:
         return found
 
     def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
-        answer = self._client.get_json(f"repos/{self.slug}{path}", params, HEADERS)
+        answer = self._get(path, params)
         if not isinstance(answer, dict):
             raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered no object")
         return answer
 
     def _list(self, path: str, params: Mapping[str, str]) -> list[Entry]:
-        answer = self._client.get_json(f"repos/{self.slug}{path}", params, HEADERS)
+        return self._entries(path, self._get(path, params))
+
+    def _entries(self, path: str, answer: Any) -> list[Entry]:
         if not isinstance(answer, list):
             raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered no list")
         return [entry for entry in answer if isinstance(entry, dict)]
 
-    def _optional(self, path: str, also: FailureKind | None = None) -> Entry | None:
+    def _optional(self, path: str) -> Entry | None:
         try:
             return self._object(path)
         except PullFailed as failure:
-            if failure.status == 404 or (also is not None and failure.kind is also):
+            if failure.status == 404:
                 return None
             raise
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        with limits_told():
+            return self._client.get_json(f"repos/{self.slug}{path}", params, HEADERS)
+
+
+@contextmanager
+def limits_told() -> Iterator[None]:
+    """Tell a rate limit from a missing right: GitHub answers both with 403, and may say which in words alone."""
+    try:
+        yield
+    except PullFailed as failure:
+        if failure.kind is not FailureKind.PERMISSION or "rate limit" not in failure.message:
+            raise
+        wait = failure.retry_after_seconds or WAIT_SECONDS
+        raise PullFailed(FailureKind.RATE_LIMITED, failure.message, status=403, retry_after_seconds=wait) from None
 
 
 def _entries(answer: Entry, name: str) -> list[Entry]:

@@ -7,7 +7,8 @@ pulls.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from plugins.connectors.github.api import Entry, Repository
+from plugins.connectors.github.api import MAX_DEPLOYMENTS, Entry, Repository
+from plugins.contract import PullFault
 from plugins.deployments import (
     FAILED,
     MAX_REMEMBERED,
@@ -17,25 +18,40 @@ from plugins.deployments import (
     Deployment,
     with_lead_times,
 )
-from plugins.moments import moment
+from plugins.moments import moment, rfc3339
 
 
 def read(
-    repository: Repository, environments: Sequence[str], known: Mapping[int, Deployment], now: datetime
+    repository: Repository,
+    environments: Sequence[str],
+    known: Mapping[int, Deployment],
+    now: datetime,
+    faults: list[PullFault],
 ) -> list[Deployment]:
-    """Return the production deployments of the window, the oldest first; only unfinished and new ones are asked for."""
-    found: list[Deployment] = []
-    for entry in repository.deployments():
+    """Return the production deployments of the window, the oldest first; only unfinished and new ones are asked for.
+
+    Where there are more than can be looked at, the oldest are left out; `faults` says so.
+    """
+    found: dict[int, Deployment] = {}
+    for number, entry in enumerate(repository.deployments()):
         created = moment(entry.get("created_at"))
-        if created is None or created < now - WINDOW or len(found) >= MAX_REMEMBERED:
+        if created is None or created < now - WINDOW:
+            break
+        if number >= MAX_DEPLOYMENTS or len(found) >= MAX_REMEMBERED:
+            faults.append(
+                PullFault("deployments", f"only those since {rfc3339(created)} are counted: there are too many")
+            )
             break
         if not _is_production(entry, environments):
             continue
-        before = known.get(entry["id"])
-        done = before is not None and before.outcome != PENDING
-        found.append(before if before and done else _outcome(entry, created, repository.statuses(entry["id"])))
-    found.sort(key=lambda one: (one.at, one.id))
-    return with_lead_times(found, repository.commit_times)
+        one = known.get(entry["id"])
+        if one is None or one.outcome == PENDING:
+            statuses = repository.statuses(entry["id"])
+            one = _outcome(entry, created, statuses) if statuses is not None else None
+        if one:
+            found[one.id] = one
+    ordered = sorted(found.values(), key=lambda one: (one.at, one.id))
+    return with_lead_times(ordered, repository.commit_times)
 
 
 def settled(known: Mapping[int, Deployment]) -> dict[int, Deployment]:
@@ -57,5 +73,5 @@ def _outcome(entry: Entry, created: datetime, statuses: Sequence[Entry]) -> Depl
         outcome, at = SUCCEEDED, successes[-1] or created
     elif failures:
         outcome, at = FAILED, failures[-1] or created
-    automated = creator.get("type") == "Bot"
+    automated = creator["type"] == "Bot" if creator.get("type") else None  # nobody knows of one who was deleted
     return Deployment(entry["id"], at, outcome, str(entry.get("sha", "")), str(creator.get("login", "")), automated)

@@ -83,13 +83,18 @@ def _read(
     source = Project(context.client, name)
     about = source.about()
     hidden: list[PullFault] = []
-    found = project.deployments(source, environments, memory.known.get(name, {}), context.now, hidden)
-    memory.known[name] = {one.id: one for one in found}
-    values = project.settings(source, about, str(about.get("default_branch") or "main"), context.now, hidden)
+    known = memory.known.get(name, {})
+    found = repositories.part(
+        "deployments", lambda: project.deployments(source, environments, known, context.now, hidden), hidden
+    )
+    if found is not None:
+        memory.known[name] = {one.id: one for one in found}
+    branch = "" if about.get("empty_repo") else str(about.get("default_branch") or "main")
+    values = project.settings(source, about, branch, context.now, hidden)
     path = str(about.get("path_with_namespace") or name)
     link = f"{about['web_url']}/-/deployments" if about.get("web_url") else ""
     faults = [PullFault(f"{path}: {fault.scope}", fault.message) for fault in hidden]
-    shelf = Shelf(source, str(about.get("default_branch") or "main"), str(about.get("web_url") or ""))
+    shelf = Shelf(source, branch, str(about.get("web_url") or ""))
     stories = repository_stories.read(shelf, context, memory, name, refs, faults)
     return repositories.batch(refs, values, found, path, link, context.now, faults, stories)
 

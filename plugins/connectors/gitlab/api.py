@@ -10,7 +10,10 @@ from plugins.http_client import SourceClient
 from plugins.moments import moment, rfc3339
 
 PAGE = 100
-MAX_PAGES = 10
+MAX_PAGES = 100
+"""Of one list."""
+MAX_DEPLOYMENTS = 2000
+"""Entries of one project, to whichever environment, that a run looks at."""
 
 Entry = Mapping[str, Any]
 
@@ -26,9 +29,13 @@ class Project:
         """Return the project itself."""
         return self._object("")
 
-    def protection(self, branch: str) -> Entry | None:
-        """Return how a branch is protected; None where it is not. Raises PullFailed where the token may not see it."""
-        return self._optional(f"/protected_branches/{quote(branch, safe='')}")
+    def is_protected(self, branch: str) -> bool:
+        """Say whether a branch is protected by its name. Raises PullFailed where the token may not see it."""
+        return self._optional(f"/protected_branches/{quote(branch, safe='')}") is not None
+
+    def protected_branches(self) -> set[str]:
+        """Return the names and patterns of the protected branches. Raises PullFailed where the token may not see it."""
+        return {str(one.get("name") or "") for one in self._pages_if_any("/protected_branches", {})}
 
     def has_file(self, path: str, ref: str) -> bool:
         """Say whether there is a file of this path on a branch."""
@@ -44,27 +51,13 @@ class Project:
 
     def deployments(self, since: datetime) -> Iterator[Entry]:
         """Yield the deployments that changed since a moment, newest first."""
-        fixed = {"updated_after": rfc3339(since), "order_by": "updated_at", "sort": "desc", "per_page": str(PAGE)}
-        for page in range(1, MAX_PAGES + 1):
-            found = self._list("/deployments", {**fixed, "page": str(page)})
-            yield from found
-            if len(found) < PAGE:
-                return
+        fixed = {"updated_after": rfc3339(since), "order_by": "updated_at", "sort": "desc"}
+        yield from self._pages("/deployments", fixed)
 
     def production_environments(self) -> set[str]:
         """Return the names of the environments whose tier is production; none where the project has no environments."""
-        names: set[str] = set()
-        for page in range(1, MAX_PAGES + 1):
-            try:
-                found = self._list("/environments", {"per_page": str(PAGE), "page": str(page)})
-            except PullFailed as failure:
-                if failure.status == 404:
-                    return names
-                raise
-            names |= {str(one["name"]) for one in found if one.get("tier") == "production" and one.get("name")}
-            if len(found) < PAGE:
-                break
-        return names
+        found = self._pages_if_any("/environments", {})
+        return {str(one["name"]) for one in found if one.get("tier") == "production" and one.get("name")}
 
     def commit_times(self, base: str, head: str) -> list[datetime]:
         """Return when the commits between two revisions were authored; none where one of them is gone."""
@@ -75,17 +68,7 @@ class Project:
 
     def tree(self, folder: str, ref: str) -> Iterator[Entry]:
         """Yield what lies right in a folder; nothing where there is no such folder."""
-        for page in range(1, MAX_PAGES + 1):
-            asked = {"path": folder, "ref": ref, "per_page": str(PAGE), "page": str(page)}
-            try:
-                found = self._list("/repository/tree", asked)
-            except PullFailed as failure:
-                if failure.status == 404:
-                    return
-                raise
-            yield from found
-            if len(found) < PAGE:
-                return
+        yield from self._pages_if_any("/repository/tree", {"path": folder, "ref": ref})
 
     def file(self, path: str, ref: str) -> Entry:
         """Return a file with its content in base64."""
@@ -99,6 +82,27 @@ class Project:
         """Return the newest hundred releases."""
         return self._list("/releases", {"per_page": str(PAGE)})
 
+    def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[Entry]:
+        """Yield the entries of a list, page by page, as `Link` names them.
+
+        A full page that names no next one (some proxies take the header away) is not believed to be the last.
+        """
+        page, full = 1, True
+        while full and page <= MAX_PAGES:
+            asked = {**params, "per_page": str(PAGE), "page": str(page)}
+            for answer in self._client.get_pages(f"{self._base}{path}", asked):
+                found = self._entries(path, answer)
+                yield from found
+                page, full = page + 1, len(found) >= PAGE
+
+    def _pages_if_any(self, path: str, params: Mapping[str, str]) -> Iterator[Entry]:
+        """Yield the entries of a list; none where there is no such list."""
+        try:
+            yield from self._pages(path, params)
+        except PullFailed as failure:
+            if failure.status != 404:
+                raise
+
     def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
         answer = self._client.get_json(f"{self._base}{path}", params)
         if not isinstance(answer, dict):
@@ -106,7 +110,9 @@ class Project:
         return answer
 
     def _list(self, path: str, params: Mapping[str, str]) -> list[Entry]:
-        answer = self._client.get_json(f"{self._base}{path}", params)
+        return self._entries(path, self._client.get_json(f"{self._base}{path}", params))
+
+    def _entries(self, path: str, answer: Any) -> list[Entry]:
         if not isinstance(answer, list):
             raise PullFailed(FailureKind.BAD_ANSWER, f"{self._base}{path} answered no list")
         return [entry for entry in answer if isinstance(entry, dict)]

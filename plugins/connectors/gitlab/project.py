@@ -1,15 +1,16 @@
 """What a project's settings, its pipelines and its deployments say."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 
-from plugins.connectors.gitlab.api import Entry, Project
-from plugins.contract import FactValue, FailureKind, PullFailed, PullFault
+from plugins.connectors.gitlab.api import MAX_DEPLOYMENTS, Entry, Project
+from plugins.contract import FactValue, PullFault
 from plugins.deployments import FAILED, MAX_REMEMBERED, PENDING, SUCCEEDED, WINDOW, Deployment, with_lead_times
 from plugins.moments import moment, rfc3339
-from plugins.repositories import ci_facts
+from plugins.repositories import ci_facts, part
 
 CODEOWNERS = ("CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
 """Where GitLab looks, in its order."""
@@ -20,37 +21,60 @@ SKIPPED = frozenset({"canceled", "skipped"})
 def settings(
     project: Project, about: Entry, branch: str, now: datetime, faults: list[PullFault]
 ) -> dict[str, FactValue]:
-    """Ask for protection, owners, pipelines and releases; return the facts; add to `faults` what is hidden."""
-    found: dict[str, FactValue] = {
-        **_protection(project, branch, faults),
-        "repo.codeowners.present": any(project.has_file(path, branch) for path in CODEOWNERS),
-        **_pipelines(project.pipelines(branch), now),
-    }
+    """Ask for protection, owners, pipelines and releases; return the facts; add to `faults` what is hidden.
+
+    What is hidden is left out: it is unknown, not missing. An empty project has no branch to ask about (`branch` is
+    empty then).
+    """
+    found = _asked_of_a_change(about)
+    questions: list[tuple[str, Callable[[], dict[str, FactValue]]]] = [("releases", partial(_releases, project))]
+    if branch:
+        questions += [
+            (f"protection of {branch}", partial(_protection, project, branch)),
+            ("CODEOWNERS", partial(_owners, project, branch)),
+            ("pipelines", partial(_pipelines, project, branch, now)),
+        ]
+    for scope, ask in questions:
+        found |= part(scope, ask, faults) or {}
+    return found
+
+
+def _asked_of_a_change(about: Entry) -> dict[str, FactValue]:
+    found: dict[str, FactValue] = {}
     if isinstance(about.get("only_allow_merge_if_pipeline_succeeds"), bool):
         found["repo.checks_required"] = about["only_allow_merge_if_pipeline_succeeds"]
-    if isinstance(about.get("approvals_before_merge"), int):  # told by the paid editions only
-        found["repo.reviews_required"] = about["approvals_before_merge"] >= 1
+    approvals = about.get("approvals_before_merge")  # told by the paid editions only; the document calls it a text
+    if str(approvals).isdecimal():
+        found["repo.reviews_required"] = int(str(approvals)) >= 1
+    return found
+
+
+def _protection(project: Project, branch: str) -> dict[str, FactValue]:
+    """Say whether a branch is protected: by its name, or by a pattern, which a question for the name does not find."""
+    protected = project.is_protected(branch) or any(_fits(name, branch) for name in project.protected_branches())
+    return {"repo.branch.protected": protected}
+
+
+def _fits(pattern: str, branch: str) -> bool:
+    """Say whether a pattern stands for a branch; `*` stands for anything, slashes too."""
+    return re.fullmatch(".*".join(re.escape(text) for text in pattern.split("*")), branch) is not None
+
+
+def _owners(project: Project, branch: str) -> dict[str, FactValue]:
+    return {"repo.codeowners.present": any(project.has_file(path, branch) for path in CODEOWNERS)}
+
+
+def _pipelines(project: Project, branch: str, now: datetime) -> dict[str, FactValue]:
+    pipelines = project.pipelines(branch)
+    judged = [(moment(one.get("updated_at")), one["status"]) for one in pipelines if one.get("status") in OUTCOMES]
+    ended = [(at, status == "success") for at, status in judged if at]
+    return {"ci.enabled": bool(pipelines), **ci_facts(ended, now)}
+
+
+def _releases(project: Project) -> dict[str, FactValue]:
     release = project.latest_release()
     released = moment(release.get("released_at")) if release else None
-    return {**found, **({"releases.last_at": rfc3339(released)} if released else {})}
-
-
-def _protection(project: Project, branch: str, faults: list[PullFault]) -> dict[str, FactValue]:
-    try:
-        return {"repo.branch.protected": project.protection(branch) is not None}
-    except PullFailed as failure:
-        if failure.kind is FailureKind.PERMISSION:
-            faults.append(PullFault(f"protection of {branch}", failure.message))
-            return {}
-        raise
-
-
-def _pipelines(pipelines: Sequence[Entry], now: datetime) -> dict[str, FactValue]:
-    recent = [one for one in pipelines if (at := moment(one.get("updated_at"))) and at > now - WINDOW]
-    judged = [one for one in recent if one.get("status") in OUTCOMES]
-    succeeded = [one for one in judged if one["status"] == "success"]
-    ended = [at for one in succeeded if (at := moment(one.get("updated_at")))]
-    return ci_facts(bool(pipelines), ended, len(judged))
+    return {"releases.last_at": rfc3339(released)} if released else {}
 
 
 def deployments(
@@ -65,8 +89,12 @@ def deployments(
     Where the tiers of environments are hidden, those are production that `environments` names; `faults` says so.
     """
     tiered = cache(partial(_tiered, project, faults))
-    found: list[Deployment] = []
-    for entry in project.deployments(now - WINDOW):
+    found: dict[int, Deployment] = {}
+    for number, entry in enumerate(project.deployments(now - WINDOW)):
+        if number >= MAX_DEPLOYMENTS or len(found) >= MAX_REMEMBERED:
+            since = entry.get("updated_at")
+            faults.append(PullFault("deployments", f"only those since {since} are counted: there are too many"))
+            break
         if not _is_production(entry, environments, tiered):
             continue
         deployment = _deployment(entry)
@@ -75,22 +103,14 @@ def deployments(
         before = known.get(deployment.id)
         if before and before.outcome == deployment.outcome:
             deployment = replace(deployment, lead_seconds=before.lead_seconds)
-        found.append(deployment)
-        if len(found) >= MAX_REMEMBERED:
-            break
-    found.sort(key=lambda one: (one.at, one.id))
-    return with_lead_times(found, project.commit_times)
+        found[deployment.id] = deployment
+    ordered = sorted(found.values(), key=lambda one: (one.at, one.id))
+    return with_lead_times(ordered, project.commit_times)
 
 
 def _tiered(project: Project, faults: list[PullFault]) -> set[str]:
     """Return the environments that are production by their tier."""
-    try:
-        return project.production_environments()
-    except PullFailed as failure:
-        if failure.kind is not FailureKind.PERMISSION:
-            raise
-        faults.append(PullFault("tiers of environments", failure.message))
-        return set()
+    return part("tiers of environments", project.production_environments, faults) or set()
 
 
 def _is_production(entry: Entry, environments: Sequence[str], tiered: Callable[[], set[str]]) -> bool:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from plugins.connectors.kubernetes import workloads
+from plugins.connectors.kubernetes import progressive, workloads
 from plugins.connectors.kubernetes.listing import Resource, listed
 from plugins.connectors.kubernetes.selectors import Selector, of_object, parse
 from plugins.connectors.kubernetes.workloads import Cluster, labels_of, place, zone_of
@@ -61,6 +61,14 @@ class OptionsSchema(Schema):
             "Without it none is looked for."
         },
     )
+    progressive_delivery = fields.List(
+        fields.String(validate=validate.OneOf(list(progressive.PATHS))),
+        load_default=list,
+        metadata={
+            "description": "Controllers that release services in steps in this cluster: `argo-rollouts`, `flagger`. "
+            "Without one nothing is known of canaries, and Rollouts are not looked at."
+        },
+    )
 
 
 def _flag(key: str, description: str) -> FactSpec:
@@ -77,6 +85,11 @@ FACTS = (
     _flag("runtime.images.pinned", "Every image is named by a digest, or by a tag other than `latest`."),
     _flag("runtime.spread.set", "Every workload asks for its pods to be spread out."),
     _flag("runtime.service_account.own", "Every workload runs under a service account other than `default`."),
+    _flag("deploys.canary", "Releases of every workload go through a canary, by Argo Rollouts or Flagger."),
+    FactSpec(
+        "deploys.max_step_pct_30d", FactType.NUMBER, "",
+        "The most percent of traffic that are moved at once, as these releases are specified now.", HOURS_72,
+    ),
     FactSpec(
         "data.backup.last_success_at", FactType.DATETIME, "",
         "When the CronJobs of `backup_selector` last succeeded; of several, the one that did longest ago.", HOURS_72,
@@ -108,12 +121,14 @@ class KubernetesConnector(Connector):
     permissions = (
         "list deployments and statefulsets (apps), horizontalpodautoscalers (autoscaling), poddisruptionbudgets "
         "(policy), pods and nodes, in all namespaces; with backup_selector cronjobs (batch) too",
+        "with progressive_delivery: list rollouts (argoproj.io) or canaries (flagger.app) in all namespaces",
     )
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
         """List the workloads; raises PullFailed when no service of the catalog has one."""
-        found, faults = _matched(context, _workloads(context))
+        listed_now, _ = _released(context, _workloads(context), [])
+        found, faults = _matched(context, listed_now)
         claiming = [target for target in context.targets if _claims(target)]
         if claiming and not found:
             hint = faults[0].message if faults else f"no workload fits the annotations {ID} or {SELECTOR}"
@@ -146,6 +161,8 @@ class KubernetesConnector(Connector):
 
 def _facts(chosen: Sequence[Resource], cluster: Cluster, backed_up_at: datetime | None) -> dict[str, FactValue]:
     found = workloads.facts_of(chosen, cluster) if chosen else {}
+    if chosen and cluster.releases_known:
+        found |= progressive.facts_of(chosen)
     return {**found, **({"data.backup.last_success_at": rfc3339(backed_up_at)} if backed_up_at else {})}
 
 
@@ -174,9 +191,23 @@ def _workloads(context: PullContext) -> list[Resource]:
     ]
 
 
+def _released(context: PullContext, found: list[Resource], faults: list[PullFault]) -> tuple[list[Resource], bool]:
+    """Return the workloads as their releases make them, and whether all that is known of releases could be had."""
+    asked = set(OptionsSchema().load(context.options)["progressive_delivery"])
+    complete = bool(asked)
+    for controller, merge in (
+        (progressive.ARGO_ROLLOUTS, progressive.with_rollouts),
+        (progressive.FLAGGER, progressive.with_canaries),
+    ):
+        objects = _part(context, progressive.PATHS[controller], faults) if controller in asked else []
+        found, complete = merge(found, objects or []), complete and objects is not None
+    return found, complete
+
+
 def _read(context: PullContext, faults: list[PullFault]) -> Cluster:
     """List everything. Without workloads there is nothing to tell (raises PullFailed); the rest may be missing."""
-    cluster = Cluster(_workloads(context))
+    found, releases_known = _released(context, _workloads(context), faults)
+    cluster = Cluster(found, releases_known=releases_known)
     autoscalers, budgets = _part(context, AUTOSCALERS, faults), _part(context, BUDGETS, faults)
     nodes, pods = _part(context, NODES, faults), _part(context, PODS, faults)
     if autoscalers is not None:

@@ -17,7 +17,9 @@ class Cluster:
     """Everything that was listed. A list that could not be had is None: what rests on it stays unknown."""
 
     workloads: Sequence[Resource] = ()
-    """Deployments and StatefulSets, each with its `kind`."""
+    """Deployments, StatefulSets and Rollouts, each with its `kind`."""
+    releases_known: bool = False
+    """What leads releases through steps was looked for, and could be listed."""
     pods: Mapping[str, Sequence[Resource]] | None = None
     """By namespace."""
     zones: Mapping[str, str] | None = None
@@ -33,7 +35,7 @@ def facts_of(workloads: Sequence[Resource], cluster: Cluster) -> dict[str, FactV
     containers = [container for workload in workloads for container in _containers(workload)]
     found: dict[str, FactValue] = {
         "runtime.replicas": sum(_ready(workload) for workload in workloads),
-        "runtime.resources.set": bool(containers) and all(_has_resources(container) for container in containers),
+        "runtime.resources.set": all(_has_resources(workload) for workload in workloads),
         "runtime.probes.set": all(_has_probes(workload) for workload in workloads),
         "runtime.images.pinned": bool(containers) and all(_is_pinned(container) for container in containers),
         "runtime.spread.set": all(_is_spread(workload) for workload in workloads),
@@ -81,9 +83,16 @@ def _ready(workload: Resource) -> int:
     return int((workload.get("status") or {}).get("readyReplicas") or 0)
 
 
-def _has_resources(container: Mapping[str, Any]) -> bool:
-    resources = container.get("resources") or {}
-    return all(kind in (resources.get(part) or {}) for part in ("requests", "limits") for kind in ("cpu", "memory"))
+def _has_resources(workload: Resource) -> bool:
+    """Containers have requests and limits of their own, or their pod has them for all together."""
+    containers = _containers(workload)
+    shared = _pod_spec(workload).get("resources")
+    return _limited(shared) or (bool(containers) and all(_limited(one.get("resources")) for one in containers))
+
+
+def _limited(resources: Mapping[str, Any] | None) -> bool:
+    parts = ((resources or {}).get(part) or {} for part in ("requests", "limits"))
+    return all(kind in part for part in parts for kind in ("cpu", "memory"))
 
 
 def _has_probes(workload: Resource) -> bool:

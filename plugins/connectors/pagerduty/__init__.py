@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
@@ -27,6 +27,8 @@ from plugins.contract import (
 SERVICE_ID = "pagerduty.com/service-id"
 INTEGRATION_KEY = "pagerduty.com/integration-key"
 SERVICES_PER_BATCH = 200
+ENDED_AT_ONCE = 100
+"""Incidents that were open for more than 90 days and are asked for one by one once they have ended."""
 _OF_ONE_QUESTION = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
 """Failures that concern this question only; with any other the next one would fail too."""
 HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
@@ -135,17 +137,17 @@ class PagerDutyConnector(Connector):
         severities = incidents.Severities(
             {name.upper(): severity for name, severity in options["severities"].items()}, options["urgencies"]
         )
+        before = Memory.loaded(context.cursor)
         by_service: dict[str, list[incidents.Incident]] = {}
         account_tells = False
-        for incident in api.incidents(context.client, context.now - incidents.DAYS_90, context.now):
+        for incident in _incidents(context, before):
             told = incidents.priority(incident) is not None or severities.of(incident) is not None
             account_tells = account_tells or told
             by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
         analysed, faults = _analysed(context)
         zones, hidden = _time_zones(context)
         yield Batch(faults=[*faults, *hidden])
-        before = _remembered(context.cursor)
-        seen: dict[str, str] = {}
+        seen = Memory()
         refs = sorted(joined.services)
         for start in range(0, len(refs), SERVICES_PER_BATCH):
             found: list[Fact] = []
@@ -161,10 +163,51 @@ class PagerDutyConnector(Connector):
                     spread = oncall.sites(rotation.members, zones, context.now)
                     values |= {} if spread is None else {"oncall.sites": spread}
                 found += [Fact(ref, key, value, context.now) for key, value in values.items()]
-                events += incidents.events_of(ref, own, severities, before, context.now)
-                seen |= incidents.severities_of(own, severities)
+                events += incidents.events_of(ref, own, severities, before.severities, context.now)
+                seen.severities |= incidents.severities_of(own, severities)
+                seen.open |= {str(one["id"]) for one in own if one.get("status") != "resolved"}
             yield Batch(facts=found, events=events)
-        yield Batch(cursor=json.dumps(seen, separators=(",", ":")))
+        yield Batch(cursor=seen.dumped())
+
+
+@dataclass
+class Memory:
+    """The cursor: what the incidents of our services were at the last pull."""
+
+    severities: dict[str, str] = field(default_factory=dict)
+    """By incident; empty where nothing said it."""
+    open: set[str] = field(default_factory=set)
+    """Those that were not resolved."""
+
+    @classmethod
+    def loaded(cls, cursor: str | None) -> "Memory":
+        """Read a cursor; one that cannot be read is as good as none."""
+        try:
+            stored = json.loads(cursor or "{}")
+            severities = {str(key): str(severity) for key, severity in stored["severities"].items()}
+            return cls(severities, {str(key) for key in stored["open"]})
+        except (ValueError, TypeError, AttributeError, LookupError):
+            return cls()
+
+    def dumped(self) -> str:
+        """Return the cursor as text."""
+        return json.dumps({"severities": self.severities, "open": sorted(self.open)}, separators=(",", ":"))
+
+
+def _incidents(context: PullContext, before: Memory) -> Iterator[incidents.Incident]:
+    """Yield the incidents of 90 days, those of before that are open, and those of before that were open until now."""
+    seen: set[str] = set()
+    for incident in api.incidents(context.client, context.now - incidents.DAYS_90, context.now):
+        seen.add(str(incident["id"]))
+        yield incident
+    for incident in api.open_incidents(context.client, context.now):
+        if str(incident["id"]) not in seen:
+            seen.add(str(incident["id"]))
+            yield incident
+    for number in sorted(before.open - seen)[:ENDED_AT_ONCE]:
+        ended = api.incident(context.client, number)
+        if ended:
+            yield ended
 
 
 @dataclass(frozen=True)
@@ -244,15 +287,6 @@ def _time_zones(context: PullContext) -> tuple[dict[str, str | None], list[PullF
         if failure.kind not in _OF_ONE_QUESTION:
             raise
         return {}, [PullFault("users", failure.message)]
-
-
-def _remembered(cursor: str | None) -> dict[str, str]:
-    """Return the severities of the last pull; a cursor that cannot be read is as good as none."""
-    try:
-        stored = json.loads(cursor or "{}")
-    except ValueError:
-        return {}
-    return {str(key): str(severity) for key, severity in stored.items()} if isinstance(stored, dict) else {}
 
 
 def _policy_id(service: api.Entry) -> str:

@@ -1,8 +1,9 @@
 """PagerDuty's REST API, version 2: paged lists of services, on-calls, schedules and incidents."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import SourceClient
@@ -14,6 +15,8 @@ ANALYTICS_PAGE = 1000
 OFFSET_CAP = 10_000
 """PagerDuty answers no page whose offset and limit together pass this."""
 POLICIES_PER_QUESTION = 50
+LONGEST_RANGE = timedelta(days=180)
+"""Of `since` and `until`, for incidents."""
 
 Entry = Mapping[str, Any]
 Parameters = list[tuple[str, str]]
@@ -69,6 +72,29 @@ def incidents(client: SourceClient, since: datetime, until: datetime) -> Iterato
         if last <= since:
             raise PullFailed(FailureKind.BAD_ANSWER, "more than 10,000 incidents carry one and the same creation time")
         since = last
+
+
+def open_incidents(client: SourceClient, until: datetime) -> Iterator[Entry]:
+    """Yield the incidents that are not resolved, however long ago they were created.
+
+    `date_range=all` makes PagerDuty leave `since` out of account; what stands there is the longest time without it.
+    """
+    times = [("since", rfc3339(until - LONGEST_RANGE)), ("until", rfc3339(until)), ("date_range", "all")]
+    for status in ("triggered", "acknowledged"):
+        found = _pages(client, "incidents", [*times, ("statuses[]", status), ("sort_by", "created_at:asc")])
+        yield from (entry for entry in found if entry.get("id") and entry.get("status") != "resolved")
+
+
+def incident(client: SourceClient, number: str) -> Entry | None:
+    """Return one incident; None where there is none of this id."""
+    try:
+        answer = client.get_json(f"incidents/{quote(number, safe='')}", headers=HEADERS)
+    except PullFailed as failure:
+        if failure.status == 404:
+            return None
+        raise
+    found = answer.get("incident") if isinstance(answer, dict) else None
+    return found if isinstance(found, dict) and found.get("id") else None
 
 
 def analysed(client: SourceClient, since: datetime, until: datetime) -> Iterator[Entry]:

@@ -38,22 +38,27 @@ class Severities:
 def facts_of(
     incidents: Sequence[Incident], severities: Severities, account_tells: bool, now: datetime
 ) -> dict[str, FactValue]:
-    """Return what the incidents of 90 days say of a service.
+    """Return what the incidents of 90 days, and those of before that are still open, say of a service.
 
     How many were severe is told only where the account says so of some incident, or where there was no incident at all.
     The median time to resolve is told from one resolved incident on.
     """
     created = [(moment(incident.get("created_at")), incident) for incident in incidents]
+    of_window = [incident for at, incident in created if at and at > now - DAYS_90]
     recent = [incident for at, incident in created if at and at > now - DAYS_30]
     resolved = [_ended(incident) for _, incident in created]
-    lasted = [end - at for (at, _), end in zip(created, resolved, strict=True) if at and end and end >= at]
+    lasted = [
+        end - at
+        for (at, _), end in zip(created, resolved, strict=True)
+        if at and end and end >= at and at > now - DAYS_90
+    ]
     found: dict[str, FactValue] = {
         "incidents.open": sum(incident.get("status") != "resolved" for incident in incidents),
         "incidents.count_30d": len(recent),
         "incidents.high_urgency_30d": sum(incident.get("urgency") == "high" for incident in recent),
     }
-    if account_tells or not incidents:
-        found["incidents.sev12_90d"] = sum(severities.of(incident) in SEVERE for incident in incidents)
+    if account_tells or not of_window:
+        found["incidents.sev12_90d"] = sum(severities.of(incident) in SEVERE for incident in of_window)
     if lasted:
         found["incidents.resolve_seconds_median_90d"] = round(median(span.total_seconds() for span in lasted), 1)
     return found

@@ -6,9 +6,10 @@ Every query is grouped by the service, so that one request answers for all servi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from plugins.contract import FactSpec, FactType, FactValue
+from plugins.moments import rfc3339
 
 Convert = Callable[[float], FactValue]
 
@@ -18,13 +19,16 @@ WINDOWED = 3 * DAY
 MOMENTARY = 1 * DAY
 
 NEVER_FULL_DAYS = 3650
+LATEST_SECOND = 4_102_444_800.0
+"""The year 2100: what lies beyond is no time in seconds."""
 
 PODS = 'max by (namespace, pod, $kube_label) (kube_pod_labels{$kube_label!=""})'
 OF_POD = f"* on (namespace, pod) group_left ($kube_label) {PODS}"
 REQUESTS = "http_requests_total"
 ERRORS = 'http_requests_total{code=~"5.."}'
 NOT_ASKED = ""
-"""No query by default: few servers keep half a year, and one that does may be too slow without recording rules."""
+"""No query by default. Few servers keep half a year, and one that does may be too slow without recording rules. And
+what log pipelines count has no common name."""
 FIRING = 'ALERTS{alertstate="firing",'
 
 
@@ -45,6 +49,11 @@ class Measurement:
 def ratio(value: float) -> FactValue:
     """A share of 0 to 1; what the extrapolation of `increase` adds beyond is cut off."""
     return min(max(value, 0.0), 1.0)
+
+
+def moment_of(value: float) -> FactValue:
+    """A time in seconds since 1970, as PromQL's `timestamp` gives it."""
+    return rfc3339(datetime.fromtimestamp(min(max(value, 0.0), LATEST_SECOND), UTC))
 
 
 def flag(value: float) -> FactValue:
@@ -103,6 +112,16 @@ MEASUREMENTS: Sequence[Measurement] = (
             "ratio",
             "Share of the requests of the last 180 days that did not fail (weighted by requests).",
         ),
+        NOT_ASKED,
+        ratio,
+    ),
+    Measurement(
+        FactSpec("logs.central.last_event_at", FactType.DATETIME, "", "When its last log line came in.", MOMENTARY),
+        NOT_ASKED,
+        moment_of,
+    ),
+    Measurement(
+        _number("logs.conformant_ratio", "ratio", "Share of its request logs in the standard format.", MOMENTARY),
         NOT_ASKED,
         ratio,
     ),

@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
 from plugins.http_client import Limits, SourceClient
 from portal_backend.core.clock import now
 from tests import servers
+from tests.plugins.connectors.buildbot_specification import faults_of_answer, faults_of_request, fields
 from tests.plugins.connectors.reading import joined
 from tests.plugins.misbehaving import always, serving
 
@@ -171,3 +173,38 @@ def test_what_is_no_buildbot_is_a_bad_answer(body):
 def test_times_of_builds_are_utc(buildbot):
     events = pull(buildbot).events
     assert all(event.occurred_at.tzinfo is UTC for event in events)
+
+
+class Listener(SourceClient):
+    """Asks as ever, and keeps what was asked and answered."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, None, Limits(attempts=1))
+        self.heard: list[tuple[str, dict[str, str], Any]] = []
+
+    def get_json(self, path: str, params: Any = None, headers: Any = None) -> Any:
+        answer = super().get_json(path, params, headers)
+        self.heard.append((path.removeprefix("api/v2"), dict(params or {}), answer))
+        return answer
+
+
+def test_questions_and_answers_are_as_buildbots_own_specification_has_them(buildbot):
+    with Listener(buildbot) as client:
+        joined(CONNECTOR, replace(context(buildbot), client=client))
+    assert [path for path, _, _ in client.heard] == ["/builders", "/builds"]
+    for path, params, answer in client.heard:
+        assert list(faults_of_request(path, params)) == []
+        assert list(faults_of_answer(path, answer)) == []
+        assert answer[path[1:]]
+
+
+def test_what_the_connector_reads_is_specified_and_what_is_not_is_found():
+    assert fields("build").keys() >= {"buildid", "builderid", "results", "complete_at", "properties"}
+    assert fields("builder").keys() >= {"builderid", "name"}
+    asked = {"complete": "yes", "finished__gt": "1", "complete_at__after": "1", "limit": "all", "order": "-age"}
+    assert len(list(faults_of_request("/builds", asked))) == len(asked)
+    assert list(faults_of_answer("/builders", {"builders": [{"builderid": "1", "name": None}]})) == [
+        "masterids is missing",
+        "tags is missing",
+        *sorted(["builderid is '1', and no integer", "name is None, and no string"]),
+    ]

@@ -77,6 +77,40 @@ def test_classic_protection_is_read_where_it_may_be(github):
     assert found["repo.checks_required"] is False
 
 
+def test_rules_of_several_rulesets_add_up(github):
+    none = {"type": "pull_request", "parameters": {"required_approving_review_count": 0}}
+    no_checks = {"type": "required_status_checks", "parameters": {"required_status_checks": []}}
+    github.add(SLUG, protected=True, rules=[REVIEWS, none, CHECKS, no_checks, {"type": "of the future"}])
+    found = values(github)
+    assert (found["repo.reviews_required"], found["repo.checks_required"]) == (True, True)
+
+
+def test_an_empty_repository_has_no_branch_to_tell_of(github):
+    github.add(SLUG)
+    github.faults.append(Fault(404, '{"message": "Branch not found"}', path=f"/repos/{SLUG}/branches/main"))
+    batch = pull(github)
+    found = {fact.key: fact.value for fact in batch.facts}
+    assert found["deploys.count_30d"] == 0
+    assert not found.keys() & {"repo.branch.protected", "repo.reviews_required", "repo.checks_required"}
+    assert [fault.scope for fault in batch.faults] == [f"{SLUG}: branch main"]
+
+
+def test_a_part_that_the_token_may_not_see_is_unknown_and_the_rest_is_told(github):
+    github.add(SLUG, protected=True, workflows=["active"], release=NOW - DAY)
+    hidden = {"rules/branches": "rules of main", "actions/workflows": "workflows", "deployments": "deployments"}
+    for path in hidden:
+        body = '{"message": "Resource not accessible by personal access token"}'
+        github.faults.append(Fault(403, body, path=f"/repos/{SLUG}/{path}"))
+    batch = pull(github)
+    assert {fact.key for fact in batch.facts} == {
+        "repo.branch.protected",
+        "repo.codeowners.present",
+        "repo.codeowners.valid",
+        "releases.last_at",
+    }
+    assert [fault.scope for fault in batch.faults] == [f"{SLUG}: {scope}" for scope in hidden.values()]
+
+
 def test_an_unprotected_branch_is_said_to_be_one(github):
     github.add(SLUG)
     found = values(github)
@@ -100,6 +134,13 @@ def test_runs_on_the_default_branch_are_what_ci_is_judged_by(github):
     assert found["ci.enabled"] is True
     assert found["ci.tests_last_at"] == "2026-11-21T12:00:00Z"
     assert found["ci.success_ratio_30d"] == 0.5
+
+
+def test_the_last_success_is_told_however_long_ago_it_was(github):
+    github.add(SLUG, runs=[run("success", NOW - 40 * DAY)])
+    found = values(github)
+    assert found["ci.tests_last_at"] == "2026-10-13T12:00:00Z"
+    assert "ci.success_ratio_30d" not in found
 
 
 def test_without_a_run_nothing_is_said_of_the_tests(github):
@@ -220,6 +261,25 @@ def test_the_rate_limit_ends_the_run_as_such(github):
     assert failed.value.kind is FailureKind.RATE_LIMITED
 
 
+def test_a_limit_that_is_told_in_words_alone_ends_the_run_for_a_minute(github):
+    github.add(SLUG)
+    body = '{"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}'
+    github.faults.append(Fault(403, body, {"x-ratelimit-remaining": "4000"}, path=f"/repos/{SLUG}/deployments"))
+    with pytest.raises(PullFailed) as failed:
+        pull(github)
+    assert (failed.value.kind, failed.value.retry_after_seconds) == (FailureKind.RATE_LIMITED, 60)
+
+
+def test_a_deployment_of_somebody_who_was_deleted_and_one_that_was_deleted_itself(github):
+    github.add(SLUG)
+    github.deploy(SLUG, NOW - 2 * DAY, "a" * 40, "success", creator=None)
+    gone = github.deploy(SLUG, NOW - DAY, "b" * 40, "success")
+    github.faults.append(Fault(404, "{}", path=f"/repos/{SLUG}/deployments/{gone}/statuses"))
+    found = values(github)
+    assert found["deploys.count_30d"] == 1
+    assert "deploys.automated_ratio_30d" not in found
+
+
 def test_a_cursor_that_cannot_be_read_is_as_good_as_none(github):
     github.add(SLUG)
     for cursor in ("", "x", "[]", '{"deployments": {"a/b": [[1]]}}', '{"read_at": 5}'):
@@ -257,3 +317,34 @@ def test_a_whole_reading_asks_again_for_what_had_failed_and_was_tried_again(gith
     found = {fact.key: fact.value for fact in again.facts}
     assert (found["deploys.failed_30d"], found["deploys.count_30d"]) == (0, 1)
     assert [event.kind for event in again.events] == ["deploy.finished"]
+
+
+def test_vulnerabilities_are_read_by_organisation_and_only_of_what_is_watched(github):
+    slugs = ["acme/checkout", "acme/search", "acme/Billing", "acme/unwatched"]
+    for slug in slugs:
+        github.add(slug)
+    targets = [
+        Target(f"component:default/{slug[5:].lower()}", slug[5:], {"github.com/project-slug": slug}) for slug in slugs
+    ]
+    github.watched.add("acme/search")
+    for created, severity in ((NOW - 31 * DAY, "critical"), (NOW - 29 * DAY, "critical"), (NOW - 90 * DAY, "high")):
+        github.alert("acme/checkout", created, severity)
+        github.alert("acme/checkout", created, severity)
+    github.alert("acme/billing", NOW - DAY, "low")
+    assert "/orgs/acme/repos" not in github.paths()
+    batch = pull(github, targets=targets, vulnerabilities=True)
+    found = {fact.ref: fact.value for fact in batch.facts if fact.key == "deps.vuln.critical_over_30d"}
+    assert found == {
+        "component:default/checkout": 2,
+        "component:default/search": 0,
+        "component:default/billing": 0,
+    }
+    assert github.paths().count("/orgs/acme/dependabot/alerts") == 4
+
+
+def test_vulnerabilities_that_the_token_may_not_see_are_unknown(github):
+    github.add(SLUG)
+    github.faults.append(Fault(403, '{"message": "Resource not accessible"}', path="/orgs/acme/dependabot/alerts"))
+    batch = pull(github, vulnerabilities=True)
+    assert "deps.vuln.critical_over_30d" not in {fact.key for fact in batch.facts}
+    assert [fault.scope for fault in batch.faults] == ["vulnerabilities of acme"]

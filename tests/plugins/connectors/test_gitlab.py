@@ -56,6 +56,30 @@ def test_a_projects_settings_show_what_a_change_needs(gitlab):
         assert found[f"repo.{key}"] is True, key
 
 
+@pytest.mark.parametrize(("pattern", "protected"), [("ma*", True), ("*", True), ("release/*", False)])
+def test_a_branch_may_be_protected_by_a_pattern(gitlab, pattern, protected):
+    gitlab.add(PATH, protected=["stable", pattern])
+    assert values(gitlab)["repo.branch.protected"] is protected
+
+
+def test_an_empty_project_has_no_branch_to_tell_of(gitlab):
+    gitlab.add(PATH, settings={"empty_repo": True, "default_branch": None, "approvals_before_merge": "2"})
+    found = values(gitlab)
+    assert (found["deploys.count_30d"], found["repo.reviews_required"]) == (0, True)
+    assert not found.keys() & {"repo.branch.protected", "repo.codeowners.present", "ci.enabled"}
+
+
+def test_a_part_that_is_switched_off_or_hidden_is_unknown_and_the_rest_is_told(gitlab):
+    gitlab.add(PATH, protected=["main"])
+    for path in ("deployments", "releases", "pipelines"):
+        gitlab.faults.append(Fault(403, '{"message": "403 Forbidden"}', path=f"/api/v4/projects/{PATH}/{path}"))
+    batch = pull(gitlab)
+    found = {fact.key: fact.value for fact in batch.facts}
+    assert found == {"repo.branch.protected": True, "repo.codeowners.present": False}
+    scopes = ["deployments", "releases", "pipelines"]
+    assert [fault.scope for fault in batch.faults] == [f"{PATH}: {scope}" for scope in scopes]
+
+
 def test_what_an_edition_or_a_token_does_not_tell_is_unknown(gitlab):
     gitlab.add(PATH)
     gitlab.forbidden.add(PATH)
@@ -72,6 +96,10 @@ def test_pipelines_on_the_default_branch_are_what_ci_is_judged_by(gitlab):
     assert found["ci.enabled"] is True
     assert found["ci.tests_last_at"] == "2026-11-21T12:00:00Z"
     assert found["ci.success_ratio_30d"] == 0.5
+    gitlab.add(PATH, pipelines=[pipeline("success", NOW - 40 * DAY)])
+    found = values(gitlab)
+    assert found["ci.tests_last_at"] == "2026-10-13T12:00:00Z"
+    assert "ci.success_ratio_30d" not in found
     gitlab.add(PATH)
     assert values(gitlab)["ci.enabled"] is False
 

@@ -270,3 +270,81 @@ def test_backups_are_looked_for_only_where_they_are_named(cluster):
     batch = pull(cluster, backup_selector=BACKUPS)
     assert [fault.scope for fault in batch.faults] == ["apis/batch/v1/cronjobs"]
     assert "runtime.replicas" in {fact.key for fact in batch.facts}
+
+
+ROLLOUTS, CANARIES = "/apis/argoproj.io/v1alpha1/rollouts", "/apis/flagger.app/v1beta1/canaries"
+
+
+def released(fake: Kubernetes, **options: Any) -> dict[str, Any]:
+    options.setdefault("progressive_delivery", ["argo-rollouts", "flagger"])
+    return {fact.key: fact.value for fact in pull(fake, **options).facts}
+
+
+def argo(*weights: int, **canary: Any) -> dict[str, Any]:
+    steps: list[dict[str, Any]] = [{"setWeight": weight} for weight in weights]
+    return {"canary": {"steps": [*steps, {"pause": {}}], **canary}}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "canary", "step"),
+    [
+        (argo(20, 40, 60, 80), True, 20),
+        (argo(5, 50), True, 50),
+        (argo(100, 500, trafficRouting={"maxTrafficWeight": 1000}), True, 50),
+        (argo(), False, None),
+        ({"blueGreen": {"activeService": "checkout"}}, False, None),
+    ],
+)
+def test_a_rollout_is_a_workload_and_tells_its_steps(cluster, strategy, canary, step):
+    made = cluster.add_deployment("checkout", ready=3, path=ROLLOUTS, labels=OWN)
+    made["spec"]["strategy"] = strategy
+    found = released(cluster)
+    assert (found["deploys.canary"], found.get("deploys.max_step_pct_30d")) == (canary, step)
+    assert (found["runtime.replicas"], found["runtime.resources.set"]) == (3, True)
+
+
+def test_a_rollout_that_takes_a_deployments_template_stands_in_its_place(cluster):
+    cluster.add_deployment("checkout", ready=0, labels=OWN)
+    spec = {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"}, "strategy": argo(25)}
+    cluster.add(ROLLOUTS, "checkout", spec=spec, status={"readyReplicas": 4})
+    found = released(cluster)
+    assert (found["runtime.replicas"], found["runtime.probes.set"]) == (4, True)
+    assert (found["deploys.canary"], found["deploys.max_step_pct_30d"]) == (True, 75)
+
+
+@pytest.mark.parametrize(
+    ("spec", "canary", "step"),
+    [
+        ({"analysis": {"stepWeight": 5, "maxWeight": 50}}, True, 50),
+        ({"analysis": {"stepWeight": 10, "maxWeight": 50, "stepWeightPromotion": 20}}, True, 20),
+        ({"analysis": {"stepWeights": [1, 20, 80]}}, True, 60),
+        ({"analysis": {"stepWeight": 25}}, True, 25),
+        ({"analysis": {"iterations": 10}}, False, None),
+        ({"analysis": {"stepWeight": 10}, "skipAnalysis": True}, False, None),
+    ],
+)
+def test_what_flagger_runs_counts_and_its_weights_are_steps(cluster, spec, canary, step):
+    cluster.add_deployment("checkout", ready=0, labels=OWN)
+    cluster.add_deployment("checkout-primary", ready=3, labels=OWN)
+    cluster.add_pod("p1", "checkout-primary", "node-a")
+    cluster.add_node("node-a", "a")
+    cluster.add(CANARIES, "checkout", spec={"targetRef": {"kind": "Deployment", "name": "checkout"}, **spec})
+    found = released(cluster)
+    assert (found["deploys.canary"], found.get("deploys.max_step_pct_30d")) == (canary, step)
+    assert (found["runtime.replicas"], found["runtime.zones"]) == (3, 1)
+
+
+def test_a_release_without_steps_is_told_only_where_those_with_steps_are_looked_for(cluster):
+    cluster.add_deployment("checkout", labels=OWN)
+    assert released(cluster)["deploys.canary"] is False
+    assert "deploys.canary" not in released(cluster, progressive_delivery=[])
+    cluster.faults.append(Fault(404, "404 page not found", path=ROLLOUTS))
+    batch = pull(cluster, progressive_delivery=["argo-rollouts"])
+    assert "deploys.canary" not in {fact.key for fact in batch.facts}
+    assert [fault.scope for fault in batch.faults] == [ROLLOUTS[1:]]
+
+
+def test_a_pods_resources_are_its_containers(cluster):
+    both = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+    cluster.add_deployment("checkout", labels=OWN, container={}, pod={"resources": both})
+    assert values(cluster)["runtime.resources.set"] is True

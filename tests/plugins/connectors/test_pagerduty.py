@@ -129,6 +129,23 @@ def test_incidents_are_counted_and_timed(account):
     assert found["incidents.resolve_seconds_median_90d"] == 2 * 3600
 
 
+def test_an_incident_that_stays_open_for_months_is_open_until_it_is_seen_to_end(account):
+    account.add_incident("OLD", "PCHECK", NOW - 200 * DAY, priority="P1")
+    account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR)
+    first = pull(account)
+    found = values(first)
+    assert (found["incidents.open"], found["incidents.count_30d"], found["incidents.sev12_90d"]) == (1, 1, 0)
+    assert [event.source_event_id for event in first.events] == ["I1:opened", "I1:resolved", "OLD:opened"]
+    account.incidents[0] |= {"status": "resolved", "resolved_at": "2026-11-22T11:00:00Z"}
+    again = pull(account, cursor=first.cursor)
+    assert values(again)["incidents.open"] == 0
+    assert values(again)["incidents.resolve_seconds_median_90d"] == 3600
+    assert "OLD:resolved" in [event.source_event_id for event in again.events]
+    account.requests.clear()
+    pull(account, cursor=again.cursor)
+    assert "/incidents/OLD" not in account.paths()
+
+
 def test_without_priorities_nobody_can_say_how_severe(account):
     account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR)
     assert "incidents.sev12_90d" not in values(pull(account))
@@ -229,7 +246,7 @@ def test_lists_are_read_page_by_page_and_never_by_service(account):
         "/schedules": 1,
         "/oncalls": 1,
         "/users": 1,
-        "/incidents": 3,
+        "/incidents": 3 + 3 + 1,  # those of 90 days; the triggered ones; the acknowledged ones
         "/analytics/raw/incidents": 3,
     }
 

@@ -11,6 +11,7 @@ from plugins.connectors.prometheus import CONNECTOR, alert_history
 from plugins.connectors.prometheus.measurements import FACTS, QUERIES
 from plugins.contract import Batch, Event, FactType, FailureKind, PullContext, PullFailed, Target
 from plugins.http_client import SourceClient
+from plugins.moments import moment
 from portal_backend.core.clock import now
 from tests.plugins.connectors.prometheus_history import (
     ASKED,
@@ -30,7 +31,12 @@ from tests.plugins.connectors.prometheus_history import (
 from tests.prometheus_server import DAY, HOUR, counter, prometheus, series
 
 RATE = "sum by ($service_label) (rate(http_requests_total[1d]))"
-HALF_A_YEAR = {"slo.availability.actual_180d", "traffic.peak_rps_180d"}
+ON_DEMAND = {
+    "slo.availability.actual_180d",
+    "traffic.peak_rps_180d",
+    "logs.central.last_event_at",
+    "logs.conformant_ratio",
+}
 OF_RECORDED_SLOS = {
     "slo.count", "slo.names", "slo.owner", "slo.window_days", "slo.metrics", "slo.availability.burn_rate",
     "slo.latency.burn_rate",
@@ -179,7 +185,7 @@ def test_every_fact_is_declared_and_has_the_declared_type(facts: dict[str, dict[
     specs = {spec.key: spec for spec in FACTS}
     python_types = {FactType.NUMBER: float, FactType.INTEGER: int, FactType.BOOLEAN: bool, FactType.SET: list}
     supplied = {key for values in facts.values() for key in values}
-    assert supplied == set(specs) - HALF_A_YEAR - OF_RECORDED_SLOS - {"metrics.labels.missing"}
+    assert supplied == set(specs) - ON_DEMAND - OF_RECORDED_SLOS - {"metrics.labels.missing"}
     for values in facts.values():
         for key, value in values.items():
             assert type(value) is python_types[specs[key].type], key
@@ -283,6 +289,17 @@ def test_half_a_year_is_asked_about_only_where_a_query_is_given(url: str) -> Non
     quiet = by_service(pull(url, {"queries": queries})[0])
     assert quiet["quiet"]["slo.availability.actual_180d"] == 0.5
     assert quiet["checkout"]["traffic.peak_rps_180d"] == pytest.approx(10, rel=0.01)
+
+
+def test_log_figures_are_asked_for_only_where_a_query_is_given(url: str) -> None:
+    at = "max by ($service_label) (timestamp(up))"
+    queries = {"logs.central.last_event_at": at, "logs.conformant_ratio": f"0.97 + 0 * {at}"}
+    found = by_service(pull(url, {"queries": queries})[0])["quiet"]
+    assert found["logs.central.last_event_at"].startswith("20")
+    assert moment(found["logs.central.last_event_at"]) is not None
+    assert found["logs.conformant_ratio"] == pytest.approx(0.97)
+    odd = by_service(pull(url, {"queries": {"logs.central.last_event_at": f"1e30 + {at}"}})[0])["quiet"]
+    assert odd["logs.central.last_event_at"] == "2100-01-01T00:00:00Z"
 
 
 def test_an_override_that_names_the_slo_gives_the_published_slos_figure(url: str) -> None:
