@@ -195,7 +195,7 @@ def judge(numbers: Sequence[int], now: datetime) -> None:
     """Judge services as the pipeline does: in transactions of its size, with other processes where it takes some."""
     refs = [ref(number) for number in numbers]
     is_shared = len(refs) >= judgement.WORTH_SHARING
-    size = judgement.WORTH_SHARING if is_shared else judgement.BATCH
+    size = judgement.SHARED_BATCH if is_shared else judgement.BATCH
     with other_processes(None if is_shared else 0) as run:
         for start in range(0, len(refs), size):
             with transaction() as session:

@@ -27,7 +27,9 @@ from scorecards.webhooks import settings as webhook_settings
 
 BATCH = 500
 WORTH_SHARING = 2_000
-"""Services that are judged with other processes, in one transaction: starting those takes half a second."""
+"""Services from which other processes judge along: starting those takes half a second."""
+SHARED_BATCH = 5_000
+"""Services that are judged with them in one transaction, some seconds of work: at its ends they have nothing to do."""
 
 
 def judge(session: Session, refs: Collection[str], now: datetime, run: Run = map) -> list[LevelChange]:
@@ -88,7 +90,7 @@ def judge_in_batches(refs: Sequence[str]) -> list[LevelChange]:
     """Judge in transactions of bounded size, so that readers and other writers wait for none of them for long."""
     moved: list[LevelChange] = []
     is_shared = len(refs) >= WORTH_SHARING
-    size = WORTH_SHARING if is_shared else BATCH
+    size = SHARED_BATCH if is_shared else BATCH
     with other_processes(None if is_shared else 0) as run:
         for start in range(0, len(refs), size):
             with transaction() as session:

@@ -122,18 +122,21 @@ def check_form(check: Check) -> Document:
     }
 
 
+_TALLIED = {
+    Status.PASS: ("check passes", "checks pass"),
+    Status.FAIL: ("fails", "fail"),
+    Status.UNKNOWN: ("is unknown", "are unknown"),
+    Status.NOT_APPLICABLE: ("does not apply", "do not apply"),
+}
+
+
 def summary(grade: Grade) -> str:
     """Say in a sentence or two where the service stands."""
     counts = grade.overall.counts
     level = level_name(grade.overall.level)
     if level is None:
         return "No check applies to this service."
-    tally = [
-        f"{counts[Status.PASS]} checks pass",
-        f"{counts[Status.FAIL]} fail",
-        f"{counts[Status.UNKNOWN]} are unknown",
-        f"{counts[Status.NOT_APPLICABLE]} do not apply",
-    ]
+    tally = [f"{counts[status]} {one if counts[status] == 1 else more}" for status, (one, more) in _TALLIED.items()]
     tally += [f"{counts[status]} {status}" for status in (Status.WAIVED, Status.INHERITED) if counts[status]]
     return f"{_expectation(grade, level)} {', '.join(tally)}."
 

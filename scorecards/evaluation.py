@@ -159,7 +159,7 @@ def _by_facts(check: Check, view: View, now: datetime) -> CheckResult:
     if truth:
         return _result(check, Status.PASS, _fill(check.passes, leaves, now), leaves, view, now)
     result = _result(check, Status.FAIL, _failing_sentence(check, leaves, now), leaves, view, now)
-    return replace(result, remedy=check.how_to_fix)
+    return replace(result, remedy=_mending(check, leaves))
 
 
 def _may_apply(rule: Rule, subject: Subject, view: View, now: datetime) -> bool:
@@ -250,6 +250,14 @@ def _failing_sentence(check: Check, leaves: Sequence[Leaf], now: datetime) -> st
         return _fill(str(check.fails), leaves, now)
     _, failed = _failed(check.rule.tree, iter(leaves))
     return " ".join(dict.fromkeys(_fill(check.fails[leaf.fact], leaves, now) for leaf in failed))
+
+
+def _mending(check: Check, leaves: Sequence[Leaf]) -> tuple[str, ...]:
+    """Return what to do about the conditions that failed; a check with steps for single facts has no `not`."""
+    if not check.fixes or check.rule is None:
+        return check.how_to_fix
+    _, failed = _failed(check.rule.tree, iter(leaves))
+    return check.steps_for({leaf.fact for leaf in failed})
 
 
 def _failed(tree: Mapping[str, Any], leaves: Iterator[Leaf]) -> tuple[bool | None, list[Leaf]]:

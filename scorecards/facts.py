@@ -17,7 +17,7 @@ from portal_backend.core.db import chunks
 from scorecards import fact_history, repetitions
 from scorecards.bulk import among, upsert
 from scorecards.evidence.derivations import NEIGHBOUR_FACTS
-from scorecards.evidence.observations import Observations, timed
+from scorecards.evidence.observations import Observations, Told, timed
 from scorecards.evidence.values import normalise
 from scorecards.fact_history import Change
 from scorecards.models import EntityFacts
@@ -304,10 +304,10 @@ def readings(session: Session, refs: Collection[str]) -> dict[str, Observations]
 
 def observations_of(refs: Collection[str], rows: Iterable[Sequence[Any]]) -> dict[str, Observations]:
     """Return the observations of entities as rows of DOCUMENT_COLUMNS hold them; entities without any have none."""
-    found: dict[str, list[tuple[str, Document]]] = {ref: [] for ref in refs}
-    for ref, source, *stored in rows:
-        found[ref].append((source, timed(*stored)))
-    return {ref: Observations(documents) for ref, documents in found.items()}
+    found: dict[str, list[Told]] = {ref: [] for ref in refs}
+    for ref, *stored in rows:
+        found[ref].append(Told._make(stored))
+    return {ref: Observations.as_stored(told) for ref, told in found.items()}
 
 
 def forget(session: Session, refs: Collection[str]) -> None:

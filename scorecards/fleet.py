@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from portal_backend.core.db import chunks
-from scorecards.assessment.outcome import LETTERS, WORDS
 from scorecards.assessment.plan import Plan
+from scorecards.assessment.verdicts import LETTERS, WORDS
 from scorecards.changes import SHADOW
 from scorecards.checks.definitions import Axis, CheckCatalogue, Status, level_name
 from scorecards.documents import Document

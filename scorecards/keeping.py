@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from portal_backend.core.clock import parse_time
 from portal_backend.core.db import chunks
 from scorecards import bulk
-from scorecards.assessment.outcome import AXES, PARTS, Last, Written
+from scorecards.assessment.outcome import AXES, PARTS, Written
 from scorecards.assessment.plan import Plan
+from scorecards.assessment.verdicts import Last
 from scorecards.holding import Held, HeldVerdict
 from scorecards.models import Scorecard, ScorecardChange
 

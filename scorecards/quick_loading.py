@@ -17,13 +17,17 @@ from portal_backend.core.quick_reading import Column, Reader
 from scorecards.assessment.portions import Loaded, Portion, Stored, opened
 from scorecards.checks.fields import annotation_of, entity_values
 from scorecards.evidence.derivations import MIN_SLO_TARGET, SLO_TARGET
-from scorecards.evidence.observations import Observations, timed
+from scorecards.evidence.observations import Observations, Told, timed
 from scorecards.exceptions.in_force import InForce
 from scorecards.exceptions.loading import load_in_force
 from scorecards.judging import Judging
 from scorecards.loading import subject_of, tiers_of, told_apart
 from scorecards.models import EntityFacts, Scorecard
 
+FACTS_OF_MANY = """
+SELECT entity_ref, source, CAST(document AS TEXT), batch_observed_at, batch_collected_at FROM entity_facts
+WHERE entity_ref {among}
+"""
 SERVICE = """
 SELECT body.body, entity.type,
   EXISTS (SELECT 1 FROM attestation WHERE attestation.entity_ref = entity.ref)
@@ -121,13 +125,24 @@ def source_states(reader: Reader, now: datetime) -> dict[str, SourceHealth]:
     return health_of((SourceRow._make(row) for row in reader.rows(SOURCES, (), SOURCE_COLUMNS)), now)
 
 
+def observed_of(reader: Reader, refs: Collection[str]) -> dict[str, Observations]:
+    """Return the latest observations of entities by reference, as they are stored."""
+    found: dict[str, list[Told]] = {ref: [] for ref in refs}
+    sql = FACTS_OF_MANY.format(among=among(reader))
+    for ref, source, document, *times in reader.rows(
+        sql, (listed(reader, refs),), (EntityFacts.entity_ref, *FACT_COLUMNS)
+    ):
+        found[ref].append(Told(source, orjson.loads(document), *times))
+    return {ref: Observations.as_stored(told) for ref, told in found.items()}
+
+
 def _callers(reader: Reader, body: bytes) -> list[tuple[Any, ...]]:
     """Return who provides and who consumes the APIs of a service."""
     if not any(name in body for name in NAMES_API):
         return []
     relations = orjson.loads(body)["relations"]
     apis = {one["targetRef"] for one in relations if one["type"] in ("consumesApi", "providesApi")}
-    return reader.rows(CALLERS.format(among=_among(reader)), (_listed(reader, apis),))
+    return reader.rows(CALLERS.format(among=among(reader)), (listed(reader, apis),))
 
 
 def _neighbours(
@@ -136,10 +151,10 @@ def _neighbours(
     """Return reference, kind and type of those entities that there are, and what their SLOs promise."""
     if not refs:
         return [], {}
-    sql = NEIGHBOURS.format(entry=_entry(reader, SLO_TARGET) if looked_at else "NULL", among=_among(reader))
+    sql = NEIGHBOURS.format(entry=_entry(reader, SLO_TARGET) if looked_at else "NULL", among=among(reader))
     present: dict[str, tuple[str, str, str]] = {}
     documents: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-    for ref, kind, type_, source, entry, *times in reader.rows(sql, (_listed(reader, refs),), NEIGHBOUR_COLUMNS):
+    for ref, kind, type_, source, entry, *times in reader.rows(sql, (listed(reader, refs),), NEIGHBOUR_COLUMNS):
         present[ref] = (ref, kind, type_)
         if source is not None:
             document = timed({SLO_TARGET: orjson.loads(entry)}, *times) if entry else {}
@@ -148,11 +163,13 @@ def _neighbours(
     return list(present.values()), observed
 
 
-def _among(reader: Reader) -> str:
+def among(reader: Reader) -> str:
+    """Return the condition, after a column of texts, that it has one of the values that `listed` writes."""
     return "= ANY(%s)" if reader.is_postgresql else "IN (SELECT value FROM json_each(%s))"
 
 
-def _listed(reader: Reader, refs: Collection[str]) -> Sequence[str] | str:
+def listed(reader: Reader, refs: Collection[str]) -> Sequence[str] | str:
+    """Return texts as the one parameter of `among`."""
     return sorted(refs) if reader.is_postgresql else orjson.dumps(sorted(refs)).decode()
 
 

@@ -21,8 +21,8 @@ from portal_backend.core.processes import Run
 from portal_backend.core.quick_reading import Reader
 from scorecards import facts
 from scorecards.assessment.kit import state_of
-from scorecards.assessment.outcome import hold_of
 from scorecards.assessment.portions import Basis, Loaded, Portion, judged, part_of
+from scorecards.assessment.verdicts import hold_of
 from scorecards.changes import LevelChange
 from scorecards.checks.definitions import CheckCatalogue, Subject
 from scorecards.documents import Document, scorecard_form

@@ -74,11 +74,16 @@ class Tally:
         """0 to 100."""
         return round(100 * self.known / self.applicable, 1) if self.applicable else None
 
+    @cached_property
+    def lowest_barred(self) -> int:
+        """NO_BAR when no level is."""
+        return min(self.barred, default=NO_BAR)
+
     def level(self, top: int) -> int | None:
         """Return the highest level, up to `top`, that is reached; None while no check applies."""
         if not self.applicable:
             return None
-        return self.level_above(self.barred, top) if self.passed else 0
+        return min(self.lowest_barred - 1, self.cap, top) if self.passed else 0
 
     def level_above(self, barred: Sequence[int], top: int) -> int:
         """Return the level, up to `top`, if only these levels were barred and something passed."""
@@ -120,6 +125,7 @@ def together(tallies: Sequence[Tally]) -> Tally:
         applicable += one.applicable
         known += one.known
         barred += one.barred
-        cap = min(cap, one.cap)
+        if one.cap < cap:
+            cap = one.cap
     counts = tuple(map(sum, zip(*[one.counts for one in tallies], strict=True)))
     return Tally(passed, applicable, known, counts, tuple(barred), cap)

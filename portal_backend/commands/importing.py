@@ -42,8 +42,8 @@ def import_checks(
     enforce_from: object,
     json_output: bool,
 ) -> None:
-    """Make checks of a checklist (Markdown, YAML, JSON) or of a scorecard of Cortex, Soundcheck, Port, OpsLevel or
-    Tech Insights; needs no database.
+    """Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck,
+    Port, OpsLevel or Tech Insights; needs no database.
 
     Each line is mapped to a check of the catalogue, answered by facts, or attested by people; what cannot be said is
     listed. Exit code 1 when something could not be said.

@@ -40,8 +40,8 @@ LAZY = {
     "import": Lazy(
         "portal_backend.commands.importing",
         "import_checks",
-        "Make checks of a checklist (Markdown, YAML, JSON) or of a scorecard of Cortex, Soundcheck, Port, OpsLevel or "
-        "Tech Insights; needs no database.",
+        "Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck, "
+        "Port, OpsLevel or Tech Insights; needs no database.",
     ),
     "validate": Lazy(
         CATALOGUES,

@@ -18,6 +18,7 @@ from scorecards.evidence.observations import microseconds, moment_of
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
 from scorecards.holding import Dark, Held, Hold, darkness, held_verdicts
 from scorecards.rules.operators import MOST_AHEAD
+from scorecards.rules.tree import Rule
 from scorecards.settling import EvidenceKind, settle
 from scorecards.standing import (
     CODE,
@@ -103,7 +104,8 @@ class Assessor:
         self.explainer = Explainer(plan, reader, now)
         self._tallies: dict[tuple[int, bytes], Tally] = {}
         self._counts: dict[bytes, _Count] = {}
-        self._applies: dict[tuple[Any, ...], bool | None] = {}
+        self._applies: list[dict[Any, bool | None]] = [{} for _ in plan.checks]
+        self._turns: dict[tuple[Any, timedelta], int] = {}
         self._uses: dict[Departures, _Use] = {}
         self._orders: dict[int, Sequence[int]] = {}
         self._counted = [
@@ -134,10 +136,9 @@ class Assessor:
         truths = prepared.rule.test(columns, self.now) if prepared.rule else [None] * len(services)
         codes = [CODE_OF[truth] for truth in truths]
         if prepared.applies_to is not None:
-            for place, one in enumerate(services):
-                if self._does_apply(prepared, one.fields) is False:
-                    codes[place] = NOT_APPLICABLE
-                    departures[place].append((number, Departure.NOT_APPLICABLE))
+            for place in self._exempt(prepared, prepared.applies_to, services):
+                codes[place] = NOT_APPLICABLE
+                departures[place].append((number, Departure.NOT_APPLICABLE))
         if prepared.needs is not None:
             for place, enough in enumerate(prepared.needs.test(columns, self.now)):
                 if enough is not True and codes[place] != NOT_APPLICABLE:
@@ -179,10 +180,20 @@ class Assessor:
         use = self._use(departures)
         ends, values = seen.ends, seen.values
         end = min([ends[slot] for slot in use.slots], default=FOREVER)
-        end = min(end, self.shadow_end)
-        for slot, duration in use.durations:
-            end = min(end, _turn(values[slot], duration, self.now))
+        turns = [self._turn(values[slot], duration) for slot, duration in use.durations]
+        end = min(end, self.shadow_end, *turns)
         return end, seen.is_partly_stale and any(self._is_stale(seen, slot) for slot in use.awaited)
+
+    def _turn(self, value: Any, duration: timedelta) -> int:
+        """Return when the age of a time turns the verdict."""
+        if not isinstance(value, datetime):
+            return FOREVER
+        found = self._turns.get((value, duration))
+        if found is None:
+            if len(self._turns) > MAX_REMEMBERED:
+                self._turns.clear()
+            found = self._turns[value, duration] = _turn(value, duration, self.now)
+        return found
 
     def _use(self, departures: Departures) -> _Use:
         use = self._uses.get(departures)
@@ -208,21 +219,26 @@ class Assessor:
                 awaited |= dict.fromkeys(own)
         return _Use(tuple(slots), tuple(awaited), tuple(durations))
 
-    def _does_apply(self, prepared: Prepared, fields: Mapping[str, Any]) -> bool | None:
-        """Ask a condition on the service itself; services alike in what it looks at get the same answer."""
-        rule = prepared.applies_to
-        if rule is None:
-            return True
-        key = (prepared.number, *[fields.get(name) for name in prepared.fields])
-        try:
-            return self._applies[key]
-        except KeyError:
-            pass
-        except TypeError:  # a list or a mapping of the entity has no hash
-            return evaluate_fields(rule, fields, self.now)
-        if len(self._applies) > MAX_REMEMBERED:
-            self._applies.clear()
-        found = self._applies[key] = evaluate_fields(rule, fields, self.now)
+    def _exempt(self, prepared: Prepared, rule: Rule, services: Sequence[Given]) -> list[int]:
+        """Return the places of the services that a check does not apply to.
+
+        Services alike in what its condition looks at get the same answer.
+        """
+        names, known = prepared.fields, self._applies[prepared.number]
+        if len(known) > MAX_REMEMBERED:
+            known.clear()
+        found = []
+        for place, one in enumerate(services):
+            look = one.fields.get
+            alike = tuple([(type(value), value) for value in map(look, names)])  # true is no 1, though they are equal
+            try:
+                applies = known[alike]
+            except KeyError:
+                applies = known[alike] = evaluate_fields(rule, one.fields, self.now)
+            except TypeError:  # a list or a mapping of the entity has no hash
+                applies = evaluate_fields(rule, one.fields, self.now)
+            if applies is False:
+                found.append(place)
         return found
 
     def _is_stale(self, seen: Seen, slot: int) -> bool:
@@ -312,7 +328,7 @@ class Assessor:
             if departure is Departure.TOO_FEW and self.explainer.waits(number)
         ]
         last = None
-        for number in self._order(min(overall.barred, default=NO_BAR)):
+        for number in self._order(overall.lowest_barred):
             if codes[number] in OPEN_CODES:
                 if number not in waiting:
                     return number
@@ -345,12 +361,12 @@ class Assessor:
         return unknown.for_operators
 
 
-def _turn(value: Any, duration: timedelta, now: datetime) -> int:
+def _turn(value: datetime, duration: timedelta, now: datetime) -> int:
     """Return when the age of a time turns the verdict; a time a day ahead is out of range and turns nothing.
 
     A duration below zero is how far ahead a time has to lie.
     """
-    if not isinstance(value, datetime) or (duration > timedelta() and value > now + MOST_AHEAD):
+    if duration > timedelta() and value > now + MOST_AHEAD:
         return FOREVER
     end = value + duration
     return microseconds(end) if end > now else FOREVER

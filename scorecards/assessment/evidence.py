@@ -7,7 +7,7 @@ from typing import Any
 
 from scorecards.assessment.plan import Plan
 from scorecards.evidence.causes import Cause, CauseKind, Party, Supply, absence, staleness, wrong_type
-from scorecards.evidence.observations import MICROSECOND, Entry, Observations, microseconds
+from scorecards.evidence.observations import MICROSECOND, Observations, Told, microseconds
 from scorecards.evidence.values import typed
 from scorecards.evidence.view import EvidenceState, View
 
@@ -22,6 +22,9 @@ AS_STORED: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
 }
 """Types whose stored form is the value itself; what is of another form is read with care."""
+
+MAX_SHAPES = 5_000
+"""How many sets of keys are remembered; a source's documents have a few."""
 
 SlotInfo = tuple[int, str, tuple[type, ...], int]
 """Number of the slot, type of the fact, types of Python that are its stored form, allowed age in microseconds."""
@@ -68,7 +71,9 @@ class Reader:
         self.now = now
         self._now = microseconds(now)
         self._wanted: dict[str, dict[str, tuple[SlotInfo, ...]]] = {}
+        self._shapes: dict[tuple[str, ...], Sequence[tuple[SlotInfo, ...]]] = {}
         self._moments: dict[str, int] = {}
+        self._batches: dict[datetime, int] = {}
         self._times: dict[Any, datetime] = {}
         self._lacks: dict[tuple[int, int, str], Lack] = {}
         self._width = len(plan.slots)
@@ -85,8 +90,8 @@ class Reader:
             observations,
             False,
         )
-        for source, document in self._ranked(observations):
-            self._read_document(source, document, seen)
+        for told in self._ranked(observations):
+            self._read_document(told, seen)
         if view and derived:
             self._derive(seen, view, derived)
         seen.is_partly_stale = STALE in seen.states or any(
@@ -94,29 +99,27 @@ class Reader:
         )
         return seen
 
-    def _ranked(self, observations: Observations) -> Sequence[tuple[str, Mapping[str, Entry]]]:
+    def _ranked(self, observations: Observations) -> Sequence[Told]:
         ranks = self.supply.ranks
-        if len(observations.documents) < 2:
-            return observations.documents
-        return sorted(observations.documents, key=lambda pair: ranks.get(pair[0], len(ranks)))
+        if len(observations.told) < 2:
+            return observations.told
+        return sorted(observations.told, key=lambda one: ranks.get(one.source, len(ranks)))
 
-    def _read_document(  # noqa: C901 - one loop, run for every fact of every service
-        self, source: str, document: Mapping[str, Entry], seen: Seen
-    ) -> None:
-        wanted = self._wanted.get(source)
-        if wanted is None:
-            wanted = self._wanted[source] = self._wanted_of(source)
+    def _read_document(self, told: Told, seen: Seen) -> None:  # noqa: C901 - one loop, run for every fact of a service
         moments, now, states = self._moments, self._now, seen.states
+        batch_at = None if told.observed_at is None else self._moment(told.observed_at)
         last_text, observed_at = "", 0
-        for key, entry in document.items():
-            if key not in wanted:
+        for entry, infos in zip(told.document.values(), self._shape(told), strict=True):
+            if not infos:
                 continue
-            text = entry["observed_at"]
-            if text != last_text:  # most entries of a document were observed at the same time
+            text = entry["observed_at"] if batch_at is None else entry.get("observed_at")
+            if text is None:
+                last_text, observed_at = "", batch_at or 0
+            elif text != last_text:  # most entries of a document were observed at the same time
                 if text not in moments:
                     moments[text] = microseconds(datetime.fromisoformat(text))
                 last_text, observed_at = text, moments[text]
-            for number, kind, forms, allowed in wanted[key]:
+            for number, kind, forms, allowed in infos:
                 if states[number] == FRESH:
                     continue
                 value = entry.get("value")
@@ -127,10 +130,30 @@ class Reader:
                     state = STALE
                 if state < states[number]:
                     states[number] = state
-                    seen.sources[number] = source
+                    seen.sources[number] = told.source
                     if state == FRESH:
                         seen.values[number] = value
                         seen.ends[number] = observed_at + allowed
+
+    def _moment(self, moment: datetime) -> int:
+        """Batches of one pull have one time."""
+        found = self._batches.get(moment)
+        if found is None:
+            found = self._batches[moment] = microseconds(moment)
+        return found
+
+    def _shape(self, told: Told) -> Sequence[tuple[SlotInfo, ...]]:
+        """Return of each entry of a document which slots it may fill; documents with the same keys share the answer."""
+        shape = (told.source, *told.document)
+        found = self._shapes.get(shape)
+        if found is None:
+            if len(self._shapes) > MAX_SHAPES:
+                self._shapes.clear()
+            wanted = self._wanted.get(told.source)
+            if wanted is None:
+                wanted = self._wanted[told.source] = self._wanted_of(told.source)
+            found = self._shapes[shape] = [wanted.get(key, ()) for key in told.document]
+        return found
 
     def _with_care(self, kind: str, value: Any, fault: str | None) -> tuple[Any, int]:
         """Read a value that is not in its type's plain form; return it with FRESH or WRONG_TYPE."""

@@ -11,13 +11,14 @@ from portal_backend.core.memory import uncollected
 from scorecards.assessment.assess import Assessment, Assessor, Given
 from scorecards.assessment.evidence import FRESH, MISSING, Reader, Seen
 from scorecards.assessment.kit import Kit, State
-from scorecards.assessment.outcome import Judged, Last, Writer, Written, hold_of
+from scorecards.assessment.outcome import Judged, Writer, Written
+from scorecards.assessment.verdicts import Last, hold_of
 from scorecards.checks.definitions import Subject
 from scorecards.checks.fields import service_fields
 from scorecards.evaluation import judge_applicable
 from scorecards.evidence.causes import SourceState, Supply
 from scorecards.evidence.derivations import derivations, entity_facts
-from scorecards.evidence.observations import Observations, timed
+from scorecards.evidence.observations import Observations, Told
 from scorecards.evidence.view import View
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
 from scorecards.grading import gain_of, make_step
@@ -123,7 +124,8 @@ def opened(portion: Portion, kit: Kit, health: Mapping[str, SourceState], supply
 
 def _read(stored: Sequence[Stored]) -> Observations:
     loads = orjson.loads
-    return Observations([(one.source, timed(loads(one.document), one.observed_at, one.collected_at)) for one in stored])
+    told = [Told(one.source, loads(one.document), one.observed_at, one.collected_at) for one in stored]
+    return Observations.as_stored(told)
 
 
 def views(

@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 from portal_backend.core.errors import Fault, flatten_messages
 from scorecards.checks.definitions import Check, Condition
 from scorecards.checks.fields import FieldSpecs, RuleSpecs
-from scorecards.checks.sentences import check_words, failing_words, with_thresholds
+from scorecards.checks.sentences import check_words, failing_words, judged_facts, with_thresholds
 from scorecards.checks.shapes import CheckSchema
 from scorecards.evidence.causes import Spec
 from scorecards.rules.operators import DURATION, NUMBERS, parse_duration
@@ -98,7 +98,8 @@ class _Making:
             title=with_thresholds(data["title"], words),
             question=with_thresholds(data["question"], words),
             sources=tuple(data["sources"]),
-            how_to_fix=tuple(with_thresholds(step, words) for step in data["how_to_fix"]),
+            how_to_fix=tuple(with_thresholds(step, words) for _, step in data["how_to_fix"]),
+            fixes={with_thresholds(step, words): fact for fact, step in data["how_to_fix"] if fact},
             rule=rule,
             passes=with_thresholds(data.get("passes", ""), words),
             fails=fails,
@@ -160,6 +161,11 @@ class _Making:
 
     def _check_keys(self, check: Check) -> None:
         known = set(check.facts) | ({check.id} if check.rule is None else set())
+        judged = set(judged_facts(check.rule.tree)) if check.rule and not check.rule.negates else set()
+        for fact in check.fixes.values():
+            if fact not in judged:
+                why = "the rule has no condition on it, or a `not`, by which it is not plain what failed"
+                self._fault("how_to_fix", f"{fact}: {why}; write the step without a fact")
         for name in ("max_age", "if_missing"):
             for key in getattr(check, name):
                 if key not in known:

@@ -1,6 +1,6 @@
 """What is judged and by what: the six axes, the levels, a check, the catalogue of checks, a service. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -107,6 +107,7 @@ class Check:
     """Where the question comes from: books, published checklists."""
     why: str
     how_to_fix: tuple[str, ...]
+    """Every step; those that mend the condition on one fact only are told where it fails, see `steps_for`."""
     guide: str
     effort: Effort
     rule: Rule | None
@@ -114,6 +115,8 @@ class Check:
     passes: str
     fails: str | Mapping[str, str]
     """One sentence, or one for each fact whose condition may fail; both are empty without a rule."""
+    fixes: Mapping[str, str] = field(default_factory=dict)
+    """Of a step that mends the condition on one fact: that fact."""
     applies_to: Condition | None = None
     needs: Condition | None = None
     """Must hold before the rule means anything, such as a number of deploys before their failure rate does."""
@@ -168,6 +171,11 @@ class Check:
     def ends_at(self) -> datetime | None:
         """The moment from which the check counts no more; None when it always will."""
         return None if self.enforce_until is None else datetime.combine(self.enforce_until, time(), UTC)
+
+    def steps_for(self, failing: Collection[str]) -> tuple[str, ...]:
+        """Return what to do where the conditions on these facts fail."""
+        fitting = tuple(step for step in self.how_to_fix if self.fixes.get(step) in {None, *failing})
+        return fitting or self.how_to_fix
 
     def enforced(self, now: datetime) -> bool:
         """Say whether the check counts at `now`; else it is in shadow: judged and shown, counting for nothing."""

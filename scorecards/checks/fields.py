@@ -1,12 +1,15 @@
 """What `applies_to` may look at: the plain fields of a service, and any path into its entity. Pure.
 
 A path begins with `metadata.` or `spec.`, as in the catalog: `metadata.annotations.backstage.io/techdocs-ref`.
-`labels.` and `annotations.` are short for what lies below `metadata.`.
+`labels.` and `annotations.` are short for what lies below `metadata.`. `relations.ownedBy`, with any type of relation,
+is the list of entities that it leads to: an empty one where it leads nowhere, since of relations the catalog knows all.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+
+import orjson
 
 from plugins.contract import FactSpec, FactType
 from scorecards.checks.definitions import Subject
@@ -14,7 +17,8 @@ from scorecards.evidence.causes import ENTITY, Spec
 from scorecards.evidence.values import Typed
 from scorecards.rules.operators import ANY
 
-ROOTS = ("metadata.", "spec.", "labels.", "annotations.")
+RELATIONS = "relations."
+ROOTS = ("metadata.", "spec.", "labels.", "annotations.", RELATIONS)
 SHORT = ("labels.", "annotations.")
 MAX_PATH = 300
 
@@ -109,15 +113,37 @@ def annotation_of(path: str) -> str | None:
 
 
 def entity_values(entity: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
-    """Return what stands in an entity at each path, None where nothing does; keys may hold dots themselves."""
-    return {path: value_at(entity, path) for path in paths}
+    """Return what stands in an entity at each path, None where nothing does; keys may hold dots themselves.
+
+    A list is a tuple of its texts, a mapping the names that it holds: so both can be counted, and asked for a member.
+    """
+    return {path: _held(value_at(entity, path)) for path in paths}
+
+
+def _held(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted(map(str, value)))
+    if isinstance(value, list):
+        return tuple(_text(one) if isinstance(one, list | dict) else one for one in value)
+    return value
+
+
+def _text(member: Any) -> str:
+    return orjson.dumps(member, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def value_at(entity: Mapping[str, Any], path: str) -> Any:
     """Return the value at a path such as `metadata.annotations.backstage.io/view-url`, or None."""
+    if path.startswith(RELATIONS):
+        return _related(entity, path.removeprefix(RELATIONS))
     if path.startswith(SHORT):
         path = f"metadata.{path}"
     return _descend(entity, path.split("."))
+
+
+def _related(entity: Mapping[str, Any], type_: str) -> list[str]:
+    """Return the references that an entity's relations of a type lead to, in order."""
+    return sorted({one["targetRef"] for one in entity.get("relations") or () if one["type"] == type_})
 
 
 def _descend(node: Any, parts: list[str]) -> Any:

@@ -52,6 +52,16 @@ class Day(fields.Field[date]):
             raise ValidationError("Must be a day such as 2027-01-15.") from error
 
 
+class Step(fields.Field[tuple[str, str]]):
+    """What to do, or `{fact: what to do}` where it mends the condition on one fact; loaded as a pair, fact first."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, str]:
+        fact, words = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", value)
+        if not (isinstance(fact, str) and isinstance(words, str) and words):
+            raise ValidationError("Must be what to do, or `{fact: what to do}`.")
+        return fact, words
+
+
 class _AttestSchema(Schema):
     valid_for = fields.String(required=True, data_key="for")
     confirms = fields.String(required=True, validate=FILLED)
@@ -72,7 +82,7 @@ class CheckSchema(Schema):
     owner = fields.String(required=True, validate=FILLED)
     sources = fields.List(fields.String(), required=True, validate=FILLED)
     why = fields.String(required=True, validate=FILLED)
-    how_to_fix = fields.List(fields.String(), required=True, validate=FILLED)
+    how_to_fix = fields.List(Step(), required=True, validate=FILLED)
     guide = fields.String(required=True, validate=FILLED)
     effort = fields.Enum(Effort, by_value=True, required=True)
     applies_to = AppliesTo()

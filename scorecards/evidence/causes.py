@@ -247,7 +247,8 @@ def _no_source(supply: Supply, key: str) -> Cause:
     if not plugins:
         system = SYSTEMS.get(key)
         sentence = f"{sentence}; {system} would" if system else sentence
-        return Cause(CauseKind.NO_SOURCE, key, sentence, f"Install a connector that supplies {key}.", Party.OPERATORS)
+        action = f"Have {system or 'what knows it'} push {key}, or install a connector that supplies it."
+        return Cause(CauseKind.NO_SOURCE, key, sentence, action, Party.OPERATORS)
     words = " or ".join(plugins)
     action = f"Add a source with the plugin {words} to `sources:` in portal.yaml."
     return Cause(CauseKind.NO_SOURCE, key, f"{sentence}; the plugin {words} would", action, Party.OPERATORS)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, Self, cast
 
 from portal_backend.core.clock import format_time
 
@@ -12,6 +12,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 Entry = Mapping[str, Any]
 """One fact as it is stored: `{value, observed_at, collected_at}`, or `fault` instead of `value`."""
+
+
+class Told(NamedTuple):
+    """What one source has observed of an entity."""
+
+    source: str
+    document: dict[str, dict[str, Any]]
+    observed_at: datetime | None
+    """Of the entries that leave their times to it."""
+    collected_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -36,19 +46,31 @@ class Observations(Mapping[str, Sequence[Reading]]):
         self, documents: Sequence[tuple[str, Mapping[str, Entry]]] = (), sources: Collection[str] = frozenset()
     ) -> None:
         """Take what is looked at; `sources` are those that observed something, where that is not all there is."""
-        self.documents = [(source, document) for source, document in documents if document]
-        """By source, those that hold anything."""
+        self.told = [Told(source, cast(Any, document), None, None) for source, document in documents if document]
+        """As it is stored, by source, of those that hold anything: not every entry has its times."""
         self._sources = sources
         self._read: dict[str, list[Reading]] = {}
+
+    @classmethod
+    def as_stored(cls, told: Sequence[Told]) -> Self:
+        """Return observations of which entries may leave their times to their source's last batch."""
+        found = cls()
+        found.told = [one for one in told if one.document]
+        return found
+
+    @cached_property
+    def documents(self) -> Sequence[tuple[str, Mapping[str, Entry]]]:
+        """The same by source, each entry with its times."""
+        return [(one.source, timed(*one[1:])) for one in self.told]
 
     @cached_property
     def sources(self) -> set[str]:
         """The sources that have ever observed anything of the entity."""
-        return {source for source, _ in self.documents}.union(self._sources)
+        return {one.source for one in self.told}.union(self._sources)
 
     @cached_property
     def _keys(self) -> dict[str, None]:
-        return dict.fromkeys(key for _, document in self.documents for key in document)
+        return dict.fromkeys(key for one in self.told for key in one.document)
 
     def __getitem__(self, key: str) -> Sequence[Reading]:
         found = self._read.get(key)

@@ -9,53 +9,34 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from scorecards.importing.drafts import key_part, snake
-
-WORDS = re.compile(
-    r"\s*(?:(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][\w-]*)|"
-    r"(?P<sign><=|>=|==|!=|&&|\|\||=~|[<>=!().,\[\]]))"
+from scorecards.importing.cql_words import (
+    AGES,
+    AGGREGATES,
+    COMPARED,
+    COUNTING,
+    COUNTS,
+    DEPLOYED,
+    ENTITY,
+    MAX_DEPTH,
+    MEMBERS,
+    NEGATED_TESTS,
+    NONE,
+    OURS,
+    SET_OF_ENTITY,
+    SOME,
+    TESTS,
+    WORDS,
+    kind_of,
+    leaf,
+    literal,
+    period_of,
+    unquoted,
 )
-COMPARED = {
-    "==": "equal",
-    "=": "equal",
-    "!=": "notEqual",
-    "<": "lessThan",
-    "<=": "lessThanInclusive",
-    ">": "greaterThan",
-    ">=": "greaterThanInclusive",
-}
-COUNTS: dict[str, Callable[[str, int], Any]] = {
-    "greaterThanInclusive": lambda key, count: leaf(key, "hasAtLeast", count),
-    "greaterThan": lambda key, count: leaf(key, "hasAtLeast", count + 1),
-    "lessThanInclusive": lambda key, count: leaf(key, "hasAtMost", count),
-    "lessThan": lambda key, count: {"not": leaf(key, "hasAtLeast", count)},
-    "equal": lambda key, count: {"all": [leaf(key, "hasAtLeast", count), leaf(key, "hasAtMost", count)]},
-    "notEqual": lambda key, count: {"not": {"all": [leaf(key, "hasAtLeast", count), leaf(key, "hasAtMost", count)]}},
-}
-TESTS = {"contains": "contains", "startswith": "startsWith", "endswith": "endsWith", "matches": "matchesRegex"}
-ENTITY = {
-    "entity.tag": "entity.metadata.name",
-    "entity.name": "entity.metadata.title",
-    "entity.description": "entity.metadata.description",
-    "entity.type": "entity.spec.type",
-}
-OURS = {
-    "slos": ("slo.count", "integer"),
-    "oncall.num_of_escalations": ("oncall.escalation.levels", "integer"),
-}
-"""What is one of our own facts by another name."""
-AGES = {"freshness", "from_now"}
-PERIOD = re.compile(r"(-?)P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)W)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?)?$")
-MAX_DEPTH = 16
+from scorecards.importing.drafts import key_part, snake
 
 
 class Untranslatable(ValueError):
     """An expression that says more than our rules can; the message names what."""
-
-
-def leaf(key: str, operator: str, value: Any) -> dict[str, Any]:
-    """Return one condition."""
-    return {"fact": key, "operator": operator, "value": value}
 
 
 @dataclass
@@ -68,6 +49,10 @@ class Term:
     counted: bool = False
     aged: bool = False
     negated: bool = False
+    asked: dict[str, Any] | None = None
+    """What is asked of its members, where it stands for those of whom it holds: `.filter(…)`."""
+    shift: dict[str, float] = field(default_factory=dict)
+    """What it is multiplied by, or what is added."""
 
 
 @dataclass
@@ -171,8 +156,8 @@ class _Parser:
         if isinstance(value, Term):
             self._declare(term.key, "number")
             self._declare(value.key, "number")
-            return leaf(term.key, operator, {"fact": value.key})
-        self._declare(term.key, term.kind or _kind_of(value))
+            return leaf(term.key, operator, {"fact": value.key, **value.shift})
+        self._declare(term.key, term.kind or kind_of(value))
         return leaf(term.key, operator, value)
 
     def _present(self, term: Term) -> str:
@@ -182,7 +167,7 @@ class _Parser:
 
     def _aged(self, term: Term, operator: str, value: Any) -> dict[str, Any]:
         """Younger or older than a period; `fromNow() > duration("P-1M")` means younger, since it counts backwards."""
-        period = _period(value)
+        period = period_of(value)
         if period is None or operator in {"equal", "notEqual"}:
             self.fault("an age is compared with a duration, by less or greater")
         days, backwards = period
@@ -193,10 +178,16 @@ class _Parser:
     def _counted(self, term: Term, operator: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, int) or isinstance(value, bool):
             self.fault("a count is compared with a whole number")
+        if term.asked:
+            return self._some_or_none(term.asked, operator, value)
+        within = DEPLOYED.fullmatch(term.key)
+        if within and (operator, value) in SOME:
+            self._declare("deploys.last_at", "datetime")
+            return leaf("deploys.last_at", "youngerThan", (period_of(("period", within[1])) or ("1d", False))[0])
         if term.kind == "integer":
             self._declare(term.key, "integer")
             return leaf(term.key, operator, value)
-        if term.key.startswith("entity.metadata."):
+        if term.key.startswith("entity.metadata.") and not term.key.startswith(SET_OF_ENTITY):
             lengths = {"greaterThanInclusive": ("lengthAtLeast", value), "greaterThan": ("lengthAtLeast", value + 1)}
             lengths |= {"lessThanInclusive": ("lengthAtMost", value), "lessThan": ("lengthAtMost", value - 1)}
             if operator in lengths:
@@ -204,6 +195,14 @@ class _Parser:
         self._declare(term.key, "set")
         tree: dict[str, Any] = COUNTS[operator](term.key, value)
         return tree
+
+    def _some_or_none(self, asked: dict[str, Any], operator: str, value: int) -> dict[str, Any]:
+        """`.filter(…).length > 0` asks whether some member is so."""
+        if (operator, value) in SOME:
+            return asked
+        if (operator, value) in NONE:
+            return {"not": asked}
+        raise Untranslatable("of members that are so one can ask whether there is any, not how many")
 
     def _declare(self, key: str, kind: str) -> None:
         if not key.startswith("entity."):
@@ -213,12 +212,9 @@ class _Parser:
         found = self.here
         if found is None:
             self.fault("a value is missing")
-        if found[0] == "text":
+        if found[0] in {"text", "number"}:
             self.at += 1
-            return _unquoted(found[1])
-        if found[0] == "number":
-            self.at += 1
-            return float(found[1]) if "." in found[1] else int(found[1])
+            return literal(*found)
         if self.accept("true", "false"):
             return found[1].lower() == "true"
         if self.accept("duration"):
@@ -226,34 +222,108 @@ class _Parser:
             period = self._value()
             self.expect(")")
             return ("period", period)
+        return self._shifted()
+
+    def _shifted(self) -> Term:
+        """Something that is read, perhaps multiplied, perhaps with something added."""
         term = self._chain()
-        if isinstance(term, dict) or term.counted or term.aged:
+        if isinstance(term, dict) or term.counted or term.aged or term.asked:
             self.fault("only a value, or something that is read, may stand on the right")
+        for sign, word in (("*", "times"), ("+", "plus")):
+            if self.accept(sign):
+                number = self._value()
+                if isinstance(number, bool) or not isinstance(number, int | float):
+                    self.fault("something that is read is multiplied by a number, or a number is added")
+                term.shift[word] = number
         return term
 
     def _chain(self) -> Term | dict[str, Any]:
         """Read `a.b("x").length`: what is read, and how."""
         if self.accept("jq"):
             return self._jq()
+        if self.accept("hasgroup"):
+            return leaf("entity.metadata.tags", "hasValue", (self._arguments() or [""])[0])
         term, name = Term(""), self._name()
-        arguments = self._arguments()
-        term.key = self._key(name, arguments)
+        term.key = self._key(name, self._arguments())
+        while self.accept("."):
+            asked = self._step(term, self._name())
+            if asked is not None:
+                return asked
+        return self._known(term)
+
+    def _step(self, term: Term, name: str) -> dict[str, Any] | None:
+        """Go on by `.name(…)`; a test such as `.matches("…")` is a condition, and ends it."""
+        word = name.lower()
+        if word in TESTS:
+            return self._tested(term, TESTS[word])
+        if word in {*MEMBERS, "map"} and self._is_lambda():
+            asked = self._of_members(term, word)
+            if word != "filter":
+                return asked
+            term.asked = asked
+            return None
+        term.counted = term.counted or word in COUNTING
+        term.aged = term.aged or snake(name) in AGES
+        if word in AGGREGATES:
+            term.key, term.kind = f"{self._known(term).key}.{word}", "number"
+        if word in COUNTING | AGGREGATES or snake(name) in AGES:
+            self._arguments()
+        else:
+            term.key = self._key(f"{term.key}.{name}", self._arguments())
+        return None
+
+    def _is_lambda(self) -> bool:
+        ahead = [word for _, word in self.words[self.at : self.at + 5]]
+        return "=>" in ahead
+
+    def _of_members(self, term: Term, word: str) -> dict[str, Any] | None:
+        """Read `((group) => group.name.matchesIn("tier-"))`: a test of a text of every member; None for `map`."""
+        self.expect("(")
+        bracketed = self.accept("(")
+        member = self._name()
+        if bracketed:
+            self.expect(")")
+        self.expect("=>")
+        if self._name() != member:
+            self.fault("what is asked of the members has to be asked of one text of theirs")
+        key = self._known(term).key
         while self.accept("."):
             name = self._name()
-            if name.lower() in {"length", "count", "size"}:
-                self._arguments()
-                term.counted = True
-            elif name.lower() in TESTS:
-                return self._tested(term, TESTS[name.lower()])
-            elif snake(name) in AGES:
-                self._arguments()
-                term.aged = True
-            else:
-                term.key = self._key(f"{term.key}.{name}", self._arguments())
-        return self._known(term)
+            if name.lower() in TESTS and word != "map":
+                return self._member_test(key, word, TESTS[name.lower()])
+            self._arguments()
+            # Groups and relations are held as plain names already.
+            key = key if key.startswith(SET_OF_ENTITY) else f"{key}.{snake(name)}"
+        if word == "map":
+            self.expect(")")
+            term.key = key
+            return None
+        return self._member_compared(key, word)
+
+    def _member_test(self, key: str, word: str, operator: str) -> dict[str, Any]:
+        given = self._arguments()
+        if not given or len(given) != 1:
+            self.fault("a test takes one text")
+        self.expect(")")
+        self._declare(key, "set")
+        return leaf(key, f"{MEMBERS[word]}:{operator}", given[0])
+
+    def _member_compared(self, key: str, word: str) -> dict[str, Any]:
+        sign = self.here[1] if self.here else ""
+        if sign not in NEGATED_TESTS:
+            self.fault("members are compared by == or != with a text")
+        self.at += 1
+        value = self._value()
+        if not isinstance(value, str):
+            self.fault("members are compared with a text")
+        self.expect(")")
+        self._declare(key, "set")
+        return leaf(key, f"{MEMBERS[word]}:{NEGATED_TESTS[sign]}", [value])
 
     def _known(self, term: Term) -> Term:
         term.key = ENTITY.get(term.key, term.key)
+        if term.key.startswith(SET_OF_ENTITY):
+            return term
         if term.key in OURS:
             term.key, term.kind = OURS[term.key]
         elif "." not in term.key:
@@ -283,7 +353,7 @@ class _Parser:
             self.at += 1
             open_brackets += {"(": 1, ")": -1}.get(found[1], 0) if found[0] == "sign" else 0
             if found[0] in {"text", "number"}:
-                given.append(_unquoted(found[1]) if found[0] == "text" else found[1])
+                given.append(unquoted(found[1]) if found[0] == "text" else found[1])
         return given
 
     def _key(self, name: str, arguments: list[str] | None) -> str:
@@ -325,26 +395,3 @@ class _Parser:
         else:
             self.fault(f"the jq program `{program}` would have to be run")
         return term
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text[1:-1])
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "number" if isinstance(value, int | float) else "string"
-
-
-def _period(value: Any) -> tuple[str, bool] | None:
-    """Return `P-1M` as 30 days backwards; None for what is no period."""
-    if not (isinstance(value, tuple) and isinstance(value[1], str)):
-        return None
-    found = PERIOD.match(value[1])
-    if found is None:
-        return None
-    years, months, weeks, days, hours, _ = (abs(int(part)) if part else 0 for part in found.groups()[1:])
-    whole = 365 * years + 30 * months + 7 * weeks + days
-    text = f"{whole}d" if whole else f"{hours}h"
-    return (text, "-" in value[1]) if whole or hours else None

@@ -38,6 +38,8 @@ class Item:
     level: int | None = None
     """1 to 4, where the document says it."""
     optional: bool = False
+    grade: str = ""
+    """How much it matters, in the document's own words: `Must`, `P1`, `Critical`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Draft:
 
     def new_id(self, prefix: str, words: str) -> str:
         """Return an id that no other check of the draft has: `mercari.graceful_shutdown`."""
-        stem = f"{prefix}.{slug(words) or 'item'}"[:MAX_ID].rstrip("_.")
+        stem = f"{prefix}.{slug(words) or 'line'}"[:MAX_ID].rstrip("_.")
         found, number = stem, 1
         while found in self.ids:
             number += 1

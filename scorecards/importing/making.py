@@ -16,8 +16,9 @@ from scorecards.importing.statements import (
     is_of_team,
     is_optional,
     kind_of,
+    level_of,
 )
-from scorecards.importing.topics import FACTS, Found, topic_of
+from scorecards.importing.topics import Found, fact_declarations, topic_of
 
 WHAT_IT_IS = {
     Kind.OPEN_QUESTION: "It is an open question",
@@ -49,6 +50,8 @@ def said(item: Item, draft: Draft, options: Options) -> Said:
     if kind is Kind.PLACEHOLDER:
         return Said(item, Outcome.NOT_SAID, "It states nothing: a placeholder, a mark or a bare link.")
     topic = topic_of(item.text, item.name, item.section) if kind in MEANT else None
+    if topic and topic.beside:
+        return attested(item, kind, draft, options, _near(topic))
     if topic and topic.topic.check:
         return Said(item, Outcome.EXISTING, f"The catalogue asks it: “{topic.words}”.", topic.topic.check)
     if topic:
@@ -56,13 +59,22 @@ def said(item: Item, draft: Draft, options: Options) -> Said:
     return attested(item, kind, draft, options)
 
 
+def _near(topic: Found) -> str:
+    """Say why a line that mentions something known is not taken for it."""
+    by = f"the check {topic.topic.check}" if topic.topic.check else f"the rule `{topic.rule}`"
+    beside = ", ".join(dict.fromkeys(topic.beside[:4]))
+    return f"It says more than {by} asks ({short(beside, 60)}), so a person confirms it."
+
+
 def _by_rule(item: Item, topic: Found, draft: Draft, options: Options) -> Said:
     if topic.rule in draft.rules:
         return Said(item, Outcome.AUTOMATIC, "Another line asks the same.", draft.rules[topic.rule])
     lacking = []
+    declared = fact_declarations()
     for key in FACT.findall(topic.rule):
-        if key in FACTS and key not in options.known:
-            draft.declare(key, *FACTS[key])
+        if key in declared and key not in options.known:
+            fact = declared[key]
+            draft.declare(key, fact["type"], fact.get("unit", ""), fact["description"])
             lacking.append(key)
     why = f"The words “{topic.words}” tell the rule"
     why += f"; something has to supply {', '.join(dict.fromkeys(lacking))}." if lacking else "."
@@ -115,7 +127,7 @@ def attested(item: Item, kind: Kind, draft: Draft, options: Options, why: str = 
     statement = confirms(item, kind)
     definition = common(item, draft, options) | {"attest": {"for": options.attested_for, "confirms": statement}}
     if kind in WHAT_IT_IS:
-        definition |= {"level": item.level or 4, "criticality": "minor"}
+        definition |= {"level": level_of(item) or 4, "criticality": "minor"}
         why = why or f"{WHAT_IT_IS[kind]}: what can be confirmed is that it is answered, or taken care of."
     why = why or "No fact that we know of shows it; a person confirms it with evidence."
     if is_of_team(item):
@@ -131,7 +143,7 @@ def common(item: Item, draft: Draft, options: Options) -> dict[str, Any]:
     criticality = "minor" if optional else "blocker" if is_certain(item) else "major"
     where = f"#L{item.line}" if item.line else ""
     heading = " › ".join(plain(one) for one in item.section)
-    level = item.level or (4 if optional else options.level)
+    level = level_of(item) or (4 if optional else options.level)
     return {
         "id": draft.new_id(options.prefix, title),
         "title": title,

@@ -1,4 +1,7 @@
-"""Finds the lines of a checklist in Markdown: task lists, tables, plain lists, questions in headings. Pure."""
+"""Finds the lines of a checklist in Markdown: task lists, tables, plain lists, questions, paragraphs that a name leads.
+
+Pure.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,60 +9,49 @@ from dataclasses import replace
 
 from scorecards.importing.drafts import Item
 from scorecards.importing.statements import bare
+from scorecards.importing.tables import Table, cells_of
 
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*$")
 FENCE = re.compile(r"^\s*(```|~~~)")
-TASK = re.compile(r"^(\s*)(?:[-*+]|\d+[.)])\s+(?:\[[ xX]?\]|[☐☑✅⬜❌□✔✓])\s*(.*)$")
-BULLET = re.compile(r"^(\s*)(?:[-*+•]|\d+[.)])\s+(.*)$")
+BOXES = "☐☑✅⬜❌□✔✓🔲🔳◻◽▢"
+NUMBER = r"(?:\d+(?:\.\d+)+\.?|\(?(?:\d+|[a-zA-Z])[.)])"
+TASK = re.compile(
+    rf"^(\s*)(?:(?:[-*+•]|{NUMBER})\s*\[[ xX*/~-]?\]|"
+    rf"(?:[-*+•]\s+|{NUMBER}\s+)?(?:[{BOXES}]\ufe0f?|\[[ xX]?\](?!\()))\s*(.*)$"
+)
+BULLET = re.compile(rf"^(\s*)(?:[-*+•·●‣・]|{NUMBER})\s+(.*)$")
 HTML_TASK = re.compile(r"^(\s*)(?:<(?!input)[^>]+>\s*)*<input[^>]*type=[\"']?checkbox[^>]*>\s*(.*)$", re.IGNORECASE)
 TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
-MARK = re.compile(r"^(x|yes|y|✓|✔|✅|☑|●|•|required|must|:white_check_mark:|:heavy_check_mark:|:x:)\W*$", re.IGNORECASE)
+QUOTED = re.compile(r"^\s*>\s*(\S.*)$")
+LED = re.compile(r"^(\*\*|__)(?P<name>[^*_]{3,80}?)[.:]?\1[.:]?\s+(?P<text>\S.{20,})$")
+QUESTION = re.compile(r"^[A-ZÀ-ÝÄÖÜ\u3040-\u9fff\uac00-\ud7af].{8,}[?？]$")
 NOT_ITEMS = re.compile(
-    r"table of contents|^contents$|^links?$|references?|credits?|licen[sc]e|further reading|see also|contribut|"
-    r"resources$|acknowledg|^changelog|installation$|technical overview|getting help|hosting",
+    r"table of contents|^(contents|toc|links?|references?|credits?|licen[sc]e|resources|installation|hosting)$|"
+    r"further reading|see also|^contribut(ing|ors?|e)$|how (can|to) (i )?contribut|acknowledg|^changelog|"
+    r"^technical overview$|getting help|^(useful|other|external|more) (links|resources)|目次|参考|inhaltsverzeichnis",
     re.IGNORECASE,
 )
-DESCRIBING = (
-    "description",
-    "check",
-    "item",
-    "question",
-    "requirement",
-    "criteria",
-    "what",
-    "practice",
-    "task",
-    "detail",
-)
-NAMING = ("name", "title", "check", "item", "requirement", "area", "topic", "#", "id")
-STATE = (
-    "status",
-    "done",
-    "state",
-    "owner",
-    "notes",
-    "comment",
-    "evidence",
-    "link",
-    "who",
-    "date",
-    "answer",
-    "complete",
-)
+"""Headings under which plain lists ask nothing."""
 MAX_ITEMS = 2_000
+MAX_DETAIL = 1_000
 
 
-def items_of(text: str) -> list[Item]:
-    """Return the lines that a document asks for, in order, at most MAX_ITEMS.
+def items_of(text: str) -> tuple[list[Item], list[str]]:
+    """Return the lines that a document asks for, in order, at most MAX_ITEMS, and the entries that were passed over.
 
-    A document with a task list or a table of marks is one for these alone; without them its plain lists and the
-    questions among its headings are taken.
+    A document with a task list or a table of marks is one for these alone, and its plain lists are passed over; without
+    them its plain lists are taken, the questions among its headings and quotations, and paragraphs that a name leads.
     """
     lines = [line.rstrip() for line in text.splitlines()]
     found = [*_tables(lines), *_listed(lines, strict=True)]
-    if not found:
+    passed = []
+    if found:
+        told = " ".join(f"{item.text} {item.detail}" for item in found)
+        passed = [item.text for item in _listed(lines, strict=False) if item.text and item.text[:60] not in told]
+    else:
         found = [*_tables(lines, any_table=True), *_listed(lines, strict=False)]
-    return sorted(found, key=lambda item: item.line or 0)[:MAX_ITEMS]
+    found = found or list(_led(lines))
+    return sorted(found, key=lambda item: item.line or 0)[:MAX_ITEMS], passed
 
 
 def _sections(lines: Sequence[str]) -> Iterator[tuple[int, str, tuple[str, ...], bool]]:
@@ -74,7 +66,7 @@ def _sections(lines: Sequence[str]) -> Iterator[tuple[int, str, tuple[str, ...],
             continue
         heading = HEADING.match(line)
         underlined = number < len(lines) and re.match(r"^(={3,}|-{3,})$", lines[number]) and line.strip()
-        if heading or (underlined and "|" not in line):
+        if heading or (underlined and "|" not in line and not BULLET.match(line)):
             depth = len(heading[1]) if heading else (1 if lines[number].startswith("=") else 2)
             headings = [one for one in headings if one[0] < depth]
             yield number, line, tuple(words for _, words in headings), True
@@ -109,18 +101,31 @@ class _Lists:
             return
         if is_heading:
             self._parents = []
-            title = bare(line.lstrip("# "))
-            if not self.strict and title.endswith("?") and not NOT_ITEMS.search(title):
-                self.found.append(Item(title, number, section))
+        if not self.strict:
+            self._ask(number, line, section, is_heading)
         self._is_open = self._is_open and line.startswith((" ", "\t"))
         if self._is_open:
             self.found[-1] = _with_detail(self.found[-1], line)
 
+    def _ask(self, number: int, line: str, section: tuple[str, ...], is_heading: bool) -> None:
+        """Take a question that stands by itself: a heading, a quotation or a paragraph."""
+        quoted = QUOTED.match(line)
+        if is_heading:
+            title = bare(line.lstrip("# "))
+            asked = title if title.endswith(("?", "？")) else ""
+        else:
+            title = bare(quoted[1]) if quoted else bare(line)
+            asked = title if (quoted and "?" in title) or QUESTION.match(title) else ""
+        if asked and not NOT_ITEMS.search(asked):
+            self.found.append(Item(asked, number, section))
+
     def _enter(self, number: int, indent: int, words: str, section: tuple[str, ...]) -> None:
         self._parents = [one for one in self._parents if one[0] < indent]
         self._is_open = self.strict or not _is_aside(section)
-        if self._is_open:
+        if self._is_open and bare(words):
             self.found.append(_item(words, number, (*section, *(one for _, one in self._parents))))
+        else:
+            self._is_open = False
         self._parents.append((indent, bare(words)))
 
 
@@ -133,7 +138,7 @@ def _entry(line: str, strict: bool) -> tuple[int, str] | None:
 
 def _item(words: str, number: int, section: tuple[str, ...]) -> Item:
     """Part `**Name**: what is asked` into what is asked and its name."""
-    text = bare(words)
+    text = bare(words.lstrip("#"))
     head = re.match(r"^\s*(?:\*\*|__)(.+?)(?:\*\*|__)\s*[:–—-]\s*(\S.*)$", words)
     if head and len(bare(head[2]).split()) > 2:
         return Item(bare(head[2]), number, section, bare(head[1]).rstrip(":"))
@@ -142,61 +147,42 @@ def _item(words: str, number: int, section: tuple[str, ...]) -> Item:
 
 def _with_detail(item: Item, line: str) -> Item:
     words = bare(re.sub(r"^\s*(?:[-*+•]|\d+[.)])\s+", "", line))
-    return replace(item, detail=f"{item.detail} {words}".strip()[:1_000]) if words else item
+    return replace(item, detail=f"{item.detail} {words}".strip()[:MAX_DETAIL]) if words else item
 
 
 def _is_aside(section: tuple[str, ...]) -> bool:
     return any(NOT_ITEMS.search(heading) for heading in section[-1:])
 
 
+def _led(lines: Sequence[str]) -> Iterator[Item]:
+    """Find paragraphs that begin with a name in bold: `**Audit log.** Enable one of each type.`"""
+    for number, line, section, is_heading in _sections(lines):
+        found = None if is_heading else LED.match(line)
+        if found:
+            yield Item(bare(found["text"]), number, section, bare(found["name"]))
+
+
 def _tables(lines: Sequence[str], any_table: bool = False) -> Iterator[Item]:
-    """Find the rows of tables whose columns name levels by marks, or which describe what is asked."""
-    table: _Table | None = None
+    """Find the rows of tables whose columns name levels by marks or hold boxes, or which describe what is asked."""
+    header: list[str] | None = None
+    rows: list[tuple[int, list[str], tuple[str, ...]]] = []
     previous = ""
-    for number, line, section, _ in _sections(lines):
+    for number, line, section, _ in _sections([*lines, ""]):
         if TABLE_RULE.match(line) and "|" in previous:
-            table = _Table(_cells(previous))
-        elif table and "|" in line:
-            item = table.row(_cells(line), number, section)
-            if item and (table.asks or any_table) and not _is_aside(section):
-                yield item
-        else:
-            table = None
+            header, rows = cells_of(previous), []
+        elif header is not None and "|" in line:
+            rows.append((number, cells_of(line), section))
+        elif header is not None:
+            yield from _rows(header, rows, any_table)
+            header = None
         previous = line
 
 
-def _cells(line: str) -> list[str]:
-    inner = line.strip().removeprefix("|").removesuffix("|")
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", inner)]
-
-
-class _Table:
-    """Which columns hold what."""
-
-    def __init__(self, header: list[str]) -> None:
-        names = [bare(cell).lower() for cell in header]
-        self.ranks = [place for place, name in enumerate(names) if re.search(r"\b(level|tier|grade|stage)\b", name)]
-        describing = [place for place, name in enumerate(names) if any(word in name for word in DESCRIBING)]
-        naming = [place for place, name in enumerate(names) if any(word in name for word in NAMING)]
-        plain_ones = [
-            place
-            for place, name in enumerate(names)
-            if place not in self.ranks and not any(word in name for word in STATE) and name not in {"#", "id", ""}
-        ]
-        free = [place for place in describing if place in plain_ones]
-        self.text = free[-1] if free else (plain_ones[-1] if plain_ones else 0)
-        named = [place for place in naming if place in plain_ones and place != self.text]
-        self.name = named[0] if named else None
-        self.asks = bool(self.ranks) or bool(free) or any(word in name for name in names for word in ("done", "status"))
-
-    def row(self, cells: list[str], number: int, section: tuple[str, ...]) -> Item | None:
-        """Return what a row asks for; None for one without words."""
-        if self.text >= len(cells):
-            return None
-        text = bare(cells[self.text])
-        name = bare(cells[self.name]) if self.name is not None and self.name < len(cells) else ""
-        if not text and not name:
-            return None
-        marked = [rank for rank, place in enumerate(self.ranks, 1) if place < len(cells) and MARK.match(cells[place])]
-        level = min(marked[0], 4) if marked else None
-        return Item(text or name, number, section, name if text else "", level=level)
+def _rows(header: list[str], rows: Sequence[tuple[int, list[str], tuple[str, ...]]], any_table: bool) -> Iterator[Item]:
+    table = Table(header)
+    if not (any_table or table.is_checklist([cells for _, cells, _ in rows])):
+        return
+    for number, cells, section in rows:
+        item = table.row(cells, number, section)
+        if item and not _is_aside(section):
+            yield item

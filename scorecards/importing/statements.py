@@ -1,10 +1,12 @@
 """What kind of thing a line of a checklist is, and which axis it belongs to. Pure."""
 
+import html
 import re
 from enum import StrEnum
 
 from scorecards.checks.definitions import Axis
 from scorecards.importing.drafts import Item, plain
+from scorecards.importing.topics import words_abroad
 
 MARKUP = (
     (re.compile(r"<!--.*?-->"), ""),
@@ -18,6 +20,12 @@ MARKUP = (
     (re.compile(r"`+([^`]*)`+"), r"\1"),
     (re.compile(r":[a-z0-9_+-]+:(?!\S)"), ""),
 )
+BOX = re.compile("^[☐☑✅⬜❌□✔✓\ufe0f\\s]+")
+WORDS = re.compile(r"[^\W\d_]{2}")
+EASTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Japanese, Chinese and Korean: written with few spaces, and a name is shorter than a sentence."""
+OPEN_EASTERN = re.compile(r"(何|なに|どの|どこ|いつ|誰|どう|なぜ|무엇|어떻게|어디|언제|누가|왜|什么|怎么|哪|谁|为什么)")
+MAX_EASTERN_FRAGMENT = 8
 OPEN_QUESTION = re.compile(r"^(and |so |if \w+,? )?(what|how|which|where|who|whom|whose|when|why)\b", re.IGNORECASE)
 ADVICE = re.compile(
     r"^(consider|think (about|of)|try|prefer|choose|decide|you may|you might|one option|another option|"
@@ -31,10 +39,18 @@ CHOICE = re.compile(
 )
 PLACEHOLDER = re.compile(r"^(to-?do|tbd|tba|fixme|wip|placeholder|lorem ipsum|n/?a|none|\.{2,}|…|-+)\b.{0,60}$", re.I)
 LINK = re.compile(r"^<?(https?://|www\.)\S+>?$")
-CERTAIN = re.compile(r"\b(must|required|mandatory|critical|blocker|p0)\b", re.IGNORECASE)
-OPTIONAL = re.compile(
-    r"\b(optional(ly)?|nice[- ]to[- ]have|could|if possible|recommended|bonus|advanced)\b", re.IGNORECASE
+CERTAIN = re.compile(
+    r"\b(must|required|mandatory|critical|blocker|p0|muss|pflicht|obligat\w+|obrigat\w+)\b|必須|필수|必须",
+    re.IGNORECASE,
 )
+OPTIONAL = re.compile(
+    r"\b(optional(ly)?|nice[- ]to[- ]have|could|if possible|recommended|bonus|advanced|empfohlen|opcional)\b|"
+    r"任意|推奨|선택",
+    re.IGNORECASE,
+)
+HIGH = re.compile(r"\b(high(est)?|urgent|yes|true|essential|p1)\b|^高$", re.IGNORECASE)
+LOW = re.compile(r"\b(low(est)?|minor|no|false|should|may|nice|p[3-5]|trivial)\b|^低$", re.IGNORECASE)
+MEDALS = {"bronze": 1, "silver": 2, "gold": 3, "platinum": 4}
 OF_TEAM = re.compile(
     r"\b(team|members?|stand-?ups?|sprint|retrospectives?|1:1|backlog|onboarding|mentor|skills?|agile|scrum|meeting)\b",
     re.IGNORECASE,
@@ -105,15 +121,18 @@ AXES: tuple[tuple[Axis, re.Pattern[str]], ...] = (
 
 def bare(text: str) -> str:
     """Return a line without its Markdown: links by their words, no emphasis, no emoji codes."""
+    text = html.unescape(text.encode(errors="replace").decode())
     for pattern, words in MARKUP:
         text = pattern.sub(words, text)
-    return plain(text).strip(" :–—")
+    return plain(BOX.sub("", text)).strip(" :–—：")
 
 
 def kind_of(text: str) -> Kind:
     """Say what a line is, in its bare form."""
-    if not re.search(r"[A-Za-z]{2}", text) or PLACEHOLDER.match(text) or LINK.match(text):
+    if not WORDS.search(text) or PLACEHOLDER.match(text) or LINK.match(text):
         return Kind.PLACEHOLDER
+    if EASTERN.search(text):
+        return _kind_of_eastern(text)
     if OPEN_QUESTION.match(text) and ("?" in text or len(text.split()) > 1):
         return Kind.OPEN_QUESTION
     if "?" in text.split(" (")[0]:
@@ -122,6 +141,12 @@ def kind_of(text: str) -> Kind:
         return Kind.CHOICE
     is_whole = VERB.search(text) or ADVICE.match(text) or SUBJECT.match(text)
     return Kind.TOPIC if len(text.split()) <= MAX_FRAGMENT and not is_whole else Kind.STATEMENT
+
+
+def _kind_of_eastern(text: str) -> Kind:
+    if re.search(r"([?\uff1f]|か[。．]?)$", text):
+        return Kind.OPEN_QUESTION if OPEN_EASTERN.search(text) else Kind.QUESTION
+    return Kind.TOPIC if len(text) <= MAX_EASTERN_FRAGMENT else Kind.STATEMENT
 
 
 def confirms(item: Item, kind: Kind) -> str:
@@ -145,15 +170,26 @@ def axis_of(item: Item) -> Axis:
     parts = [(item.text, 2.0), (item.name, 2.0), (item.detail, 0.5)]
     parts += [(heading, 1.0) for heading in item.section[-2:]]
     for axis, pattern in AXES:
-        scores[axis] = sum(weight * len(pattern.findall(text.lower())) for text, weight in parts)
+        scores[axis] = sum(
+            weight * (len(pattern.findall(text.lower())) + len(words_abroad(axis).findall(text.lower())))
+            for text, weight in parts
+        )
     best = max(scores, key=lambda axis: scores[axis])
     return best if scores[best] else Axis.ARCHITECTURE
+
+
+def level_of(item: Item) -> int | None:
+    """Return the level that the document gives the line, 1 to 4, in a column of its own; None where it gives none."""
+    grade = item.grade.strip().lower()
+    found = re.fullmatch(r"(?:l|level|tier|stage)?\s?([1-4])", grade)
+    return item.level or (int(found[1]) if found else MEDALS.get(grade))
 
 
 def is_optional(item: Item) -> bool:
     """Say whether the document itself holds the line for dispensable."""
     return (
         item.optional
+        or bool(LOW.search(item.grade))
         or bool(OPTIONAL.search(f"{item.name} {item.text}"))
         or any(OPTIONAL.search(one) for one in item.section)
     )
@@ -161,7 +197,8 @@ def is_optional(item: Item) -> bool:
 
 def is_certain(item: Item) -> bool:
     """Say whether the document insists on the line."""
-    return bool(CERTAIN.search(item.text)) or any(re.fullmatch(r"must|required", one.lower()) for one in item.section)
+    graded = CERTAIN.search(f"{item.text} {item.grade}") or HIGH.search(item.grade)
+    return bool(graded) or any(len(one.split()) <= MAX_FRAGMENT and CERTAIN.search(one) for one in item.section)
 
 
 def is_of_team(item: Item) -> bool:

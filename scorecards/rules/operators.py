@@ -115,6 +115,11 @@ def _has_value(value: Any, wanted: str) -> bool:
     return any(str(member).lower() == wanted.lower() for member in members)
 
 
+def _stands_there(value: Any, wanted: bool) -> bool:
+    """A list without members is nothing that stands there."""
+    return (value not in (None, [], ())) is wanted
+
+
 _OF_ONE: dict[str, Operator] = {
     "equal": Operator(SCALARS, Operand.SAME, _plain(builtin.eq)),
     "notEqual": Operator(SCALARS, Operand.SAME, _plain(builtin.ne)),
@@ -146,7 +151,7 @@ _OF_ONE: dict[str, Operator] = {
     "versionBelow": Operator(TEXTS, Operand.VERSION, _version_below),
     "atLeastAsCriticalAs": Operator(TEXTS, Operand.SAME, _at_least_as_critical),
     "hasValue": Operator(TEXTS | SETS | {ANY}, Operand.MEMBER, _plain(_has_value)),
-    "exists": Operator(frozenset({ANY}), Operand.FLAG, _plain(lambda value, wanted: (value is not None) is wanted)),
+    "exists": Operator(frozenset({ANY}), Operand.FLAG, _plain(_stands_there)),
 }
 EVERY, SOME = "everyFact", "someFact"
 """Before an operator on a text: asked of every member of a set, or of some; json-rules-engine's own decorators."""
@@ -251,7 +256,7 @@ def read_any(kind: str, value: Any) -> Any:
     Raises ValueError when it cannot be read so.
     """
     if kind == ANY:
-        return typed("set", value) if isinstance(value, list) else value
+        return typed("set", value) if isinstance(value, list | tuple) else value
     if isinstance(value, str) and kind == "boolean":
         value = {"true": True, "false": False}.get(value.strip().lower(), value)
     if isinstance(value, str) and kind == "number":

@@ -279,7 +279,7 @@ def _against_value(key: str, name: str, operator: Operator, operand: Any) -> Con
 def _presence(key: str, wanted: bool) -> Condition:
     def evaluate(lookup: Lookup, now: datetime, leaves: list[Leaf]) -> bool | None:
         evidence = lookup(key)
-        truth = (evidence.value is not None) is wanted
+        truth = OPERATORS["exists"].compare(evidence.value, wanted, now)
         leaves.append(Leaf(key, "exists", truth, evidence, wanted))
         return truth
 

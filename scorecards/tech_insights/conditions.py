@@ -1,9 +1,14 @@
-"""Rules in json-rules-engine's own form, bare and with what each condition saw. Pure."""
+"""Rules in json-rules-engine's own form, bare and with what each condition saw. Pure.
+
+Of an annotated rule, what is the same for every service is written once, and the rest put between.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from scorecards.evidence.causes import Spec
 from scorecards.evidence.values import Typed, typed
@@ -11,6 +16,8 @@ from scorecards.rules.operators import OPERATORS, Operator, read_operand, read_s
 
 PRIORITY = 1
 """json-rules-engine gives each group one; ours have no order."""
+
+OUTCOMES: Mapping[bool | None, bytes] = {True: b"true}", False: b"false}", None: b"null}"}
 
 Node = dict[str, Any]
 
@@ -33,8 +40,8 @@ class Seen:
     now: datetime
 
 
-Annotate = Callable[[Seen], Node]
-"""Returns the rule with the value that each condition saw, the one it was compared with, and the outcome."""
+Annotate = Callable[[Seen], bytes]
+"""Returns the rule as JSON, with the value that each condition saw, the one it was compared with, and the outcome."""
 
 
 def annotator(root: Node, specs: Mapping[str, Spec]) -> Annotate:
@@ -42,22 +49,25 @@ def annotator(root: Node, specs: Mapping[str, Spec]) -> Annotate:
     for word in ("all", "any"):
         if word in root:
             inner = [annotator(node, specs) for node in root[word]]
-            return lambda seen: {"priority": PRIORITY, word: [annotate(seen) for annotate in inner]}
+            opening = orjson.dumps({"priority": PRIORITY, word: []})[:-2]
+            return lambda seen: opening + b",".join([annotate(seen) for annotate in inner]) + b"]}"
     if "not" in root:
         negated = annotator(root["not"], specs)
-        return lambda seen: {"priority": PRIORITY, "not": negated(seen)}
+        return lambda seen: b'{"priority":%d,"not":' % PRIORITY + negated(seen) + b"}"
     return _against_fact(root, specs) if isinstance(root["value"], dict) else _against_value(root, specs)
 
 
 def _against_value(leaf: Node, specs: Mapping[str, Spec]) -> Annotate:
     kind, operator = specs[leaf["fact"]].type, OPERATORS[leaf["operator"]]
     operand = read_operand(operator.operand, kind, leaf["value"])
-    fact, shown = leaf["fact"], leaf["value"]
+    fact = leaf["fact"]
+    opening = _opening(leaf)
+    compared = b',"valueResult":' + orjson.dumps(leaf["value"]) + b',"result":'
 
-    def annotate(seen: Seen) -> Node:
+    def annotate(seen: Seen) -> bytes:
         value = seen.values.get(fact)
         result = _outcome(operator, kind, value, operand, seen.now)
-        return {**leaf, "factResult": value, "valueResult": shown, "result": result}
+        return opening + orjson.dumps(value) + compared + OUTCOMES[result]
 
     return annotate
 
@@ -67,15 +77,22 @@ def _against_fact(leaf: Node, specs: Mapping[str, Spec]) -> Annotate:
     kind, other_kind = specs[fact].type, specs[other].type
     times, plus = leaf["value"].get("times", 1), leaf["value"].get("plus")
     more = None if plus is None else read_shift(kind, plus)
+    opening = _opening(leaf)
 
-    def annotate(seen: Seen) -> Node:
+    def annotate(seen: Seen) -> bytes:
         value, compared = seen.values.get(fact), seen.values.get(other)
         operand = _typed(other_kind, compared)
         operand = None if operand is None else shifted(operand, times, more)
         result = _outcome(operator, kind, value, operand, seen.now)
-        return {**leaf, "factResult": value, "valueResult": compared, "result": result}
+        told = orjson.dumps(compared)
+        return opening + orjson.dumps(value) + b',"valueResult":' + told + b',"result":' + OUTCOMES[result]
 
     return annotate
+
+
+def _opening(leaf: Node) -> bytes:
+    """Write a condition up to the value that it saw."""
+    return orjson.dumps(leaf)[:-1] + b',"factResult":'
 
 
 def _outcome(operator: Operator, kind: str, value: Any, operand: Any, now: datetime) -> bool | None:

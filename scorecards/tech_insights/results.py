@@ -4,11 +4,11 @@ Verdicts come from the stored scorecards, in a number of queries that grows with
 whose stored verdicts no longer hold (evidence went stale, or the checks are others) is judged afresh for the answer.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,8 +17,7 @@ from portal_backend.core.clock import format_time
 from portal_backend.core.quick_reading import Reader
 from scorecards import scorecard
 from scorecards.assessment.portions import Loaded
-from scorecards.bulk import among
-from scorecards.changes import Statuses
+from scorecards.assessment.verdicts import LETTERS
 from scorecards.checks.definitions import Check, Status, Subject
 from scorecards.evaluation import CheckResult, judge
 from scorecards.evidence.causes import ENTITY, Supply
@@ -30,14 +29,21 @@ from scorecards.facts import readings
 from scorecards.judging import Judging
 from scorecards.loading import load
 from scorecards.models import Scorecard
-from scorecards.quick_loading import load_one
+from scorecards.quick_loading import among, listed, load_one, observed_of, source_states
+from scorecards.standing import STATUSES as ALL_STATUSES
 
 PAGE = 500
-STATUSES = {status.value: status for status in Status}
+STATUS_OF = dict(zip(LETTERS, ALL_STATUSES, strict=True))
+Statuses = Mapping[str, Status]
+"""By check."""
+FRESH, STALE = EvidenceState.FRESH.value, EvidenceState.STALE.value
+CARDS = "SELECT entity_ref, valid_until, catalogue_version, document FROM scorecard WHERE entity_ref {among}"
+CARD_COLUMNS = (Scorecard.entity_ref, Scorecard.valid_until, Scorecard.catalogue_version, Scorecard.document)
+STATUSES = "SELECT entity_ref, CAST(statuses AS TEXT) FROM scorecard WHERE entity_ref {among}"
+"""Of those of which the short form does not tell all."""
 
 
-@dataclass(frozen=True)
-class FactSeen:
+class FactSeen(NamedTuple):
     """A fact's observation that counts, in its JSON form."""
 
     value: Any
@@ -45,10 +51,11 @@ class FactSeen:
     """`fresh` or `stale`; only fresh ones are judged by."""
     source: str | None
     observed_at: str | None
+    until: datetime | None = None
+    """When a fresh one grows stale; None when it does not."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A verdict on one check, and what it rests on."""
 
     check: Check
@@ -77,26 +84,23 @@ def _told(result: CheckResult) -> Verdict:
 
 
 def verdicts_on_many(
-    session: Session, judging: Judging, refs: Collection[str], checks: Sequence[Check], now: datetime
+    session: Session, reader: Reader, judging: Judging, refs: Collection[str], checks: Sequence[Check], now: datetime
 ) -> dict[str, list[Verdict]]:
     """Return the verdicts on services by reference, of these checks and in their order; what is no service is absent.
 
     References are at most PAGE at a time.
     """
-    here = among(session, Scorecard.entity_ref, sorted(refs))
-    rows = {row.entity_ref: row for row in session.execute(_stored().where(here))}
-    outdated = {ref for ref, row in rows.items() if not _holds(row, judging, now)}
-    statuses = {ref: row.statuses for ref, row in rows.items() if ref not in outdated}
+    statuses, outdated = _stored(reader, judging, refs, checks, now)
     around = _needing_more(statuses, checks)
     views: dict[str, View] = {}
     if outdated | around:
         loaded = load(session, judging, outdated | around, now)
         statuses |= _judged_afresh(loaded, outdated, judging, now)
         views = {ref: view for ref, (_, view) in loaded.subjects.items()}
-    supply = judging.supply(health(session, now))
-    views |= _plain_views(session, supply, statuses.keys() - views.keys(), now)
+    supply = judging.supply(source_states(reader, now))
+    views |= _plain_views(reader, supply, statuses.keys() - views.keys(), now)
     looking = _Looking(supply, now)
-    return {ref: list(looking.verdicts(of_ref, checks, views[ref])) for ref, of_ref in statuses.items()}
+    return {ref: looking.verdicts(of_ref, checks, views[ref]) for ref, of_ref in statuses.items()}
 
 
 def judged_after(session: Session, ref: str) -> list[str]:
@@ -121,14 +125,32 @@ def observations(
     return {key: seen for key in keys if (seen := _seen(view.get(key)))}
 
 
-def _stored() -> Any:
-    return select(Scorecard.entity_ref, Scorecard.statuses, Scorecard.valid_until, Scorecard.catalogue_version)
-
-
-def _holds(row: Any, judging: Judging, now: datetime) -> bool:
-    """Say whether stored verdicts are what a fresh judgement would say; the sources bear on its sentences only."""
-    in_time = row.valid_until is None or now <= row.valid_until
-    return bool(in_time and row.catalogue_version == judging.catalogue.version)
+def _stored(
+    reader: Reader, judging: Judging, refs: Collection[str], checks: Sequence[Check], now: datetime
+) -> tuple[dict[str, Statuses], set[str]]:
+    """Return the stored verdicts on judged services, and those whose stored verdicts no longer hold."""
+    number_of = judging.plan.number_of
+    wanted = [(check.id, number_of[check.id]) for check in checks]
+    statuses: dict[str, Statuses] = {}
+    outdated: set[str] = set()
+    in_full: list[str] = []
+    rows = reader.rows(CARDS.format(among=among(reader)), (listed(reader, refs),), CARD_COLUMNS)
+    for ref, valid_until, version, document in rows:
+        # The sources bear on the sentences of verdicts only.
+        if version != judging.catalogue.version or (valid_until is not None and now > valid_until):
+            outdated.add(ref)
+            continue
+        letters = orjson.loads(document).get("verdicts", "")
+        if len(letters) == len(number_of):
+            statuses[ref] = {check: STATUS_OF[letters[number]] for check, number in wanted}
+        else:
+            in_full.append(ref)
+    if in_full:
+        sql = STATUSES.format(among=among(reader))
+        for ref, written in reader.rows(sql, (listed(reader, in_full),)):
+            of_ref = orjson.loads(written)
+            statuses[ref] = {check: Status(of_ref[check][0]) for check, _ in wanted if check in of_ref}
+    return statuses, outdated
 
 
 def _judged_afresh(loaded: Loaded, refs: Set[str], judging: Judging, now: datetime) -> dict[str, Statuses]:
@@ -137,7 +159,7 @@ def _judged_afresh(loaded: Loaded, refs: Set[str], judging: Judging, now: dateti
     for ref in refs & loaded.subjects.keys():
         in_force = loaded.in_force.get(ref, NOTHING_IN_FORCE)
         graded = scorecard.grade_service(*loaded.subjects[ref], judging.catalogue, now, in_force)
-        fresh[ref] = {result.check.id: [result.status.value] for result in graded.results}
+        fresh[ref] = {result.check.id: result.status for result in graded.results}
     return fresh
 
 
@@ -147,7 +169,7 @@ def _needing_more(statuses: Mapping[str, Statuses], checks: Sequence[Check]) -> 
     return {
         ref
         for ref, of_ref in statuses.items()
-        if any(check in of_ref and of_ref[check][0] != Status.NOT_APPLICABLE for check in resting)
+        if any(check in of_ref and of_ref[check] is not Status.NOT_APPLICABLE for check in resting)
     }
 
 
@@ -156,11 +178,11 @@ def is_from_afar(check: Check) -> bool:
     return any(key == MIN_SLO_TARGET.key or key.startswith(ENTITY) for key in check.facts)
 
 
-def _plain_views(session: Session, supply: Supply, refs: Collection[str], now: datetime) -> dict[str, View]:
+def _plain_views(reader: Reader, supply: Supply, refs: Collection[str], now: datetime) -> dict[str, View]:
     """Return the evidence on services, but for what rests on their neighbours."""
     if not refs:
         return {}
-    found = readings(session, refs)
+    found = observed_of(reader, refs)
     own = derivations(Subject("", ""), {})
     own.pop(MIN_SLO_TARGET.key)
     return {ref: View(found[ref], supply, now, own) for ref in refs}
@@ -172,36 +194,58 @@ class _Looking:
     def __init__(self, supply: Supply, now: datetime) -> None:
         self.supply = supply
         self.now = now
-        self._allowed: dict[tuple[str, str, timedelta | None], timedelta] = {}
+        self._ends: dict[tuple[str, str, timedelta | None, str], datetime] = {}
+        self._written: dict[datetime, str] = {}
 
-    def verdicts(self, statuses: Statuses, checks: Sequence[Check], view: View) -> Iterator[Verdict]:
-        for check in checks:
-            if check.id in statuses:
-                facts = {key: seen for key in check.facts if (seen := self._look(view, key, check.max_age.get(key)))}
-                yield Verdict(check, STATUSES[statuses[check.id][0]], facts)
+    def verdicts(self, statuses: Statuses, checks: Sequence[Check], view: View) -> list[Verdict]:
+        """Return the verdicts with the observations that they rest on."""
+        return [
+            Verdict(
+                check,
+                statuses[check.id],
+                {key: seen for key in check.facts if (seen := self._look(view, key, check.max_age.get(key)))},
+            )
+            for check in checks
+            if check.id in statuses
+        ]
 
     def _look(self, view: View, key: str, max_age: timedelta | None) -> FactSeen | None:
         """Return what `View.get` finds: of a derived fact by asking it, of others from the documents."""
         if key in view.derive or not isinstance(view.readings, Observations):
             return _seen(view.get(key, max_age))
-        found: tuple[bool, int, FactSeen] | None = None
-        for source, document in view.readings.documents:
-            entry = document.get(key)
+        found: FactSeen | None = None
+        best = True, len(self.supply.ranks)
+        for told in view.readings.told:
+            entry = told.document.get(key)
             if entry is None or "value" not in entry:
                 continue
-            stale = datetime.fromisoformat(entry["observed_at"]) + self._max_age(source, key, max_age) < self.now
-            rank = self.supply.ranks.get(source, len(self.supply.ranks))
-            if found is None or (stale, rank) < found[:2]:
-                state = EvidenceState.STALE if stale else EvidenceState.FRESH
-                found = stale, rank, FactSeen(entry["value"], state.value, source, entry["observed_at"])
-        return found[2] if found else None
+            observed_at = entry.get("observed_at") or self._text(told.observed_at)
+            end = self._end(told.source, key, max_age, observed_at)
+            stale = end < self.now
+            rank = stale, self.supply.ranks.get(told.source, len(self.supply.ranks))
+            if found is None or rank < best:
+                state, until = (STALE, None) if stale else (FRESH, end)
+                best, found = rank, FactSeen(entry["value"], state, told.source, observed_at, until)
+        return found
 
-    def _max_age(self, source: str, key: str, narrowed: timedelta | None) -> timedelta:
-        allowed = self._allowed.get((source, key, narrowed))
-        if allowed is None:
+    def _text(self, moment: datetime | None) -> str:
+        """Batches of one pull have one time."""
+        if moment is None:
+            raise ValueError("an entry without times is in a row without a batch")
+        found = self._written.get(moment)
+        if found is None:
+            found = self._written[moment] = format_time(moment)
+        return found
+
+    def _end(self, source: str, key: str, narrowed: timedelta | None, observed_at: str) -> datetime:
+        """Return until when an observation is fresh."""
+        asked = source, key, narrowed, observed_at
+        found = self._ends.get(asked)
+        if found is None:
             allowed = self.supply.max_age(source, key)
-            allowed = self._allowed[source, key, narrowed] = min(allowed, narrowed) if narrowed else allowed
-        return allowed
+            allowed = min(allowed, narrowed) if narrowed else allowed
+            found = self._ends[asked] = datetime.fromisoformat(observed_at) + allowed
+        return found
 
 
 def _seen(evidence: Evidence) -> FactSeen | None:
@@ -213,4 +257,5 @@ def _seen(evidence: Evidence) -> FactSeen | None:
     elif isinstance(value, tuple):
         value = list(value)
     observed_at = format_time(evidence.observed_at) if evidence.observed_at else None
-    return FactSeen(value, evidence.state.value, evidence.source, observed_at)
+    until = evidence.valid_until if evidence.state is EvidenceState.FRESH else None
+    return FactSeen(value, evidence.state.value, evidence.source, observed_at, until)

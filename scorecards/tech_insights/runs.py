@@ -1,5 +1,6 @@
 """Runs checks: on one service with its sentences, on many a page of answers at a time."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from portal_backend.core.quick_reading import Reader
 from scorecards.checks.definitions import Check, Status
 from scorecards.evidence.causes import Spec
 from scorecards.judging import Judging
-from scorecards.tech_insights.checks import PASSING, Document, chosen, result_heading, type_of
+from scorecards.tech_insights.checks import PASSING, chosen, result_heading, type_of
 from scorecards.tech_insights.conditions import Annotate, Seen, annotator, rooted
 from scorecards.tech_insights.results import (
     PAGE,
@@ -26,7 +27,7 @@ from scorecards.tech_insights.results import (
     verdicts_on_many,
 )
 from scorecards.tech_insights.shelf import Ready, Results, Shelf
-from scorecards.tech_insights.tokens import tokens_of
+from scorecards.tech_insights.tokens import tokens_from_afar, tokens_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Asked:
 
 def run_on(
     session: Session, reader: Reader, judging: Judging, ref: str, ids: Sequence[str] | None, now: datetime
-) -> list[Document]:
+) -> list[orjson.Fragment]:
     """Run checks (None: all) on one entity; raises NotFound for a check that there is not.
 
     A check that does not apply is left out, as Tech Insights leaves out one whose filter does not match. What is no
@@ -100,8 +101,9 @@ class _Run:
         self.session, self.reader, self.judging, self.shelf = session, reader, judging, shelf
         self.checks, self.now = checks, now
         self.form = Form(judging.told_facts, now)
-        self._near = [check for check in checks if not is_from_afar(check)]
-        self._far = [check for check in checks if is_from_afar(check)]
+        self._parts = [
+            (is_far, [check for check in checks if is_from_afar(check) is is_far]) for is_far in (False, True)
+        ]
 
     def results(self, refs: Set[str]) -> dict[str, bytes]:
         """Return the results on services by reference, the passing ones first; what is no service is absent.
@@ -111,27 +113,47 @@ class _Run:
         if not self.checks:
             return {}
         tokens = tokens_of(self.reader, self.judging, refs, self.now)
-        found = {ref: self.shelf.get(ref, token) if token else {} for ref, token in tokens.items()}
-        lacking = {ref for ref, of_ref in found.items() if any(check.id not in of_ref for check in self._near)}
-        for ref, made in self._made(lacking, self.checks).items():
-            found[ref] = made
-            if token := tokens[ref]:
-                self.shelf.put(ref, token, {check.id: made[check.id] for check in self._near})
-        for ref, made in self._made(found.keys() - lacking, self._far).items():
-            found[ref] = found[ref] | made
+        found: dict[str, Results] = {ref: {} for ref in tokens}
+        lacking: dict[tuple[bool, ...], set[str]] = defaultdict(set)
+        of_parts = [(is_far, checks, self._tokens(is_far, tokens)) for is_far, checks in self._parts if checks]
+        for ref in tokens:
+            lacks = []
+            for is_far, checks, known in of_parts:
+                token = known[ref]
+                kept = self.shelf.get((ref, is_far), token, self.now) if token else {}
+                found[ref] = found[ref] | kept
+                lacks += [] if all(check.id in kept for check in checks) else [is_far]
+            if lacks:
+                lacking[tuple(lacks)].add(ref)
+        for parts, some in lacking.items():
+            for is_far, ref, made, until in self._made(some, parts):
+                found[ref] = found[ref] | made
+                token = next(known[ref] for far, _, known in of_parts if far is is_far)
+                if token:
+                    self.shelf.put((ref, is_far), token, made, until)
         return {ref: self._in_order(of_ref) for ref, of_ref in found.items()}
 
-    def _made(self, refs: Set[str], checks: Sequence[Check]) -> dict[str, Results]:
-        if not refs or not checks:
-            return {}
-        verdicts = verdicts_on_many(self.session, self.judging, refs, checks, self.now)
-        absent: Results = dict.fromkeys([check.id for check in checks])
-        return {ref: absent | {one.check.id: self._ready(one) for one in of_ref} for ref, of_ref in verdicts.items()}
+    def _tokens(self, is_far: bool, tokens: Mapping[str, bytes | None]) -> Mapping[str, bytes | None]:
+        return tokens_from_afar(self.reader, tokens) if is_far else tokens
+
+    def _made(self, refs: Set[str], parts: Sequence[bool]) -> Iterator[tuple[bool, str, Results, datetime | None]]:
+        """Yield the results of each part of the checks, by service, and until when they hold."""
+        checks = [check for is_far, of_part in self._parts if is_far in parts for check in of_part]
+        told = verdicts_on_many(self.session, self.reader, self.judging, refs, checks, self.now)
+        for is_far, of_part in self._parts:
+            if is_far not in parts:
+                continue
+            absent: Results = dict.fromkeys([check.id for check in of_part])
+            for ref, verdicts in told.items():
+                own = [one for one in verdicts if one.check.id in absent]
+                ends = [fact.until for one in own for fact in one.facts.values() if fact.until]
+                made = absent | {one.check.id: self._ready(one) for one in own}
+                yield is_far, ref, made, min(ends, default=None)
 
     def _ready(self, verdict: Verdict) -> Ready | None:
         if verdict.status is Status.NOT_APPLICABLE:
             return None
-        return Ready(verdict.status in PASSING, orjson.dumps(self.form.result(verdict)))
+        return Ready(verdict.status in PASSING, self.form.result(verdict))
 
     def _in_order(self, results: Results) -> bytes:
         told = [one for check in self.checks if (one := results.get(check.id))]
@@ -150,29 +172,29 @@ def _pages(session: Session, asked: Sequence[Asked]) -> Iterator[list[Asked]]:
 
 
 class Form:
-    """Writes results as JSON; what is the same for every service is made once."""
+    """Writes results as JSON; what is the same for every service is written once."""
 
     def __init__(self, specs: Mapping[str, Spec], now: datetime) -> None:
         self.specs = specs
         self.now = now
         self._rules: dict[str, Annotate] = {}
         self._headings: dict[tuple[str, Status], bytes] = {}
+        self._facts: dict[str, tuple[bytes, bytes]] = {}
+        self._seen: dict[tuple[str | None, ...], bytes] = {}
 
-    def results(self, verdicts: Sequence[Verdict]) -> list[Document]:
+    def results(self, verdicts: Sequence[Verdict]) -> list[orjson.Fragment]:
         """Return the results, the passing ones first."""
         told = [verdict for verdict in verdicts if verdict.status is not Status.NOT_APPLICABLE]
         told.sort(key=lambda verdict: verdict.status not in PASSING)
-        return [self.result(verdict) for verdict in told]
+        return [orjson.Fragment(self.result(verdict)) for verdict in told]
 
-    def result(self, verdict: Verdict) -> Document:
+    def result(self, verdict: Verdict) -> bytes:
         """Return one result."""
         fresh = {key: fact.value for key, fact in verdict.facts.items() if fact.state == "fresh"}
-        rule = {"conditions": self._rule(verdict.check)(Seen(fresh, self.now))}
-        return {
-            "facts": {key: self._fact(key, fact) for key, fact in verdict.facts.items()},
-            "result": verdict.status in PASSING,
-            "check": _told(verdict, rule) if verdict.sentence else self._bare(verdict, rule),
-        }
+        rule = b',"rule":{"conditions":' + self._rule(verdict.check)(Seen(fresh, self.now)) + b"}}"
+        facts = b",".join([self._fact(key, fact) for key, fact in verdict.facts.items()])
+        passing = b'},"result":true,"check":' if verdict.status in PASSING else b'},"result":false,"check":'
+        return b'{"facts":{' + facts + passing + self._heading(verdict) + rule + b"}"
 
     def _rule(self, check: Check) -> Annotate:
         rule = self._rules.get(check.id)
@@ -180,28 +202,27 @@ class Form:
             rule = self._rules[check.id] = annotator(rooted(check.rule.tree if check.rule else None), self.specs)
         return rule
 
-    def _bare(self, verdict: Verdict, rule: Document) -> orjson.Fragment:
+    def _heading(self, verdict: Verdict) -> bytes:
+        """Return the check with its verdict, up to its rule."""
+        if verdict.sentence:
+            head = result_heading(verdict.check, verdict.status)
+            return orjson.dumps({**head, "metadata": {**head["metadata"], "sentence": verdict.sentence}})[:-1]
         key = (verdict.check.id, verdict.status)
-        head = self._headings.get(key)
-        if head is None:
-            head = self._headings[key] = orjson.dumps(result_heading(verdict.check, verdict.status))[:-1]
-        return orjson.Fragment(head + b',"rule":' + orjson.dumps(rule) + b"}")
+        found = self._headings.get(key)
+        if found is None:
+            found = self._headings[key] = orjson.dumps(result_heading(verdict.check, verdict.status))[:-1]
+        return found
 
-    def _fact(self, key: str, fact: FactSeen) -> Document:
-        spec = self.specs[key]
-        return {
-            "value": fact.value,
-            "type": type_of(spec),
-            "description": spec.description,
-            "metadata": {
-                "unit": spec.unit,
-                "state": fact.state,
-                "source": fact.source,
-                "observed_at": fact.observed_at,
-            },
-        }
-
-
-def _told(verdict: Verdict, rule: Document) -> Document:
-    head = result_heading(verdict.check, verdict.status)
-    return {**head, "metadata": {**head["metadata"], "sentence": verdict.sentence}, "rule": rule}
+    def _fact(self, key: str, fact: FactSeen) -> bytes:
+        about = self._facts.get(key)
+        if about is None:
+            spec = self.specs[key]
+            told = {"type": type_of(spec), "description": spec.description, "metadata": {"unit": spec.unit}}
+            opening = orjson.dumps(key) + b':{"value":'
+            about = self._facts[key] = opening, b"," + orjson.dumps(told)[1:-2] + b","
+        alike = fact.state, fact.source, fact.observed_at
+        seen = self._seen.get(alike)
+        if seen is None:
+            names = ("state", "source", "observed_at")
+            seen = self._seen[alike] = orjson.dumps(dict(zip(names, alike, strict=True)))[1:] + b"}"
+        return about[0] + orjson.dumps(fact.value) + about[1] + seen

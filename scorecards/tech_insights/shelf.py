@@ -2,7 +2,9 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
+from typing import NamedTuple
 
 MAX_BYTES = 64 * 2**20
 """What a process keeps at most: the answers of 57 checks on some 700 services, or of 6 checks on 7,000."""
@@ -20,6 +22,17 @@ Results = dict[str, Ready | None]
 """By check; None where the check does not apply and is left out."""
 
 
+Key = tuple[str, bool]
+"""A service, and whether it is about what is looked at from afar: the one is known by more than the other."""
+
+
+class _Kept(NamedTuple):
+    token: bytes
+    results: Results
+    size: int
+    until: datetime | None
+
+
 class Shelf:
     """Keeps the results on services, each with a token of what they rest on; what was not asked for longest goes first.
 
@@ -29,28 +42,32 @@ class Shelf:
     def __init__(self, limit: int = MAX_BYTES) -> None:
         self._limit = limit
         self._size = 0
-        self._kept: OrderedDict[str, tuple[bytes, Results, int]] = OrderedDict()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, ref: str, token: bytes) -> Results:
+    def get(self, key: Key, token: bytes, now: datetime) -> Results:
         """Return the results on a service that rest on what the token stands for; empty when there are none."""
         with self._lock:
-            found = self._kept.get(ref)
-            if found is None or found[0] != token:
+            found = self._kept.get(key)
+            if found is None or found.token != token or (found.until is not None and now > found.until):
                 return {}
-            self._kept.move_to_end(ref)
-            return found[1]
+            self._kept.move_to_end(key)
+            return found.results
 
-    def put(self, ref: str, token: bytes, results: Results) -> None:
-        """Keep results on a service, beside those of other checks that rest on the same."""
+    def put(self, key: Key, token: bytes, results: Results, until: datetime | None) -> None:
+        """Keep results on a service, beside those of other checks that rest on the same.
+
+        They hold `until` the first of the observations that they show grows stale; None where none does.
+        """
         with self._lock:
-            before = self._kept.pop(ref, None)
+            before = self._kept.pop(key, None)
             if before:
-                self._size -= before[2]
-                if before[0] == token:
-                    results = before[1] | results
+                self._size -= before.size
+                if before.token == token:
+                    results = before.results | results
+                    until = min([one for one in (before.until, until) if one], default=None)
             size = sum(len(one.body) for one in results.values() if one)
-            self._kept[ref] = (token, results, size)
+            self._kept[key] = _Kept(token, results, size, until)
             self._size += size
             while self._size > self._limit:
-                self._size -= self._kept.popitem(last=False)[1][2]
+                self._size -= self._kept.popitem(last=False)[1].size

@@ -1,14 +1,15 @@
 """What results rest on, in short: a token that is another one as soon as any of it is written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from hashlib import blake2b
-
-import orjson
+from itertools import groupby
+from operator import itemgetter
 
 from portal_backend.core.quick_reading import Reader
 from scorecards.judging import Judging
 from scorecards.models import Scorecard
+from scorecards.quick_loading import among, listed
 
 TOKEN_BYTES = 16
 
@@ -28,6 +29,24 @@ SELECT card.entity_ref, card.valid_until, card.catalogue_version, card.fingerpri
    FROM (SELECT name, plugin FROM plugin_source WHERE configured ORDER BY position, name))
 FROM scorecard card WHERE card.entity_ref IN (SELECT value FROM json_each(%s))
 """
+AROUND = """
+WITH near AS (
+  SELECT source_ref AS ref, target_ref FROM catalog_relation WHERE type = 'dependsOn' AND source_ref {among}
+  UNION
+  SELECT consumed.source_ref, provided.target_ref
+  FROM catalog_relation consumed JOIN catalog_relation provided ON provided.source_ref = consumed.target_ref
+  WHERE consumed.type = 'consumesApi' AND provided.type = 'apiProvidedBy' AND consumed.source_ref {among}
+)
+SELECT entity.ref, entity.etag, near.target_ref, other.kind, other.type, told.source, {written}
+FROM catalog_entity entity
+LEFT JOIN near ON near.ref = entity.ref
+LEFT JOIN catalog_entity other ON other.ref = near.target_ref
+LEFT JOIN entity_facts told ON told.entity_ref = near.target_ref
+WHERE entity.ref {among} ORDER BY entity.ref, near.target_ref, told.source
+"""
+"""What stands in an entity, which services it depends on, and what was observed of those."""
+WRITTEN = {True: "CAST(told.xmin AS TEXT)", False: "told.document || coalesce(told.batch_observed_at, '')"}
+"""By whether it is PostgreSQL: what tells one row of facts from what it was before."""
 COLUMNS = (
     Scorecard.entity_ref,
     Scorecard.valid_until,
@@ -42,12 +61,23 @@ def tokens_of(reader: Reader, judging: Judging, refs: Collection[str], now: date
     """Return of each judged service a token of its verdicts and of all that was observed of it.
 
     None for one whose stored verdicts no longer hold: evidence went stale since, or the checks are others. A token does
-    not cover what `results.is_from_afar`.
+    not cover what `results.is_from_afar`; `tokens_from_afar` do.
     """
-    listed = sorted(refs)
-    sql, given = (POSTGRESQL, listed) if reader.is_postgresql else (SQLITE, orjson.dumps(listed).decode())
+    sql = POSTGRESQL if reader.is_postgresql else SQLITE
     tokens: dict[str, bytes | None] = {}
-    for ref, valid_until, version, *told in reader.rows(sql, (given,), COLUMNS):
+    for ref, valid_until, version, *told in reader.rows(sql, (listed(reader, refs),), COLUMNS):
         holds = version == judging.catalogue.version and (valid_until is None or now <= valid_until)
         tokens[ref] = blake2b(repr(told).encode(), digest_size=TOKEN_BYTES).digest() if holds else None
     return tokens
+
+
+def tokens_from_afar(reader: Reader, tokens: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    """Return tokens that also cover what stands in the catalog's entities, and what was observed around them."""
+    holding = sorted(ref for ref, token in tokens.items() if token)
+    found: dict[str, bytes | None] = dict.fromkeys(tokens)
+    sql = AROUND.format(among=among(reader), written=WRITTEN[reader.is_postgresql])
+    rows = reader.rows(sql, [listed(reader, holding)] * 3) if holding else []
+    for ref, of_ref in groupby(rows, key=itemgetter(0)):
+        told = repr((tokens[ref], *of_ref))
+        found[ref] = blake2b(told.encode(), digest_size=TOKEN_BYTES).digest()
+    return found

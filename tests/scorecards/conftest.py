@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +129,19 @@ def judging(app: Flask) -> Judging:
 
 
 @pytest.fixture
-def company(session: Session, tmp_path: Path, judging: Judging) -> Company:
+def company(session: Session, tmp_path_factory: pytest.TempPathFactory, judging: Judging, prepared: Any) -> Company:
     """Shakespeare in good order, depending on quill, which is."""
-    made = Company(session, tmp_path, judging)
-    made.configure(*SOURCES)
-    made.write("others.yaml", OTHERS)
-    made.write("shakespeare.yaml", SHAKESPEARE)
-    measured = {key: value for key, value in GOOD.items() if SOURCE_OF[key] != "catalog"}
-    made.observe(measured)
-    made.observe({"slo.availability.target": 0.9999}, QUILL)
+    folder = tmp_path_factory.getbasetemp() / "company"
+    folder.mkdir(exist_ok=True)
+    made = Company(session, folder, judging)
+    prepared(frozenset(judging.specs.values()), partial(_in_good_order, made))
     return made
+
+
+def _in_good_order(company: Company) -> None:
+    company.configure(*SOURCES)
+    company.write("others.yaml", OTHERS)
+    company.write("shakespeare.yaml", SHAKESPEARE)
+    measured = {key: value for key, value in GOOD.items() if SOURCE_OF[key] != "catalog"}
+    company.observe(measured)
+    company.observe({"slo.availability.target": 0.9999}, QUILL)

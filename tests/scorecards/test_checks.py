@@ -96,6 +96,12 @@ def test_every_fault_of_every_check_is_named_in_one_go(tmp_path):
             },
             "org.yaml: org.replicas: applies_to.when: x is not a fact of the rule",
         ),
+        (
+            {"how_to_fix": [{"runtime.zones": "Spread it."}]},
+            "org.yaml: org.replicas: how_to_fix: runtime.zones: the rule has no condition on it, or a `not`, by which "
+            "it is not plain what failed; write the step without a fact",
+        ),
+        ({"how_to_fix": [3]}, "org.yaml: org.replicas: how_to_fix[0]: Must be what to do, or `{fact: what to do}`."),
         ({"overrides": True}, "org.yaml: org.replicas: overrides: there is no earlier check of this id"),
     ],
 )

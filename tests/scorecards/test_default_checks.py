@@ -238,11 +238,30 @@ def test_a_check_passes_on_good_facts_and_says_so(check, sentence):
     assert all(fact.evidence.observed_at for fact in result.facts)
 
 
+MADE_OF = {"deploys.auto_sync": "deploys.rollback.automated"}
+"""Facts that another is derived from, which the rule looks at."""
+
+
 @pytest.mark.parametrize(("check", "changes", "sentence"), FAILS)
 def test_a_check_fails_on_a_bad_fact_and_says_which_and_how_to_mend_it(check, changes, sentence):
     result = verdict(check, changes)
     assert (result.status, result.sentence) == (Status.FAIL, sentence)
-    assert result.remedy == catalogue().checks[check].how_to_fix
+    failing = {MADE_OF.get(key, key) for key in changes}
+    assert result.remedy == catalogue().checks[check].steps_for(failing)
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({"docs.runbook.reviewed_at": "2026-01-01T00:00:00Z"}, ["Walk through"]),
+        ({"alerts.paging.without_runbook": 3}, ["Give every"]),
+        ({"alerts.paging.without_runbook": 3, "docs.runbook.reviewed_at": "2026-01-01T00:00:00Z"}, ["Give", "Walk"]),
+    ],
+)
+def test_the_remedy_mends_the_condition_that_fails_and_no_other(changes, first):
+    remedy = verdict("er.runbook", changes).remedy
+    assert len(remedy) == len(first)
+    assert all(step.startswith(words) for step, words in zip(remedy, first, strict=True))
 
 
 def test_every_check_is_seen_failing():

@@ -46,22 +46,49 @@ def _cortex_rule(item: Item, expression: str, draft: Draft, options: Options, wo
     return ruled(item, translated.tree, draft, options, f"Translated from `{plain(expression)}`.", words)
 
 
-def _cortex_filter(given: Any, draft: Draft) -> dict[str, str] | None:
+def _cortex_filter(given: Any, draft: Draft) -> dict[str, Any] | None:
+    """Return what the checks apply to; what of a filter cannot be said is noted."""
     if not isinstance(given, Mapping):
         return None
     types = given.get("types") or {}
-    include, exclude = (types.get(word) or [] for word in ("include", "exclude"))
-    parts = [f"type in [{', '.join(_quoted(one) for one in include)}]"] if include else []
-    parts += [f"type not in [{', '.join(_quoted(one) for one in exclude)}]"] if exclude else []
-    if given.get("query") or given.get("groups"):
-        draft.notes.append("Its filter by query or groups is not carried over: add it to `applies_to`.")
+    parts: list[Document] = []
+    for word, operator in (("include", "in"), ("exclude", "notIn")):
+        names = [str(one).lower() for one in types.get(word) or []]
+        parts += [{"field": "type", "operator": operator, "value": names}] if names else []
+    for word in ("include", "exclude"):
+        names = [str(one) for one in (given.get("groups") or {}).get(word) or []] if _has_groups(given) else []
+        tagged = {"field": "tags", "operator": "overlaps", "value": names}
+        parts += [tagged if word == "include" else {"not": tagged}] if names else []
+    if given.get("query"):
+        parts += _queried(str(given["query"]), draft)
     if not parts:
         return None
     return {
-        "when": " and ".join(parts),
-        "otherwise": f"It is asked of entities of the types {', '.join(include)} only.",
+        "when": parts[0] if len(parts) == 1 else {"all": parts},
+        "otherwise": "The scorecard that the check was imported from leaves it out by its filter.",
     }
 
 
-def _quoted(text: Any) -> str:
-    return "'" + str(text).replace("'", "").lower() + "'"
+def _has_groups(given: Document) -> bool:
+    return isinstance(given.get("groups"), Mapping)
+
+
+def _queried(query: str, draft: Draft) -> list[Document]:
+    try:
+        tree = _of_entity(translate(query).tree)
+    except Untranslatable as reason:
+        draft.notes.append(f"Its filter `{query}` is not carried over ({reason}): add it to `applies_to`.")
+        return []
+    return [tree]
+
+
+def _of_entity(tree: Document) -> Document:
+    """Write a rule over an entity as a condition on the service; raises Untranslatable for one over facts."""
+    for word in ("all", "any"):
+        if word in tree:
+            return {word: [_of_entity(one) for one in tree[word]]}
+    if "not" in tree:
+        return {"not": _of_entity(tree["not"])}
+    if not tree["fact"].startswith("entity."):
+        raise Untranslatable(f"a check applies by what the catalog says, not by the fact {tree['fact']}")
+    return {"field": tree["fact"].removeprefix("entity."), "operator": tree["operator"], "value": tree["value"]}

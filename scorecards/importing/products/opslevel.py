@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorecards.importing.cql import leaf
+from scorecards.importing.cql_words import leaf
 from scorecards.importing.drafts import Draft, Item, Outcome, Said, plain, short, slug, snake
 from scorecards.importing.making import Options, known_axis, ruled
 from scorecards.importing.products.shared import Document, pushed, rank
@@ -15,11 +15,9 @@ OPSLEVEL: dict[str, Callable[[Document], Any]] = {
     "has_repository": lambda _: leaf("entity.metadata.annotations.backstage.io/source-location", "exists", True),
     "repository_integrated": lambda _: leaf("entity.metadata.annotations.backstage.io/source-location", "exists", True),
     "has_recent_deploy": lambda spec: ("deploys.last_at", "datetime", "youngerThan", f"{int(spec.get('days', 30))}d"),
-    "git_branch_protection": lambda _: ("repo.branch_protected", "boolean", "equal", True),
-    "tag_defined": lambda spec: leaf(
-        f"entity.metadata.labels.{spec.get('tagKey') or spec.get('tag_key')}", "exists", True
-    ),
-    "service_dependency": lambda _: leaf("entity.spec.dependsOn", "exists", True),
+    "git_branch_protection": lambda _: ("repo.branch.protected", "boolean", "equal", True),
+    "tag_defined": lambda spec: leaf(_label(spec), "exists", True),
+    "service_dependency": lambda _: leaf("entity.relations.dependsOn", "exists", True),
 }
 """Kinds of checks: the default check that asks the same, or the rule."""
 

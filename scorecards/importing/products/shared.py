@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorecards.importing.cql import leaf
+from scorecards.importing.cql_words import leaf
 from scorecards.importing.drafts import Draft, Item, Said, plain, short
 from scorecards.importing.making import Options, ruled
+from scorecards.rules.operators import EVERY, SOME
+from scorecards.rules.operators import OPERATORS as RULE_OPERATORS
 
 Document = Mapping[str, Any]
 OPERATORS = {
@@ -25,6 +27,8 @@ OPERATORS = {
     "beginsWith": "startsWith",
     "startsWith": "startsWith",
     "endsWith": "endsWith",
+    "hasAny": "overlaps",
+    "notMatches": "doesNotMatchRegex",
     "matches": "matchesRegex",
     "regex": "matchesRegex",
     "isEmpty": "isEmpty",
@@ -55,6 +59,7 @@ PRESETS = {
     "last6Months": "183d",
     "last12Months": "366d",
 }
+EACH = {"all": EVERY, "any": SOME, "everyFact": EVERY, "someFact": SOME}
 MAX_LEVEL, MAX_WEIGHT = 4, 5
 MAX_DEPTH = 16
 
@@ -99,6 +104,9 @@ def condition(key: str, operator: Any, value: Any, what: str, draft: Draft) -> d
         return {"not": condition(key, NEGATED[str(operator)], value, what, draft)}
     if operator == "between":
         return _between(key, value, what, draft)
+    word, _, of_members = str(operator).partition(":")
+    if of_members and word in EACH:
+        return _of_members(key, f"{EACH[word]}:{OPERATORS.get(of_members, of_members)}", value, what, draft)
     name = OPERATORS.get(str(operator))
     if name is None:
         raise NotSaid(f"Its operator {operator} has none of ours beside it")
@@ -107,6 +115,19 @@ def condition(key: str, operator: Any, value: Any, what: str, draft: Draft) -> d
     if name == "isEmpty":
         return leaf(key, name, True)
     return leaf(key, name, [value] if name in {"in", "notIn", "overlaps"} and not isinstance(value, list) else value)
+
+
+def _of_members(key: str, operator: str, value: Any, what: str, draft: Draft) -> dict[str, Any]:
+    """A condition on every member of a list of texts, or on some."""
+    word, _, name = operator.partition(":")
+    plain_names = {"equal": "in", "notEqual": "notIn"}
+    if name in plain_names:
+        operator, value = f"{word}:{plain_names[name]}", [value]
+    if operator not in RULE_OPERATORS or not isinstance(value, str | list):
+        raise NotSaid(f"Its operator {name} is not asked of the members of a list here")
+    if not key.startswith("entity."):
+        draft.declare(key, "set", "", f"What is read from {what}")
+    return leaf(key, operator, value)
 
 
 def _between(key: str, value: Any, what: str, draft: Draft) -> dict[str, Any]:

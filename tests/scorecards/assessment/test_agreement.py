@@ -12,8 +12,8 @@ from portal_backend.core.clock import format_time
 from scorecards.assessment.assess import Assessor, Given
 from scorecards.assessment.evidence import Reader
 from scorecards.assessment.plan import Plan
-from scorecards.checks.definitions import Axis, CheckCatalogue, Criticality, Effort
-from scorecards.checks.fields import RuleSpecs, service_fields
+from scorecards.checks.definitions import Axis, CheckCatalogue, Condition, Criticality, Effort
+from scorecards.checks.fields import FieldSpecs, RuleSpecs, service_fields
 from scorecards.evidence.causes import Supply
 from scorecards.evidence.derivations import derivations, entity_facts
 from scorecards.evidence.observations import Observations
@@ -95,9 +95,6 @@ def compiled(tree, specs=RANDOM_SPECS, word="fact"):
 
 @st.composite
 def checks(draw, number):
-    from scorecards.checks.definitions import Condition
-    from scorecards.checks.fields import FieldSpecs
-
     rule = compiled(draw(trees)) if draw(st.integers(0, 9)) else None
     needs = Condition(compiled(draw(leaves())), "Too few.", draw(st.sampled_from(["", "Do."])))
     tag = {"field": "tags", "operator": "contains", "value": draw(st.sampled_from(["go", "java"]))}
@@ -280,6 +277,21 @@ def test_both_judgements_read_fields_of_the_entity_alike(operator, operand, valu
     (fast,) = Assessor(plan, reader, NOW).assess([Given({}, reader.read(Observations(), view, plan.derived))])
     told = grade_service(service, view, catalogue, NOW)
     assert STATUSES[fast.codes[0]] is told.results[0].status
+
+
+def test_services_that_differ_only_in_true_and_1_are_told_apart():
+    where = Condition(compiled({"field": "spec.odd", "operator": "equal", "value": 2}, FieldSpecs(), "field"), "No.")
+    rule = compiled({"fact": "x.b0", "operator": "equal", "value": True})
+    catalogue = CheckCatalogue({"chk.f": replace(make_check("chk.f"), rule=rule, applies_to=where)}, "v")
+    plan, supply = Plan(catalogue, RANDOM_SPECS), Supply(RANDOM_SPECS, {}, {})
+    reader = Reader(plan, supply, NOW)
+    services = [
+        Given(service_fields(subject(fields={"spec.odd": odd}), ()), reader.read(Observations())) for odd in (1, True)
+    ]
+    together = [found.codes for found in Assessor(plan, reader, NOW).assess(services)]
+    alone = [Assessor(plan, reader, NOW).assess([one])[0].codes for one in services]
+    assert together == alone
+    assert alone[0] != alone[1]
 
 
 spoilt = st.sampled_from([None, timedelta(days=30), "other"])

@@ -57,3 +57,11 @@ def test_what_the_entity_leaves_open_is_unknown_and_says_what_to_state(judged):
     status, sentence = judged(rule="entity.metadata.title == Shakespeare")[QUILL]
     assert status == "unknown"
     assert sentence == "Cannot be judged. The catalog's entity has no metadata.title."
+
+
+def test_a_rule_counts_relations_and_looks_at_whom_they_lead_to(judged):
+    owned = judged(rule="count(entity.relations.ownedBy) == 1")
+    assert owned == {REF: ("pass", "Yes."), QUILL: ("pass", "Yes.")}
+    assert judged(rule="count(entity.relations.providesApi) >= 1")[QUILL] == ("fail", "No.")
+    on_quill = f"entity.relations.dependsOn contains '{QUILL}'"
+    assert {ref: status for ref, (status, _) in judged(rule=on_quill).items()} == {REF: "pass", QUILL: "fail"}

@@ -221,7 +221,7 @@ def test_a_check_passes_on_good_facts_of_another_system(check):
 def test_a_check_fails_on_a_bad_fact_and_says_which(check, changes, sentence):
     result = verdict(check, changes)
     assert (result.status, result.sentence) == (Status.FAIL, sentence)
-    assert result.remedy == catalogue().checks[check].how_to_fix
+    assert result.remedy == catalogue().checks[check].steps_for(changes)
 
 
 @pytest.mark.parametrize("check", measured())

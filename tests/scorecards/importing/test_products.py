@@ -1,8 +1,11 @@
 """Scorecards of other products read into checks: rules where both can say the same, facts to be supplied where not."""
 
+from datetime import timedelta
+
 import pytest
 import yaml
 
+from plugins.contract import FactSpec, FactType
 from portal_backend.core.errors import InvalidInput
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.importing.cql import Untranslatable, translate
@@ -12,7 +15,6 @@ from scorecards.importing.reading import prefix_of, read_draft
 from scorecards.importing.writing import as_yaml
 from tests.conftest import shared
 from tests.scorecards.importing.test_checklists import DEFAULTS, KNOWN
-from tests.scorecards.samples import SPECS
 
 
 def draft_of(content, name="card.yaml"):
@@ -22,7 +24,7 @@ def draft_of(content, name="card.yaml"):
 
 def checks_of(draft, folder):
     (folder / "import.yaml").write_text(as_yaml(draft, DEFAULTS))
-    catalogue = load_catalogue([folder / "import.yaml"], SPECS)
+    catalogue = load_catalogue([folder / "import.yaml"], KNOWN)
     return [catalogue.checks[one.check] for one in draft.said]
 
 
@@ -59,7 +61,7 @@ def test_every_rule_of_a_public_scorecard_is_answered_by_facts(name, format_, co
         ("git.codeCoverage() > 80", leaf("git.code_coverage", "greaterThan", 80)),
         ("oncall.numOfEscalations() >= 2", leaf("oncall.escalation.levels", "greaterThanInclusive", 2)),
         ("slos().length > 0", leaf("slo.count", "greaterThan", 0)),
-        ("ownership.allOwners().length > 1", leaf("ownership.all_owners", "hasAtLeast", 2)),
+        ("ownership.allOwners().length > 1", leaf("entity.relations.ownedBy", "hasAtLeast", 2)),
         ("entity.description.length > 10", leaf("entity.metadata.description", "lengthAtLeast", 11)),
         ('custom("tier") == "gold"', leaf("custom.tier", "equal", "gold")),
         ('jq(custom("deep"), "not")', leaf("custom.deep", "equal", False)),
@@ -70,6 +72,22 @@ def test_every_rule_of_a_public_scorecard_is_answered_by_facts(name, format_, co
         ("k8s != null", leaf("cortex.k8s.present", "equal", True)),
         ("entity.description() == null", {"not": leaf("entity.metadata.description", "exists", True)}),
         ('git.fileExists("README.md")', leaf("git.file_exists.README_md", "equal", True)),
+        ("git != null", leaf("entity.metadata.annotations.backstage.io/source-location", "exists", True)),
+        ('hasGroup("pci")', leaf("entity.metadata.tags", "hasValue", "pci")),
+        (
+            'groups().any((group) => group.name.matchesIn("tier-"))',
+            leaf("entity.metadata.tags", "someFact:matchesRegex", "tier-"),
+        ),
+        ('jira.tickets().all((t) => t.priority != "P1")', leaf("jira.tickets.priority", "everyFact:notIn", ["P1"])),
+        (
+            'jira.tickets().filter((t) => t.priority == "P1").length < 1',
+            {"not": leaf("jira.tickets.priority", "someFact:in", ["P1"])},
+        ),
+        ('deploys(lookback=duration("P30D")).length > 0', leaf("deploys.last_at", "youngerThan", "30d")),
+        (
+            'spend(key="ai").map((m) => m.value).average() <= custom("budget") * 1.25',
+            leaf("spend.ai.value.average", "lessThanInclusive", {"fact": "custom.budget", "times": 1.25}),
+        ),
         ('entity.tag().startsWith("svc-")', leaf("entity.metadata.name", "startsWith", "svc-")),
         (
             'custom("a") AND NOT (custom("b") OR custom("c"))',
@@ -96,6 +114,9 @@ def test_expressions_of_cortex_are_translated(expression, tree):
         "(a.b",
         "a.b # c",
         "a.length() > 1.5",
+        'a.filter((x) => x.b == "c").length > 3',
+        "a.any((x) => y.b)",
+        "a.b > c.d * e.f",
     ],
 )
 def test_expressions_that_say_more_are_named(expression):
@@ -128,6 +149,37 @@ def test_a_cortex_ladder_places_its_rules_and_what_is_not_translated_is_supplied
     assert packages.rule.tree == leaf("cortex.packages_are_new", "equal", True)
     assert packages.enforce_from.isoformat() == "2027-01-01"
     assert "says more than a rule of ours" in draft.said[1].why
+
+
+def test_a_filter_of_cortex_tells_whom_the_checks_are_asked_of(tmp_path):
+    def card(query):
+        rules = [{"title": "Owned", "expression": "ownership != null"}]
+        return draft_of(
+            {"rules": rules, "filter": {"category": "SERVICE", "query": query, "types": {"exclude": ["lib"]}}}
+        )
+
+    (owned,) = checks_of(card('hasGroup("pci") and entity.tag() != "x"'), tmp_path)
+    assert owned.applies_to.rule.facts == ("type", "metadata.tags", "metadata.name")
+    draft = card('custom("a") > 1')
+    assert draft.notes == [
+        'Its filter `custom("a") > 1` is not carried over (a check applies by what the catalog says, not by the fact '
+        "custom.a): add it to `applies_to`."
+    ]
+
+
+def test_soundcheck_asks_members_of_lists(tmp_path):
+    def rule(operator, value):
+        return {
+            "id": operator,
+            "rule": {"factRef": "scm:default/x", "path": "$.tags", "operator": operator, "value": value},
+        }
+
+    draft = draft_of([rule("any:matches", "^v"), rule("all:equal", "a"), rule("all:greaterThan", 3)])
+    assert [check.rule.tree for check in checks_of(draft, tmp_path)] == [
+        leaf("scm.x.tags", "someFact:matchesRegex", "^v"),
+        leaf("scm.x.tags", "everyFact:in", ["a"]),
+        leaf("soundcheck.all_greaterthan", "equal", True),
+    ]
 
 
 def test_soundcheck_groups_negations_and_paths(tmp_path):
@@ -211,3 +263,42 @@ def test_a_rule_whose_fact_is_of_another_type_is_attested():
 def test_what_is_no_yaml_is_refused():
     with pytest.raises(InvalidInput, match="cannot be read"):
         draft_of("a: [", "x.yaml")
+
+
+OWN = {
+    "axis": "change",
+    "level": 2,
+    "weight": 1,
+    "criticality": "minor",
+    "version": 1,
+    "owner": "sre",
+    "sources": ["public list"],
+    "why": "The list asks for it.",
+    "how_to_fix": ["See the list."],
+    "guide": "https://list.example",
+    "effort": "days",
+}
+OTHER_PRODUCTS = [
+    # Soundcheck: factRef and JSONPath, operator, value
+    ("repo_details.open_issues < 10", {"repo_details.open_issues": "number"}),
+    ("repo_details.private == false", {"repo_details.private": "boolean"}),
+    ("repo_details.default_branch == main", {"repo_details.default_branch": "string"}),
+    ("foundation.readme_exists == true", {"foundation.readme_exists": "boolean"}),
+    ("workflow.matches", {"workflow.matches": "boolean"}),
+    # Cortex: CQL on relations, custom data and tags
+    ("cortex.destinations has at least 1", {"cortex.destinations": "set"}),
+    ("custom.lineCount <= 200", {"custom.lineCount": "number"}),
+    ("not (entity.metadata.name matches '*claude*' or entity.metadata.name matches '*anthropic*')", {}),
+    ("not custom.hasDeepReferences", {"custom.hasDeepReferences": "boolean"}),
+    # Port: combinator, property, operator, value
+    ("resource.new_alerts_count <= 2", {"resource.new_alerts_count": "number"}),
+    ("resource.new_alerts_count = 0", {"resource.new_alerts_count": "number"}),
+]
+
+
+@pytest.mark.parametrize(("rule", "facts"), OTHER_PRODUCTS)
+def test_rules_of_other_products_can_be_said(rule, facts, tmp_path):
+    specs = {key: FactSpec(key, FactType(kind), "", key, timedelta(days=1)) for key, kind in facts.items()}
+    check = OWN | {"id": "other.rule", "title": "x", "question": "x", "rule": rule, "passes": "x.", "fails": "y."}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump([check]))
+    assert load_catalogue([tmp_path / "other.yaml"], specs, None).checks["other.rule"].rule

@@ -17,7 +17,12 @@ ENTITY = {
         "annotations": {"backstage.io/techdocs-ref": "dir:.", "a.b": {"c": "deep"}},
         "links": [{"url": "https://x"}],
     },
-    "spec": {"type": "service", "replicas": 3, "profile": {"langs": ["Go", "Python"]}},
+    "spec": {"type": "service", "replicas": 3, "profile": {"langs": ["Go", "Python"]}, "parts": []},
+    "relations": [
+        {"type": "ownedBy", "targetRef": "group:default/bards"},
+        {"type": "dependsOn", "targetRef": "resource:default/plays-db"},
+        {"type": "dependsOn", "targetRef": "component:default/quill"},
+    ],
 }
 
 
@@ -47,6 +52,17 @@ def asked(text, entity=ENTITY, **plain):
         ("owner == 'group:default/bards'", True),
         ("system matches '*/theatre'", True),
         ("lifecycle == ga", None),
+        ("relations.ownedBy contains 'group:default/bards'", True),
+        ("every member of relations.ownedBy starts with 'group:'", True),
+        ("count(relations.dependsOn) == 2 and any member of relations.dependsOn starts with 'resource:'", True),
+        ("count(relations.providesApi) >= 1", False),
+        ("relations.providesApi is empty", True),
+        ("relations.providesApi exists", False),
+        ("relations.dependsOn exists", True),
+        ("spec.parts exists", False),
+        ("count(metadata.labels) == 3 and metadata.labels contains pci", True),
+        ("count(metadata.links) >= 1", True),
+        ("any member of metadata.links contains 'https://x'", True),
         ("metadata.annotations.backstage.io/techdocs-ref exists", True),
         ("annotations.backstage.io/techdocs-ref exists", True),
         ("annotations.pagerduty.com/service-id exists", False),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from plugins.contract import FactSpec, FactType
 from scorecards.assessment.rules import compile_rule
@@ -142,6 +142,7 @@ def test_what_does_not_fit_is_named(text, words):
     assert words in " ".join(fault.message for fault in compiler.faults)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees, facts)
 def test_many_services_are_judged_by_every_operator_as_one_is(tree, values):
     rule = Compiler(TREE_SPECS).compile(tree, "rule")

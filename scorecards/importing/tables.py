@@ -1,0 +1,119 @@
+"""Finds what the rows of a table ask: which column says it, names it, grades it. Pure."""
+
+import re
+from collections.abc import Sequence
+
+from scorecards.importing.drafts import Item
+from scorecards.importing.statements import bare
+
+MARK = re.compile(
+    r"^(x|yes|y|✓|✔|✅|☑|●|•|required|must|mandatory|必須|:white_check_mark:|:heavy_check_mark:|:x:)\W*$", re.IGNORECASE
+)
+BOX = re.compile(r"^\W*(\[[ xX]?\])?\W*$")
+"""A cell that is a box to tick, or empty."""
+DESCRIBING = (
+    *("description", "question", "requirement", "criteri", "statement", "practice", "task", "control", "check", "item"),
+    *("what", "detail", "beschreibung", "frage", "anforderung", "内容", "項目", "要件", "설명", "항목"),
+)
+"""What columns are called that say what is asked, the plainest first."""
+NAMING = ("name", "title", "check", "item", "requirement", "topic", "control", "prüfpunkt", "項目", "항목")
+GROUPING = (
+    *("category", "area", "section", "domain", "theme", "pillar", "phase", "scope", "group", "module", "tags"),
+    *("kategorie", "bereich", "カテゴリ", "分類", "분류"),
+)
+GRADING = (
+    "priority",
+    "severity",
+    "criticality",
+    "importance",
+    "moscow",
+    "mandatory",
+    "required",
+    "priorität",
+    "優先度",
+)
+STATE = (
+    *("status", "done", "state", "owner", "notes", "comment", "evidence", "link", "who", "date", "answer", "complete"),
+    *(
+        "assignee",
+        "responsible",
+        "verified",
+        "due",
+        "result",
+        "score",
+        "reference",
+        "url",
+        "doc",
+        "備考",
+        "担当",
+        "状態",
+    ),
+)
+RANK = re.compile(r"\b(level|tier|grade|stage)\b")
+
+
+class Table:
+    """Which columns hold what; where the head tells nothing, the longest cell of a row says what is asked."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        """Take the cells of the head."""
+        names = [bare(cell).lower() for cell in header]
+        self.grades = [place for place, name in enumerate(names) if _has(name, GRADING) and len(name.split()) < 4]
+        self.groups = [place for place, name in enumerate(names) if _has(name, GROUPING)]
+        self.ranks = _ranks(names)
+        if len(self.ranks) == 1:  # one column of words, such as Critical and Recommended
+            self.grades, self.ranks = [*self.grades, *self.ranks], []
+        taken = {*self.ranks, *self.grades, *self.groups}
+        free = [
+            place
+            for place, name in enumerate(names)
+            if place not in taken and not _has(name, STATE) and name not in {"#", "id", "no", "no.", "nr", ""}
+        ]
+        self.is_headless = not any(names)
+        said = [place for word in DESCRIBING for place in free if word in names[place]]
+        self.text = said[0] if said else (free[-1] if free else 0)
+        named = [place for word in NAMING for place in free if word in names[place] and place != self.text]
+        self.name = named[0] if named else None
+        self.asks = bool(self.ranks or said or self.grades) or any(_has(name, ("done", "status")) for name in names)
+
+    def row(self, cells: Sequence[str], number: int, section: tuple[str, ...]) -> Item | None:
+        """Return what a row asks for; None for one without words."""
+        place = max(range(len(cells)), key=lambda at: len(cells[at])) if self.is_headless else self.text
+        text, detail = _summary(_cell(cells, place))
+        name = bare(_cell(cells, self.name))
+        if not text and not name:
+            return None
+        marked = [rank for rank, at in enumerate(self.ranks, 1) if MARK.match(_cell(cells, at))]
+        groups = tuple(bare(_cell(cells, at)) for at in self.groups if _cell(cells, at))
+        grade = " ".join(bare(_cell(cells, at)) for at in self.grades)
+        level = min(marked[0], 4) if marked else None
+        return Item(text or name, number, (*section, *groups), name if text else "", detail, level, grade=grade)
+
+    def is_checklist(self, rows: Sequence[Sequence[str]]) -> bool:
+        """Say whether its head or its boxes to tick tell it from a table that merely informs."""
+        boxes = sum(any(BOX.match(bare(cell)) and cell.strip() for cell in row) for row in rows)
+        return self.asks or bool(rows) and boxes * 2 > len(rows)
+
+
+def cells_of(line: str) -> list[str]:
+    """Return the cells of a row of Markdown."""
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", inner)]
+
+
+def _ranks(names: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if RANK.search(name)]
+
+
+def _has(name: str, words: Sequence[str]) -> bool:
+    return any(word in name for word in words)
+
+
+def _cell(cells: Sequence[str], place: int | None) -> str:
+    return cells[place] if place is not None and place < len(cells) else ""
+
+
+def _summary(cell: str) -> tuple[str, str]:
+    """Part a cell that folds its explanation away: what is asked, and the explanation."""
+    found = re.search(r"<summary>(.*?)</summary>(.*)", cell, re.IGNORECASE | re.DOTALL)
+    return (bare(found[1]), bare(found[2])) if found else (bare(cell), "")
