@@ -21,9 +21,9 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[redis]'
 	@touch $@
 
-$(INSTALLED_DEV): $(INSTALLED)
+$(INSTALLED_DEV): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[redis,dev]'
-	@touch $@
+	@touch $(INSTALLED) $@
 
 run: $(INSTALLED)
 	@exec $(BIN)/python -m examples.run

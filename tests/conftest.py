@@ -1,9 +1,9 @@
 """Fixtures that every test may use: the databases, a session on a clean database, an application and its client."""
 
 import os
-import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from engagements.chain import append_only
 from portal_backend.app import create_app
 from portal_backend.core.config import Config
 from portal_backend.core.db import Model, db
+from tests import prepared as prepared_rows
 from tests import servers
 
 os.environ.pop("PORTAL_CONFIG", None)
@@ -68,36 +69,58 @@ def rabbitmq_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each database that we run on, one after the other."""
-    if request.param == "postgresql":
-        yield request.getfixturevalue("postgresql_url")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield f"sqlite:///{folder}/test.db"
-
-
 @pytest.fixture(scope="session")
-def _application(database_url: str) -> Iterator[Flask]:
-    """One application per database and run, with all tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = create_app(Config(database_url=database_url, data_dir=Path(folder)))
-        app.testing = True
-        with app.app_context():
-            Model.metadata.drop_all(db.engine)
-            Model.metadata.create_all(db.engine)
-        yield app
-        with app.app_context():
-            Model.metadata.drop_all(db.engine)
-            db.engine.dispose()
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A SQLite file of this run."""
+    return f"sqlite:///{tmp_path_factory.mktemp('database')}/test.db"
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The name of each database that we run on, one after the other."""
+    return str(request.param)
 
 
 @pytest.fixture
-def app(_application: Flask) -> Iterator[Flask]:
-    """The application, with every table emptied after the test. No context is held open: `g` must not leak."""
-    yield _application
-    with _application.app_context():
+def database_url(request: pytest.FixtureRequest, database: str) -> str:
+    return str(request.getfixturevalue(f"{database}_url"))
+
+
+@pytest.fixture(scope="session")
+def _application_on_sqlite(sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with _application(sqlite_url, tmp_path_factory.mktemp("data")) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def _application_on_postgresql(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    with _application(postgresql_url, tmp_path_factory.mktemp("data")) as app:
+        yield app
+
+
+@contextmanager
+def _application(database_url: str, folder: Path) -> Iterator[Flask]:
+    """One application per database and run, with all tables: making one takes longer than most tests do."""
+    app = create_app(Config(database_url=database_url, data_dir=folder))
+    app.testing = True
+    with app.app_context():
+        Model.metadata.drop_all(db.engine)
+        Model.metadata.create_all(db.engine)
+    yield app
+    with app.app_context():
+        Model.metadata.drop_all(db.engine)
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest, database: str) -> Iterator[Flask]:
+    """The application as it was made, with every table empty. No context is held open: `g` must not leak."""
+    app: Flask = request.getfixturevalue(f"_application_on_{database}")
+    as_made = dict(app.extensions)
+    yield app
+    app.extensions.clear()
+    app.extensions.update(as_made)
+    with app.app_context():
         _empty(db.engine)
 
 
@@ -110,6 +133,34 @@ def session(app: Flask) -> Iterator[Session]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def _kept() -> dict[tuple[str, Hashable], prepared_rows.Kept]:
+    return {}
+
+
+@pytest.fixture
+def prepared(
+    session: Session, database: str, _kept: dict[tuple[str, Hashable], prepared_rows.Kept]
+) -> Callable[[Hashable, Callable[[], object]], None]:
+    """Fill an empty database by a function; the next time that the same is asked for, its rows are put back instead.
+
+    What the function writes must follow from the key alone, the names of files included.
+    """
+
+    def prepare(key: Hashable, write: Callable[[], object]) -> None:
+        connection = session.connection()
+        if prepared_rows.filled_tables(connection):
+            write()
+        elif (database, key) in _kept:
+            prepared_rows.put_back(connection, _kept[database, key])
+        else:
+            write()
+            session.flush()
+            _kept[database, key] = prepared_rows.keep(session.connection())
+
+    return prepare
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
@@ -118,7 +169,7 @@ def client(app: Flask) -> FlaskClient:
 def _empty(engine: Engine) -> None:
     """Empty the tables that hold something. PostgreSQL's TRUNCATE of all tables costs more than most tests do."""
     with engine.begin() as connection:
-        filled = set(connection.scalars(_FILLED_TABLES))
+        filled = prepared_rows.filled_tables(connection)
         if append_only_holds := EVENTS in filled:
             append_only.unprotect(connection)
         for table in reversed(Model.metadata.sorted_tables):
@@ -131,11 +182,6 @@ def _empty(engine: Engine) -> None:
 
 
 EVENTS = "history_event"
-_FILLED_TABLES = text(
-    " UNION ALL ".join(
-        f"SELECT '{table.name}' WHERE EXISTS (SELECT 1 FROM {table.name})" for table in Model.metadata.sorted_tables
-    )
-)
 _RESTART_SEQUENCES = text(
     "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences "
     "WHERE last_value IS NOT NULL AND schemaname = current_schema()"

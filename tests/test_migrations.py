@@ -18,12 +18,12 @@ from scorecards.models import FactChange
 
 
 @pytest.fixture
-def bare(database_url: str, _application: Flask, tmp_path: Path):
+def bare(database_url: str, app: Flask, tmp_path: Path):
     """An application on a database without any table."""
-    app = create_app(Config(database_url=database_url, data_dir=tmp_path))
-    with app.app_context():
+    bare = create_app(Config(database_url=database_url, data_dir=tmp_path))
+    with bare.app_context():
         Model.metadata.drop_all(db.engine)
-        yield app
+        yield bare
         with db.engine.begin() as connection:
             connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
         Model.metadata.drop_all(db.engine)

@@ -1,6 +1,7 @@
 """The pipeline on real databases: what is pulled is stored, judged and recorded once, whatever happens on the way."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,8 @@ from catalog.models import Entity, Location, LocationFile
 from catalog.registering.removal import remove_entity
 from engagements import history
 from plugins import sources
-from plugins.contract import Batch, Connector, Event, PullFailed
+from plugins.contract import Batch, Connector, Event, FailureKind, PullFailed
+from plugins.models import SourceRun
 from portal_backend import catalog_refresh, judgement, pipeline
 from portal_backend.app import create_app
 from portal_backend.core import clock
@@ -229,6 +231,29 @@ def test_a_run_that_was_taken_over_stores_nothing_more(portal, monkeypatch):
     assert pipeline.refresh("slo").outcome is Outcome.SUPERSEDED
     with reading() as session:
         assert session.get(sources.Source, "slo").cursor is None
+
+
+def test_a_run_that_has_brought_nothing_yet_shows_what_it_asks(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    shown = []
+
+    def failing_late(context):
+        context.client.requests_made = 7
+        for _ in range(100):
+            with reading() as session:
+                shown.append(session.scalars(select(SourceRun).where(SourceRun.source == "slo")).one())
+            if shown[-1].requests:
+                raise PullFailed(FailureKind.TIMEOUT, "it was silent for 60 s")
+            time.sleep(0.05)
+        yield Batch()
+
+    use(monkeypatch, failing_late)
+    monkeypatch.setattr(pipeline, "BEATS_A_LEASE", 300)
+    assert pipeline.refresh("slo").outcome is Outcome.FAILED
+    assert (shown[-1].state, shown[-1].requests, shown[-1].targets) == ("running", 7, 2)
+    with reading() as session:
+        ended = session.scalars(select(SourceRun).where(SourceRun.source == "slo")).one()
+    assert (ended.state, ended.requests, ended.failure_kind) == ("failed", 7, "timeout")
 
 
 def test_a_fault_of_ours_ends_the_run_and_is_told(portal, monkeypatch):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from engagements.lifecycle import guards as g
 from engagements.lifecycle import takeover_guards as t
 from engagements.lifecycle.guards import REVIEW_COMPLETE, Guard
-from engagements.lifecycle.states import CLOSED, INITIAL, PAUSED, Case, Model, State
+from engagements.lifecycle.states import CLOSED, INITIAL, PAUSED, Case, EngagementState, Model, State
 from engagements.tiers import Obstacle
 from portal_backend.core.principal import Role
 
@@ -309,14 +309,17 @@ class Decision:
 
 def judge(case: Case) -> Decision:
     """Say whether the wished transition may be made, with everything that stands in its way."""
-    engagement, wanted = case.engagement, case.wish.to
-    if engagement.paused and wanted == engagement.state:
-        resuming = resumption(engagement.state)
-        return Decision(resuming, tuple(obstacles(resuming, case)))
-    transition = MACHINES[engagement.model].find(engagement.state, wanted)
+    transition = way(case.engagement, case.wish.to)
     if transition is None:
         return Decision(None, (_no_way(case),))
     return Decision(transition, tuple(obstacles(transition, case)))
+
+
+def way(engagement: EngagementState, wanted: str) -> Transition | None:
+    """Return the transition from where an engagement is to the wanted state; None when there is none."""
+    if engagement.paused and wanted == engagement.state:
+        return resumption(engagement.state)
+    return MACHINES[engagement.model].find(engagement.state, wanted)
 
 
 def legal(engagement_model: Model, state: State, paused: bool) -> list[Transition]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from engagements import support
 from engagements.lifecycle import gathering, machines
 from engagements.lifecycle.machines import Transition
-from engagements.lifecycle.states import CLOSED, PAUSED, Case, EngagementState, Model, Outcome, State, Wish
+from engagements.lifecycle.states import CLOSED, PAUSED, Case, EngagementState, Model, Outcome, Outside, State, Wish
 from engagements.lifecycle.takeover_guards import tier_after
 from engagements.lifecycle.writing import locked, save, with_section
 from engagements.numbers import DEFAULTS, Numbers
@@ -41,8 +41,10 @@ def make(
     before = locked(session, engagement_id, if_match)
     if wish.to == (PAUSED if before.paused else before.state):
         return before
-    gathering.lock_room(session, wish.sre_team or before.sre_team)
-    outside = gathering.outside(session, judging, before, wish, numbers, now)
+    outside = Outside()
+    if machines.way(before, wish.to):  # where none leads, there is nothing to look at
+        gathering.lock_room(session, wish.sre_team or before.sre_team)
+        outside = gathering.outside(session, judging, before, wish, numbers, now)
     case = Case(before, wish, principal, outside, now, numbers.lifecycle)
     decision = machines.judge(case)
     if decision.transition is None or not decision.allowed:

@@ -24,6 +24,7 @@ from scorecards.judging import make_judging
 from scorecards.models import Scorecard
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def ref(name):
@@ -76,15 +77,19 @@ def app(app, judging):
 
 
 @pytest.fixture
-def catalog_of(session, tmp_path):
+def catalog_of(session, tmp_path_factory, prepared):
     """Put entities into the catalog."""
+    path = tmp_path_factory.getbasetemp() / "catalog.yaml"
 
-    def put(*entities):
-        path = tmp_path / "catalog.yaml"
-        path.write_text(yaml.safe_dump_all([group("bards"), group("players"), *entities]))
+    def read():
         location = register_location(session, "file", str(path), NOW)
         report = refresh_location(session, location, NOW, reader=Reader())
         assert not report.faults, report.faults
+
+    def put(*entities):
+        text = yaml.dump_all([group("bards"), group("players"), *entities], Dumper=DUMPER)
+        path.write_text(text)
+        prepared(text, read)
         session.commit()
 
     return put

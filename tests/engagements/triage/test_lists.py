@@ -36,21 +36,24 @@ SRE = somebody(Role.SRE, name="sam")
 
 
 @pytest.fixture
-def company(catalog_of, observe_catalog, session, judging):
-    catalog_of(
-        component("globe", annotations={"criticality": "T0", "business-value": "9"}),
-        component("rose", annotations={"criticality": "T1"}, owner="players"),
-        component("folio", annotations={"criticality": "T2"}),
-        component("swan", lifecycle="deprecated"),
-        component("stage"),
-    )
-    observe_catalog()
-    records = [
-        SupportRecord(ref("folio"), Tier.FULL_SRE, NOW, "mia", "simple_prr", "active"),
-        SupportRecord(ref("stage"), Tier.PLATFORM, NOW, "mia", "framework", "platform_active"),
-    ]
-    support.adopt(session, records, MANAGER, NOW)
-    refresh(session, judging, None, NOW)
+def company(prepared, catalog_of, observe_catalog, session, judging):
+    def fill():
+        catalog_of(
+            component("globe", annotations={"criticality": "T0", "business-value": "9"}),
+            component("rose", annotations={"criticality": "T1"}, owner="players"),
+            component("folio", annotations={"criticality": "T2"}),
+            component("swan", lifecycle="deprecated"),
+            component("stage"),
+        )
+        observe_catalog()
+        records = [
+            SupportRecord(ref("folio"), Tier.FULL_SRE, NOW, "mia", "simple_prr", "active"),
+            SupportRecord(ref("stage"), Tier.PLATFORM, NOW, "mia", "framework", "platform_active"),
+        ]
+        support.adopt(session, records, MANAGER, NOW)
+        refresh(session, judging, None, NOW)
+
+    prepared("a company of which the lists are made", fill)
     session.commit()
 
 
