@@ -161,12 +161,12 @@ def make_app() -> Any:
 
 @contextmanager
 def server(url: str, token: str, folder: Path, *, is_cached: bool) -> Iterator[tuple[int, int]]:
-    """Run one gunicorn worker; yield its port and the worker's process id."""
+    """Run one process of the web server; yield its port and process id."""
     port = free_port()
     environment = {**os.environ, "BENCHMARK_URL": url, "BENCHMARK_FOLDER": str(folder)}
     environment["BENCHMARK_CACHED"] = "1" if is_cached else ""
-    options = ["-k", "gthread", "-w", "1", "--threads", "4", "-b", f"127.0.0.1:{port}", "--log-level", "error"]
-    command = [sys.executable, "-m", "gunicorn", *options, "benchmarks.catalog_reads:make_app()"]
+    options = ["--interface", "wsgi", "--blocking-threads", "4", "--port", str(port), "--log-level", "error"]
+    command = [sys.executable, "-m", "granian", *options, "--factory", "benchmarks.catalog_reads:make_app"]
     process = subprocess.Popen(command, env=environment)
     try:
         while not (children := _children(process.pid)) or not _listens(port, token):

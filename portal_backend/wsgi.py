@@ -1,4 +1,4 @@
-"""The WSGI application for servers that are given a module: `gunicorn portal_backend.wsgi:app`."""
+"""The WSGI application for servers that are given a module: `granian --interface wsgi portal_backend.wsgi:app`."""
 
 from portal_backend.app import create_app
 from portal_backend.core.config import load_config

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from portal_backend.cli import main
 from portal_backend.commands.lazy import LazyGroup
 
-HEAVY = ("flask", "sqlalchemy", "celery", "rich", "gunicorn", "portal_backend.app", "portal_backend.core.config")
+HEAVY = ("flask", "sqlalchemy", "celery", "rich", "granian", "portal_backend.app", "portal_backend.core.config")
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -80,7 +80,7 @@ from portal_backend.cli import main
 from portal_backend import foundation
 import click
 main.get_command(click.Context(main), {group!r})
-print("imported:", [name for name in ("portal_backend.app", "celery", "gunicorn") if name in sys.modules])
+print("imported:", [name for name in ("portal_backend.app", "celery", "granian") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "imported: []\n"

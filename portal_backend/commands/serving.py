@@ -7,12 +7,16 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import flask_migrate
-from gunicorn.app.base import BaseApplication
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer as WebServer
 
 from portal_backend import pipeline, worker
 from portal_backend.app import create_app
@@ -32,47 +36,48 @@ from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_loggi
 from portal_backend.migrations import FOLDER, wanted_revision
 from portal_backend.supervisor import Program, portal_command, supervise
 
-LONGEST_REQUEST_LINE = 8190
-"""Bytes, gunicorn's most. Backstage's clients write long ones: Tech Insights' asks for every fact by its name."""
+STOP_SECONDS = 10
+"""How long a web process that was told to stop may finish what it has begun."""
+SILENT_SECONDS = 30
+"""After this long without the head of a next request a connection is closed."""
 
 
-class WebServer(BaseApplication):
-    """gunicorn, configured by portal.yaml instead of its own files."""
+def web_server(config: Config) -> WebServer:
+    """Return the web server that `serve` runs, not started: processes of threads, each process with an application.
 
-    def __init__(self, config: Config) -> None:
-        self.portal_config = config
-        super().__init__()
+    A process that dies is replaced.
+    """
+    return WebServer(
+        "portal_backend.app",
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.WSGI,
+        workers=config.web_workers,
+        blocking_threads=config.web_threads,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=SILENT_SECONDS * 1000),
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+        log_level=LogLevels.warning,
+        log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
+    )
 
-    def load_config(self) -> None:
-        """Hand gunicorn the settings."""
-        config = self.portal_config
-        for key, value in {
-            "bind": f"{config.host}:{config.port}",
-            "workers": config.web_workers,
-            "threads": config.web_threads,
-            "worker_class": "gthread",
-            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 (gunicorn's own advice)
-            "limit_request_line": LONGEST_REQUEST_LINE,
-            "keepalive": 30,
-            "graceful_timeout": 10,
-            "control_socket_disable": True,
-            "child_exit": _forget_metrics,
-        }.items():
-            if key in self.cfg.settings:
-                self.cfg.set(key, value)
 
-    def load(self) -> Any:
-        """Build the application in each web process."""
-        configure_logging()
-        return create_app(self.portal_config)
+def _application(config: Config) -> Flask:
+    """Build the application in a web process."""
+    configure_logging()
+    return create_app(config)
 
 
 @click.command("serve")
 def serve() -> None:
     """Run the web server only."""
     config = _checked_config()
+    _require_free_port(config)  # the system would let a second server share it
     _prepare_metrics(config)
-    WebServer(config).run()
+    configure_logging()
+    web_server(config).serve(target_loader=partial(_application, config), wrap_loader=False)
 
 
 @click.command("worker")
@@ -186,12 +191,6 @@ def _prepare_metrics(config: Config) -> None:
     _metrics_folder(config).mkdir(parents=True, exist_ok=True)
     arguments = [sys.executable, "-m", "portal_backend.cli", *sys.argv[1:]]
     os.execve(sys.executable, arguments, {**os.environ, MULTIPROCESS_VARIABLE: str(_metrics_folder(config))})  # noqa: S606
-
-
-def _forget_metrics(_server: object, process: Any) -> None:
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
 
 
 def _answers(address: str) -> bool:
