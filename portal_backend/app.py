@@ -39,7 +39,7 @@ import scorecards.tech_insights.views
 import scorecards.views
 import scorecards.webhooks.views
 from portal_backend import health, pages, push
-from portal_backend.core import auth, cors, db, errors, http, telemetry, tokens
+from portal_backend.core import auth, cors, db, errors, http, telemetry, tokens, wire
 from portal_backend.core.config import Config
 from portal_backend.core.error_schemas import describe_errors
 from portal_backend.foundation import create_foundation
@@ -81,10 +81,13 @@ def create_app(config: Config) -> Flask:
     telemetry.init_app(app)
     Migrate(app, db.db, directory=str(FOLDER))
     auth.init_app(app, [tokens.authenticate] if config.service_tokens else [])
+    wire.init_app(app)
     api = Api(app)
+    app.url_map.strict_slashes = False  # as Express: a slash at the end of an API's address changes nothing
     for blueprint in API_BLUEPRINTS:
         api.register_blueprint(blueprint)
     describe_errors(api.spec)
+    app.url_map.strict_slashes = True
     for plain in PLAIN_BLUEPRINTS:
         app.register_blueprint(plain)
     errors.init_app(app)

@@ -21,6 +21,7 @@ BACKSTAGE_NAMES = {
     404: "NotFoundError",
     409: "ConflictError",
     413: "PayloadTooLargeError",
+    415: "UnsupportedMediaTypeError",
 }
 PATH_CHARACTERS = "/:@!$&'()*+,;=~-._"
 """What stands in a path as it is, besides letters and digits (RFC 3986)."""
