@@ -161,14 +161,14 @@ class RelationRow(Model):
     """
 
     __tablename__ = "catalog_relation"
-    __table_args__ = (Index(None, "source_ref", "type", "target_ref"),)
+    __table_args__ = (Index(None, "declared_by"),)
 
-    declared_by: Mapped[int] = mapped_column(primary_key=True)
-    """The entity whose file says so; the relation goes when it goes."""
     source_ref: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str] = mapped_column(primary_key=True)
     target_ref: Mapped[str] = mapped_column(primary_key=True)
     """May name an entity that does not exist."""
+    declared_by: Mapped[int] = mapped_column(primary_key=True)
+    """The entity whose file says so; the relation goes when it goes."""
 
 
 class CatalogFault(Model):

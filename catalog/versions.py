@@ -8,12 +8,19 @@ from catalog.models import CatalogVersion
 from portal_backend.core.db import upsert
 from portal_backend.core.quick_reading import Reader
 
+CURRENT = (
+    "SELECT lineage, number, (SELECT COALESCE(max(id), 0) FROM catalog_search_key) FROM catalog_version WHERE id = 1"
+)
+
 
 class Version(NamedTuple):
     """One state of the catalog. Equal versions, of whatever database, mean equal entities."""
 
     lineage: str
     number: int
+    keys: int
+    """The last key of the rest-index. Keys are only added, by one writer after the other: the same last one, the same
+    keys."""
 
 
 def next_version(session: Session) -> None:
@@ -29,5 +36,5 @@ def current_version(reader: Reader) -> Version | None:
     Read it before what is computed from the entities: a write in between then makes the result younger than its
     version, never older.
     """
-    rows = reader.rows("SELECT lineage, number FROM catalog_version WHERE id = 1")
+    rows = reader.rows(CURRENT)
     return Version(*rows[0]) if rows and rows[0][0] else None

@@ -1,13 +1,14 @@
 """A file's content to entities and faults: what adding, refreshing and validating have in common. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from catalog.format.envelope import LOCATION_ANNOTATIONS, has_annotations, is_name, is_namespace
 from catalog.format.kind_rules import check_entity
 from catalog.format.kinds import STANDARD_KINDS, Kind, KnownKinds
 from catalog.format.placeholders import unfilled
+from catalog.format.quick_check import ordinary_kind
 from catalog.format.refs import DEFAULT_NAMESPACE, make_ref
 from catalog.format.yaml_documents import NOTHING_KNOWN, Document, read_documents
 from portal_backend.core.faults import Fault
@@ -44,6 +45,9 @@ class JudgedDocument:
 Fill = Callable[[Any], tuple[Any, list[Fault]]]
 """Puts what placeholders stand for in their place: takes a document, returns it filled, with a fault for each left."""
 
+PROTOTYPE = "__proto__"
+"""A key that JavaScript gives a meaning of its own; Backstage loses it where it holds a mapping or a list."""
+
 UNORDERED = ("providesApis", "consumesApis", "dependsOn", "dependencyOf", "memberOf", "children", "members")
 """Fields of `spec` whose order says nothing; Backstage sorts them, so that a new order is no change."""
 
@@ -60,6 +64,7 @@ def judge_documents(
     documents, by their positions, that the caller has judged before.
     """
     may_hold_placeholders = b"$" in content
+    may_hold_prototypes = PROTOTYPE.encode() in content
     for document in read_documents(content, known):
         if document.is_known:
             yield JudgedDocument(document.index, None, None, (), digest=document.digest, is_known=True)
@@ -73,17 +78,39 @@ def judge_documents(
         if may_hold_placeholders and (left := unfilled(value)):
             value, open_ends = fill(value) if fill else (value, left)
             digest = ""
-        yield replace(_judge(document, value, open_ends, kinds), digest=digest)
+        if may_hold_prototypes:
+            value = without_prototypes(value)
+        yield _judge(document, value, open_ends, kinds, digest)
 
 
-def _judge(document: Document, value: Any, open_ends: list[Fault], kinds: KnownKinds) -> JudgedDocument:
+def without_prototypes(value: Any) -> Any:
+    """Return a document as Backstage goes on with it: without what JavaScript takes for an object's prototype."""
+    if isinstance(value, list):
+        return [without_prototypes(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: without_prototypes(inner)
+        for key, inner in value.items()
+        if key != PROTOTYPE or not isinstance(inner, dict | list)
+    }
+
+
+def _judge(
+    document: Document, value: Any, open_ends: list[Fault], kinds: KnownKinds, digest: str = ""
+) -> JudgedDocument:
+    kind = None if open_ends else ordinary_kind(value, kinds)
+    if kind is not None:
+        return JudgedDocument(document.index, make_ref(*_written(value)), _completed(value), (), kind, digest=digest)
     places = {fault.path for fault in open_ends}
     faults = _bounded([fault for fault in check_entity(value, kinds) if fault.path not in places] + open_ends)
     if faults:
         ref = _ref(value)
         written_ref = "" if ref else _written_ref(value)
-        return JudgedDocument(document.index, ref, None, faults, source=document, written_ref=written_ref)
-    return JudgedDocument(document.index, _ref(value), _completed(value), (), kinds.find(value))
+        return JudgedDocument(
+            document.index, ref, None, faults, source=document, digest=digest, written_ref=written_ref
+        )
+    return JudgedDocument(document.index, _ref(value), _completed(value), (), kinds.find(value), digest=digest)
 
 
 def _bounded(faults: list[Fault]) -> tuple[Fault, ...]:

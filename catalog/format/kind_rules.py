@@ -5,11 +5,13 @@ from typing import Any
 
 from catalog.format.envelope import check_envelope, check_text, is_api_version, is_kind, must_be, shown
 from catalog.format.kinds import Field, Kind, KnownKinds, RelationType
-from catalog.format.refs import DEFAULT_NAMESPACE, BadReference, full_ref
+from catalog.format.refs import DEFAULT_NAMESPACE, BadReference, target_ref
 from portal_backend.core.faults import Fault
 
 MAX_REF = 2000
 """Bytes; more does not fit into PostgreSQL's indexes."""
+LOCATION = "Location"
+FOLDER_RULE = "ends with a /, and a Location of files leads to no folder; write a pattern, such as ./services/*.yaml"
 
 
 def check_entity(document: Any, kinds: KnownKinds) -> list[Fault]:
@@ -65,6 +67,8 @@ def _check_spec(kind: Kind, spec: Mapping[str, Any], namespace: str) -> Iterator
         yield from _check_profile(spec["profile"])
     if kind.schema:
         yield from kind.schema.check(spec)
+    if kind.name == LOCATION and spec.get("type") == "file":
+        yield from _check_folders(spec)
 
 
 def _check_field(known: Field, path: str, value: Any, namespace: str) -> Iterator[Fault]:
@@ -76,7 +80,8 @@ def _check_field(known: Field, path: str, value: Any, namespace: str) -> Iterato
 
 
 def _check_item(known: Field, path: str, value: Any, namespace: str) -> Iterator[Fault]:
-    faults = list(check_text(path, value))
+    is_written_out = known.unruled and isinstance(value, dict)
+    faults = [] if is_written_out else list(check_text(path, value))
     yield from faults
     if faults:
         return
@@ -86,14 +91,26 @@ def _check_item(known: Field, path: str, value: Any, namespace: str) -> Iterator
         yield from _check_reference(known.relation, path, value, namespace)
 
 
-def _check_reference(relation: RelationType, path: str, value: str, namespace: str) -> Iterator[Fault]:
+def _check_reference(relation: RelationType, path: str, value: Any, namespace: str) -> Iterator[Fault]:
     try:
-        ref = full_ref(value, relation.default_kind, namespace)
+        ref = target_ref(value, relation.default_kind, namespace)
     except BadReference as error:
         yield Fault(path, str(error))
         return
     if len(ref.encode()) > MAX_REF:
         yield Fault(path, f"is longer than {MAX_REF} bytes, written out; no entity has such a reference")
+
+
+def _check_folders(spec: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield a fault for each folder among the targets of a Location of files: Backstage follows none."""
+    listed = spec.get("targets")
+    named = [("spec.target", spec.get("target"))]
+    named += [
+        (f"spec.targets[{index}]", target) for index, target in enumerate(listed if isinstance(listed, list) else ())
+    ]
+    for path, target in named:
+        if isinstance(target, str) and target.endswith("/"):
+            yield Fault(path, FOLDER_RULE)
 
 
 def _check_profile(profile: Any) -> Iterator[Fault]:

@@ -5,6 +5,7 @@ Source: the kinds of @backstage/catalog-model 1.10 and the relations that Backst
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from catalog.format.schemas import SpecSchema
@@ -34,9 +35,13 @@ class Field:
     """It may be written either way."""
     relation: RelationType | None = None
     choices: tuple[str, ...] = ()
+    unruled: bool = False
+    """Backstage has no rule for it and only takes references from it: from nothing none, and from a mapping too."""
 
     def items(self, value: Any) -> list[tuple[str, Any]]:
         """Return the single values and how the path to each goes on; a lone value where a list is due is itself."""
+        if self.unruled and not value and not isinstance(value, dict):
+            return []
         if isinstance(value, list) and (self.many or self.one_or_many):
             return [(f"[{index}]", item) for index, item in enumerate(value)]
         return [("", value)]
@@ -55,6 +60,22 @@ class Kind:
     """Fields of `spec` that must be there, whatever they hold."""
     schema: SpecSchema | None = None
     """What the fields do not say."""
+
+    @cached_property
+    def fields_by_name(self) -> Mapping[str, Field]:
+        """The fields, by name."""
+        return {known.name: known for known in self.fields}
+
+    @cached_property
+    def required_fields(self) -> frozenset[str]:
+        """Names of the fields that must be there."""
+        return frozenset(known.name for known in self.fields if known.required)
+
+    @cached_property
+    def has_distinct_fields(self) -> bool:
+        """Whether no two of the fields, or the profile and a field, can be taken for one another."""
+        names = [*(known.name for known in self.fields), "profile"]
+        return len(set(map(str.lower, names))) == len(names) and all(map(str.isidentifier, names))
 
 
 class KnownKinds:
@@ -93,7 +114,7 @@ SYSTEM = Field("system", relation=RelationType("partOf", "hasPart", "System"))
 PART_OF_DOMAIN = RelationType("partOf", "hasPart", "Domain")
 DEPENDENCIES = (
     Field("dependsOn", many=True, relation=RelationType("dependsOn", "dependencyOf")),
-    Field("dependencyOf", many=True, relation=RelationType("dependencyOf", "dependsOn")),
+    Field("dependencyOf", one_or_many=True, unruled=True, relation=RelationType("dependencyOf", "dependsOn")),
 )
 
 BACKSTAGE_KINDS = (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 DEFAULT_NAMESPACE = "default"
 MAX_KEPT = 300
@@ -47,6 +48,21 @@ def full_ref(text: str, default_kind: str | None, default_namespace: str) -> str
     if len(text) + len(default_namespace) > MAX_KEPT:
         return str(parse_ref(text, default_kind, default_namespace))
     return _kept_ref(text, default_kind, default_namespace)
+
+
+def target_ref(value: Any, default_kind: str | None, default_namespace: str) -> str:
+    """Return what a relation's field refers to, in full lower-case form; raises BadReference.
+
+    The field holds a reference, or a mapping of kind, namespace and name.
+    """
+    if isinstance(value, str):
+        return full_ref(value, default_kind, default_namespace)
+    defaults = {"kind": default_kind, "namespace": default_namespace, "name": None}
+    given = {part: value[part] for part in defaults if value.get(part) is not None}
+    parts = [part for part in (defaults | given).values() if part and isinstance(part, str)]
+    if len(parts) < len(defaults):
+        raise BadReference("is no reference; write it as <kind>:[<namespace>/]<name>")
+    return make_ref(*parts)
 
 
 @lru_cache(maxsize=20_000)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from catalog.format.kinds import STANDARD_KINDS, Kind, RelationType
-from catalog.format.refs import full_ref
+from catalog.format.refs import target_ref
 
 
 class Edge(NamedTuple):
@@ -32,8 +32,8 @@ def declared(entity: Mapping[str, Any], kind: Kind | None = None) -> set[Declare
     """
     namespace = entity["metadata"]["namespace"]
     return {
-        Declared(relation.forward, relation.reverse, full_ref(text, relation.default_kind, namespace))
-        for relation, text in _references(entity, kind or STANDARD_KINDS.find(entity))
+        Declared(relation.forward, relation.reverse, target_ref(value, relation.default_kind, namespace))
+        for relation, value in _references(entity, kind or STANDARD_KINDS.find(entity))
     }
 
 
@@ -44,11 +44,11 @@ def edges(ref: str, declared_: Iterable[Declared]) -> set[Edge]:
     }
 
 
-def _references(entity: Mapping[str, Any], kind: Kind | None) -> Iterator[tuple[RelationType, str]]:
+def _references(entity: Mapping[str, Any], kind: Kind | None) -> Iterator[tuple[RelationType, Any]]:
     spec = entity.get("spec") or {}
     for known in kind.fields if kind else ():
         value = spec.get(known.name)
         if known.relation is None or value is None:
             continue
-        for _, text in known.items(value):
-            yield known.relation, text
+        for _, reference in known.items(value):
+            yield known.relation, reference

@@ -45,6 +45,9 @@ ANCHOR = re.compile(r"[^\s,\[\]{}]+")
 DIRECTIVE = re.compile(r"^%(?!TAG[ \t]|YAML[ \t]+1\.[12](?:[ \t]|$)).*$", re.MULTILINE)
 """A directive that libyaml refuses, while YAML 1.2 has it passed over."""
 
+PREFIX = re.compile(r"\A(?:(?:%.*|[ \t]*#.*|[ \t]*)\n)+(?=---)")
+"""What stands before a document that its `---` begins."""
+
 SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 """A character beyond U+FFFF as JSON escapes it, in two halves: libyaml takes neither half by itself."""
 
@@ -70,6 +73,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 BLOCK = "while scanning a block scalar"
 TAB_IN_BLOCK = "found a tab character where an indentation space is expected"
+NO_KEY = frozenset({"did not find expected key", "did not find expected node content"})
+NOTHING_AS_KEY = re.compile(r":(?=[ \t\n])")
+"""An entry whose key is empty; libyaml takes it at the start of a mapping only."""
 ANCHOR_CONTEXTS = frozenset({"while scanning an anchor", "while scanning an alias"})
 
 
@@ -136,9 +142,9 @@ def read_documents(content: bytes, known: Mapping[int, str] = NOTHING_KNOWN) -> 
         if known.get(index) == digest:
             yield Document(index, digest=digest, is_known=True)
             continue
-        document = _read_document(index, line, part)
+        document = _read_document(index, line, part, digest)
         if document.fault is not None or document.value is not None:
-            yield replace(document, digest=digest)
+            yield document
         if document.open_quote and not any(document.open_quote in later for _, later in parts[index + 1 :]):
             return  # all that follows stands inside the quotation
 
@@ -169,7 +175,21 @@ def _is_prefix(text: str) -> bool:
     return all(line.startswith("%") or line.lstrip(" \t").startswith("#") for line in text.split("\n") if line.strip())
 
 
-def _read_document(index: int, line: int, text: str) -> Document:
+def _read_document(index: int, line: int, text: str, digest: str) -> Document:
+    document = _ordinary_document(index, line, text, digest)
+    return replace(_carefully_read(index, line, text), digest=digest) if document is None else document
+
+
+def _ordinary_document(index: int, line: int, text: str, digest: str) -> Document | None:
+    """Return an ordinary document; None where the careful composer must say."""
+    if TAB in text or _HAS_FOREIGN.search(text):
+        return None
+    with contextlib.suppress(Unusual, yaml.YAMLError):
+        return Document(index, compose_ordinary(text, _LOADER), text=text, first_line=line, digest=digest)
+    return None
+
+
+def _carefully_read(index: int, line: int, text: str) -> Document:
     document, text = _compose_mended(index, line, text)
     if document.fault is None:
         return document
@@ -201,6 +221,8 @@ def _mended(document: Document, text: str) -> str | None:
         return None
     if stop.problem == TAB_IN_BLOCK and text[stop.at : stop.at + 1] == "\t":
         return text[: stop.at] + TAB + text[stop.at + 1 :]
+    if stop.problem in NO_KEY and NOTHING_AS_KEY.match(text, stop.at):
+        return f"{text[: stop.at]}~{text[stop.at :]}"
     if stop.context in ANCHOR_CONTEXTS and (name := ANCHOR.match(text, stop.context_at + 1)):
         return f"{text[: name.start()]}u{name.group().encode().hex()}{text[name.end() :]}"
     return None if stop.context == BLOCK else _without_tab(text, stop.at)
@@ -223,8 +245,12 @@ def _joined(halves: re.Match[str]) -> str:
     return f"{before}\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}"
 
 
+def _without_directives(match: re.Match[str]) -> str:
+    return DIRECTIVE.sub("#", match.group())
+
+
 _AMENDMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (DIRECTIVE, "#"),
+    (PREFIX, _without_directives),
     (SURROGATES, _joined),
 )
 """What is tried, one after the other, on a document that libyaml refuses."""
@@ -233,9 +259,6 @@ _AMENDMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]],
 def _compose(index: int, line: int, text: str) -> Document:
     readable = _without_foreign(text)
     has_stand_ins = readable is not text or TAB in text
-    if not has_stand_ins:
-        with contextlib.suppress(Unusual, yaml.YAMLError):
-            return Document(index, value=compose_ordinary(text, _LOADER), text=text, first_line=line)
     composer = Composer(text, line, _ORIGINALS if has_stand_ins else None)
     try:
         value = composer.compose(yaml.parse(readable, Loader=_LOADER))

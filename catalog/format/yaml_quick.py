@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from catalog.format.yaml_composer import GLUED_COMMENT, MAX_COST, MAX_DEPTH, NODE_COST
-from catalog.format.yaml_scalars import resolve_plain
+from catalog.format.yaml_scalars import SPECIAL_STARTS, resolve_plain
 
 MAX_CHARACTERS = MAX_COST // (NODE_COST + 1)
 """However it is written, a text of this length without aliases stays within the bounds of a document."""
@@ -66,12 +66,14 @@ class _Ordinary:
     def _mapping(self, start: Any, depth: int) -> dict[str, Any]:
         take, value_of, found = self._take, self._value, {}
         while type(event := take()) is yaml.ScalarEvent:
-            if event.anchor is not None:
-                raise Unusual
-            key = self._scalar(event, start)
+            key = value_of(event, depth, start) if event.style else _plain(event)
             if type(key) is not str or key in found:
                 raise Unusual
-            found[key] = value_of(take(), depth, start)
+            event = take()
+            if type(event) is yaml.ScalarEvent and not event.style:
+                found[key] = _plain(event)
+            else:
+                found[key] = value_of(event, depth, start)
         if type(event) is not yaml.MappingEndEvent:
             raise Unusual
         if start.flow_style:
@@ -93,10 +95,10 @@ class _Ordinary:
 
     def _scalar(self, event: Any, parent: Any) -> Any:
         style, text = event.style, event.value
+        if not style:
+            return _plain(event)
         if event.tag is not None:
             raise Unusual
-        if not style:
-            return resolve_plain(text)
         if style in "|>":
             mark = event.start_mark
             if parent is None or mark.column <= parent.start_mark.column or GLUED_COMMENT.match(self._text, mark.index):
@@ -106,3 +108,11 @@ class _Ordinary:
             if mark.line != event.start_mark.line or "\0" in text or self._text[mark.index : mark.index + 1] == "#":
                 raise Unusual
         return text
+
+
+def _plain(event: Any) -> Any:
+    """Return the value of an unquoted scalar."""
+    if event.tag is not None or event.anchor is not None:
+        raise Unusual
+    text = event.value
+    return text if text and text[0] not in SPECIAL_STARTS else resolve_plain(text)

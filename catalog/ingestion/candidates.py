@@ -2,13 +2,15 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
+from catalog.ingestion.bulk import table_of
 from catalog.ingestion.judging import GoodDocument
 from catalog.ingestion.place import Place
 from catalog.ingestion.shelf import ShelvedDocument
@@ -70,18 +72,8 @@ class Candidate:
         }
 
 
-STORED_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
-    Entity.id,
-    Entity.ref,
-    Entity.uid,
-    Entity.etag,
-    Entity.location_id,
-    Entity.file,
-    Entity.document,
-    Entity.document_hash,
-    Entity.parent_ref,
-    Entity.orphaned_at,
-)
+STORED_COLUMNS = tuple(table_of(Entity).c[column.name] for column in fields(Stored))
+"""Of the table itself: the rows of a large location would cost twice as much through the class that maps it."""
 
 TYPES = 1 << 16
 """Types of relations that can be told apart."""
@@ -144,11 +136,8 @@ NOTHING_COMING = Coming(last_id=2**31 - 1)
 
 def find_stored(session: Session, refs: Iterable[str]) -> dict[str, Stored]:
     """Return the rows of the entities with these references."""
-    return {
-        row.ref: Stored(*row)
-        for some in chunks(refs)
-        for row in session.execute(select(*STORED_COLUMNS).where(Entity.ref.in_(some)))
-    }
+    found = (session.execute(select(*STORED_COLUMNS).where(Entity.ref.in_(some))) for some in chunks(refs))
+    return {stored.ref: stored for rows in found for stored in starmap(Stored, rows)}
 
 
 def await_candidates(session: Session, candidates: Sequence[Candidate]) -> Coming:

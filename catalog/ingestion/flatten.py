@@ -60,16 +60,20 @@ def search_values(entity: Mapping[str, Any]) -> list[SearchValue]:
     found: Found = {}
     _walk("", entity, found)
     for relation in entity.get("relations", ()):
-        _add(found, f"relations.{relation['type']}", relation["targetRef"], False)
+        _add(found, "relations." + relation["type"], relation["targetRef"], False)
     return list(found.values())
 
 
 def _walk(path: str, mapping: Mapping[str, Any], found: Found) -> None:
+    start = f"{path}." if path else ""
     for key, value in mapping.items():
-        inner = f"{path}.{key}" if path else key
+        inner = start + key
         if inner in NOT_INDEXED:
             continue
-        if isinstance(value, dict):
+        if type(value) is str:
+            if inner not in COLUMNS or _text(value) is None:
+                _add(found, inner, value, False)
+        elif isinstance(value, dict):
             _walk(inner, value, found)
         elif isinstance(value, list):
             _walk_list(inner, value, found)
@@ -90,7 +94,8 @@ def _walk_list(path: str, values: list[Any], found: Found) -> None:
 def _add(found: Found, path: str, value: Any, is_item: bool) -> None:
     if len(path) > MAX_KEY:
         return
-    key, text = path.lower(), _text(value)
+    key = path.lower()
+    text = value if type(value) is str and len(value) <= ALWAYS_FITS else _text(value)
     lowered = None if text is None else text.lower()
     one = key, lowered, is_item
     if one not in found:

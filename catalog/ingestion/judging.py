@@ -142,7 +142,15 @@ def compact(ref: str, index: int, entity: dict[str, Any], kind: Kind | None = No
 
 
 def _without_entity(document: JudgedDocument) -> JudgedDocument:
-    return replace(document, entity=None, kind=None, source=None)
+    return JudgedDocument(
+        document.index,
+        document.ref,
+        None,
+        document.faults,
+        digest=document.digest,
+        is_known=document.is_known,
+        written_ref=document.written_ref,
+    )
 
 
 def _judge_without_filling(content: Content, kinds: KnownKinds, with_entities: bool) -> JudgedFile | None:

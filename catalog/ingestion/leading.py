@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from catalog.format.kind_rules import FOLDER_RULE
 from catalog.ingestion.file_readings import FoundFault, Nested, Reading
 from catalog.ingestion.reading import FILE, URL, Place, Reader
 from catalog.places.faults import Unreadable
@@ -37,6 +38,8 @@ def _resolve(reader: Reader, place: Place, type_: str | None, target: str) -> tu
         if type_ != URL:
             raise Unreadable("is a URL in a location of type file; set spec.type to url to have it followed")
         return URL, target
+    if target.endswith("/"):
+        raise Unreadable(FOLDER_RULE)
     if "\0" in target:
         raise Unreadable("holds a NUL character")
     return FILE, os.path.normpath(Path(place.target).parent / target)

@@ -1,8 +1,9 @@
 """What a reading means for the entities that are stored: who is new, who changed, who comes too late, who left."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import starmap
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -56,7 +57,7 @@ class Departures:
 def own_entities(session: Session, location_id: str) -> dict[str, Stored]:
     """Return all that a location supplies, orphans included."""
     rows = session.execute(select(*STORED_COLUMNS).where(Entity.location_id == location_id))
-    return {row.ref: Stored(*row) for row in rows}
+    return {stored.ref: stored for stored in starmap(Stored, rows)}
 
 
 def make_plan(
@@ -65,7 +66,7 @@ def make_plan(
     """Compare the documents with what is stored."""
     documents = list(documents)
     refs = {document.good.ref for document in documents if document.good is not None}
-    stored_by_ref = {**find_stored(session, refs - own.keys()), **own}
+    stored_by_ref = {**_stored_elsewhere(session, refs - own.keys(), location), **own}
     names = _names_of_others(session, stored_by_ref.values(), location.id)
     holders: dict[str, str | ReadDocument] = {**_still_held(reading, own, location.entity_ref)}
     plan = Plan(unchanged=len(holders), kept={location.entity_ref, *holders})
@@ -89,23 +90,29 @@ def make_plan(
     return plan
 
 
+def left_behind(session: Session, own: Mapping[str, Stored], plan: Plan) -> list[Stored]:
+    """Return what a location supplied when the plan was made and its files no longer name, as it is stored now."""
+    stored = find_stored(session, own.keys() - plan.kept)
+    return [stored[ref] for ref in own if ref in stored]
+
+
 def departures(
     reading: Reading,
     plan: Plan,
-    own: Mapping[str, Stored],
+    left: Sequence[Stored],
     location: Location,
     now: datetime,
     *,
+    present: int,
     grace: timedelta,
     share: float,
     allow_removals: bool,
 ) -> Departures:
     """Return what becomes of the entities that are no longer in the files.
 
-    After a complete read they are orphans, and go after the grace period under the cap; at once where a person said so,
-    or gave the location another target.
+    `left` are these, of the `present` entities that the location supplies. After a complete read they are orphans, and
+    go after the grace period under the cap; at once where a person said so, or gave the location another target.
     """
-    left = [one for ref, one in own.items() if ref not in plan.kept]
     missing = [one for one in left if one.file not in plan.unclear or one.orphaned_at is not None]
     hidden = [one for one in left if one.file in plan.unclear and one.orphaned_at is None]
     if not reading.complete:
@@ -114,7 +121,6 @@ def departures(
         return Departures(missing, [], hidden)
     due = missing if allow_removals else [one for one in missing if now - (one.orphaned_at or now) >= grace]
     lost = [one for one in missing if one.orphaned_at is None]
-    present = len(own) - (location.entity_ref in own)
     note = ""
     if due and all(file.is_empty for file in reading.files):
         note = EMPTY
@@ -124,6 +130,13 @@ def departures(
         return Departures([], lost, hidden + due, note)
     removed = {one.ref for one in due}
     return Departures(due, [one for one in lost if one.ref not in removed], hidden)
+
+
+def _stored_elsewhere(session: Session, refs: Collection[str], location: Location) -> dict[str, Stored]:
+    """Return those of the entities that other locations supply; a first ingest into an empty catalog asks once."""
+    if not refs or session.scalar(select(Entity.id).where(Entity.location_id != location.id).limit(1)) is None:
+        return {}
+    return find_stored(session, refs)
 
 
 def _over_the_cap(leaving: int, present: int) -> str:

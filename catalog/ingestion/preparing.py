@@ -1,6 +1,6 @@
 """From documents to the rows that are written of them. Pure: done while the rows before them are written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ Final = dict[str, Any]
 Pairs = Iterable[tuple[str, str]]
 Keys = Mapping[str, Mapping[str, int]]
 """The numbers of search keys, by kind and path, both in lower case."""
+Ends = tuple[str, str, str]
+"""Source, type and target of a relation, as the entity at its source shows it."""
 SEARCH_COLUMNS = ("key_id", "value", "entity_id", "position", "original", "is_item")
 """Of the rest-index, as rows are made of them here."""
 
@@ -50,6 +52,10 @@ class Draft(NamedTuple):
     orphan_reason: str = ""
     columns: Mapping[str, Any] = MappingProxyType({})
     """Those that the entity itself does not tell; they are written even where the form stays the same."""
+    declares: Collection[Ends] = ()
+    """Relations, at both ends, that its file says and did not say before."""
+    withdraws: Collection[Ends] = ()
+    """Those that it said before, and no more."""
 
 
 class Found(NamedTuple):
@@ -75,6 +81,10 @@ class Prepared:
     changed_bodies: list[tuple[int, bytes]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    declared: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Relations that come, each with the entity whose file says so; sorted, as rows of an index are."""
+    withdrawn: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Those that go."""
 
     def keys(self) -> set[tuple[str, str]]:
         """Return kind and path of all that the rest-index is to hold."""
@@ -86,6 +96,9 @@ def prepare(integrations: tuple[Integration, ...], drafts: Iterable[Draft]) -> P
     prepared = Prepared()
     for draft in drafts:
         _prepare_one(prepared, draft, integrations)
+        prepared.declared += [(*ends, draft.id) for ends in draft.declares]
+        prepared.withdrawn += [(*ends, draft.id) for ends in draft.withdraws]
+    prepared.declared.sort()
     return prepared
 
 
@@ -104,15 +117,16 @@ def search_rows(found: Iterable[Found], keys: Keys) -> list[PlainRow]:
 
 
 def search_text(found: Iterable[Found], keys: Keys) -> bytes:
-    """Return the same rows as COPY takes them. Raises KeyError too."""
-    rows: list[tuple[int, str, str]] = []
+    """Return the same rows as COPY takes them, those of a key side by side. Raises KeyError too."""
+    rows: list[str] = []
+    add = rows.append
     for id_, numbers, values, is_plain in _numbered(found, keys):
         for position, (key, value, original, is_item) in enumerate(values):
             text = NULL if value is None else value if is_plain else escaped(value)
             spelling = NULL if original is None else original if is_plain else escaped(original)
-            rows.append((numbers[key], text, f"{id_}\t{position}\t{spelling}\t{is_item:d}\n"))
+            add(f"{numbers[key]}\t{text}\t{id_}\t{position}\t{spelling}\t{'1' if is_item else '0'}\n")
     rows.sort()
-    return "".join([f"{number}\t{text}\t{rest}" for number, text, rest in rows]).encode()
+    return "".join(rows).encode()
 
 
 def _numbered(

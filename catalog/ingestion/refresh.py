@@ -32,7 +32,7 @@ from catalog.ingestion.findings import (
 )
 from catalog.ingestion.following import read_location
 from catalog.ingestion.pacing import next_read
-from catalog.ingestion.planning import Departures, Plan, departures, make_plan, own_entities
+from catalog.ingestion.planning import Departures, Plan, departures, left_behind, make_plan, own_entities
 from catalog.ingestion.reading import Reader
 from catalog.ingestion.search_keys import SearchKeys
 from catalog.ingestion.shelf import Shelf
@@ -50,12 +50,15 @@ from catalog.models import CatalogVersion, Location
 from catalog.settings import CatalogSettings
 from catalog.versions import next_version
 from portal_backend.core.db import serialise
+from portal_backend.core.memory import uncollected
 from portal_backend.core.processes import Run, other_processes
 
 __all__ = ["INGESTION", "IngestReport", "begin", "read", "refresh_location", "register_location", "write_some"]
 
 AT_ONCE = 8_000
 """Entities written in one transaction: others who want to write wait for no longer than that takes."""
+SOON_WRITTEN = 3 * AT_ONCE
+"""Entities that are written within some seconds; where there are more, the planner is told after the first part too."""
 CLAIM = timedelta(minutes=2)
 """When a location is read again whose read never ended, because its process died."""
 
@@ -98,8 +101,8 @@ class Ingestion:
     documents: list[ReadDocument] = field(default_factory=list)
     shelf: Shelf = field(default_factory=Shelf)
     plan: Plan | None = None
-    own: Mapping[str, Stored] | None = None
-    """What the location supplies, where the plan writes none of it."""
+    own: Mapping[str, Stored] = field(default_factory=dict)
+    """What the location supplied when the plan was made."""
     coming: Coming = field(default_factory=Coming)
     """What all candidates of the plan declare."""
     keys: SearchKeys = field(default_factory=SearchKeys)
@@ -197,7 +200,8 @@ def write_some(
     ingestion.added += sum(candidate.stored is None for candidate in counted)
     ingestion.changed += sum(candidate.stored is not None for candidate in counted)
     done = ingestion.written == len(plan.candidates)
-    if len(part) >= MANY and (done or len(part) == ingestion.written):  # a first ingest is planned well from its start
+    is_long = len(part) == ingestion.written and len(plan.candidates) > SOON_WRITTEN
+    if len(part) >= MANY and (done or is_long):
         tell_the_planner(session)
     if done:
         _end(session, ingestion, plan, location, now, settings, allow_removals=allow_removals)
@@ -210,9 +214,10 @@ def _plan(session: Session, ingestion: Ingestion, location: Location) -> Plan:
     """Return the plan; made anew where somebody else has written since."""
     if ingestion.plan is None or ingestion.version != _version(session):
         own = own_entities(session, location.id)
-        ingestion.plan = make_plan(session, location, ingestion.reading, ingestion.documents, own)
-        ingestion.own = None if ingestion.plan.candidates else own
-        ingestion.coming = await_candidates(session, ingestion.plan.candidates)
+        with uncollected():
+            ingestion.plan = make_plan(session, location, ingestion.reading, ingestion.documents, own)
+            ingestion.coming = await_candidates(session, ingestion.plan.candidates)
+        ingestion.own = own
         ingestion.keys = SearchKeys()
         ingestion.written = 0
     return ingestion.plan
@@ -234,13 +239,14 @@ def _end(
 ) -> None:
     """Let go what left, keep what is wrong, remember the files, and say when the next read is due."""
     reading, name = ingestion.reading, ingestion.name
-    own = own_entities(session, location.id) if ingestion.own is None else ingestion.own
+    supplied = {*ingestion.own, *(candidate.ref for candidate in plan.candidates)} - {location.entity_ref}
     leaving = departures(
         reading,
         plan,
-        own,
+        left_behind(session, ingestion.own, plan),
         location,
         now,
+        present=len(supplied),
         grace=settings.orphan_grace,
         share=settings.removal_share,
         allow_removals=allow_removals,

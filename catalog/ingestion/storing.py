@@ -10,11 +10,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.format.relations import Edge
-from catalog.ingestion.bulk import delete_rows, insert_full_rows, refresh_statistics
+from catalog.ingestion.bulk import delete_rows, refresh_statistics
 from catalog.ingestion.candidates import NOTHING_COMING, Candidate, Coming, Stored, find_stored
 from catalog.ingestion.changes import record_changes
 from catalog.ingestion.differences import Change, ChangeKind
@@ -25,8 +25,9 @@ from catalog.ingestion.status import status_items
 from catalog.ingestion.writer import Writer
 from catalog.models import CatalogFault, Entity, EntityBody, EntityChange, RelationRow, SearchKey, SearchRow
 from catalog.versions import next_version
-from portal_backend.core.beside import Begin, at_once, beside
+from portal_backend.core.beside import at_once, beside
 from portal_backend.core.db import Model, chunks
+from portal_backend.core.memory import uncollected
 
 INGESTION = "catalog ingestion"
 """One write follows the other: two at once could supply the same entity."""
@@ -36,10 +37,7 @@ PORTION = 1_000
 """Entities that are prepared together, and written while the next ones are prepared."""
 PORTION_BYTES = 8 * 1024 * 1024
 """Of their documents, from which a portion is full with fewer entities: several portions are in memory at once."""
-TUPLES = 200
-"""Rows named by several columns in one statement; SQLite bounds the number of parameters."""
-RELATION_COLUMNS = ("source_ref", "type", "target_ref", "declared_by")
-NO_EDGES: frozenset[tuple[str, str, str]] = frozenset()
+NO_EDGES: frozenset[Edge] = frozenset()
 
 
 class Known(NamedTuple):
@@ -50,6 +48,8 @@ class Known(NamedTuple):
     relations: Mapping[str, Sequence[tuple[str, str]]]
     """Types and targets that candidates do not declare, of those entities that have any."""
     items: Mapping[str, Sequence[StatusItem]]
+    edges: Mapping[int, set[Edge]]
+    """What their files said so far, by id."""
 
 
 def write_entities(
@@ -68,10 +68,9 @@ def write_entities(
     if not candidates:
         return set()
     writer = Writer(session, actor, now, keys)
-    with beside(session, len(candidates) > PORTION) as begin:
-        touched = _write_relations(session, begin, candidates)
+    with uncollected(), beside(session, len(candidates) > PORTION) as begin:
         writer.write(begin, _portions(candidates), partial(_known, session, coming), partial(_drafts, coming))
-    renew(session, writer, [ref for ref in touched if ref not in coming], coming)
+    renew(session, writer, [ref for ref in writer.touched_refs if ref not in coming], coming)
     return writer.changed_refs
 
 
@@ -88,24 +87,12 @@ def _portions(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         yield portion
 
 
-def _write_relations(session: Session, begin: Begin, candidates: Sequence[Candidate]) -> set[str]:
-    """Store what the candidates declare, and no more; return the entities whose relations that changes."""
-    replaced = [candidate.stored.id for candidate in candidates if candidate.stored]
-    old = begin(_edges_declared_by, session, replaced).result() if replaced else {}
-    owned = {candidate.id: candidate.edges() for candidate in candidates}
-    gone = [(id_, edge) for id_, some in old.items() for edge in some - owned[id_]]
-    # Rows that are written side by side into an index cost less than those that go everywhere.
-    added = sorted((*edge, id_) for id_, some in owned.items() for edge in some - old.get(id_, NO_EDGES))
-    begin(_delete_edges, session, gone)
-    begin(insert_full_rows, session, RelationRow, RELATION_COLUMNS, added)
-    return {source for _, (source, *_) in gone} | {source for source, *_ in added}
-
-
 def _known(session: Session, coming: Coming, some: Sequence[Candidate]) -> Known:
     refs = [candidate.ref for candidate in some]
-    bodies = _bodies(session, [candidate.stored for candidate in some if candidate.stored])
+    stored = [candidate.stored for candidate in some if candidate.stored]
     items = status_items(session, refs, but_faults_of=some[0].location_id)
-    return Known(bodies, _relations(session, refs, coming), items)
+    edges = _edges_declared_by(session, [one.id for one in stored])
+    return Known(_bodies(session, stored), _relations(session, refs, coming), items, edges)
 
 
 def _drafts(coming: Coming, some: Sequence[Candidate], known: Known) -> Iterator[Draft]:
@@ -123,9 +110,19 @@ def _draft(candidate: Candidate, known: Known, relations: set[tuple[str, str]], 
     else:
         change = ChangeKind.CHANGED if stored.orphaned_at is None else ChangeKind.RESTORED
     uid = stored.uid if stored else new_uid
-    document = Document(candidate.document.body, candidate.place, candidate.origin, uid)
-    items, before = known.items.get(ref, ()), known.bodies.get(candidate.id)
-    return Draft(candidate.id, ref, change, before, document, relations, items, columns=candidate.columns())
+    now_declared, declared = candidate.edges(), known.edges.get(candidate.id, NO_EDGES)
+    return Draft(
+        candidate.id,
+        ref,
+        change,
+        known.bodies.get(candidate.id),
+        Document(candidate.document.body, candidate.place, candidate.origin, uid),
+        relations,
+        known.items.get(ref, ()),
+        columns=candidate.columns(),
+        declares=now_declared - declared,
+        withdraws=declared - now_declared,
+    )
 
 
 def remove_entities(session: Session, gone: Sequence[Stored], now: datetime, *, actor: str = "portal") -> set[str]:
@@ -220,12 +217,6 @@ def _edges_declared_by(session: Session, ids: Iterable[int]) -> dict[int, set[Ed
         for id_, *ends in session.execute(select(*columns_).where(RelationRow.declared_by.in_(some))):
             found.setdefault(id_, set()).add(Edge(*ends))
     return found
-
-
-def _delete_edges(session: Session, gone: Iterable[tuple[int, Edge]]) -> None:
-    key = tuple_(RelationRow.declared_by, RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
-    for some in chunks(sorted(gone), TUPLES):
-        session.execute(delete(RelationRow).where(key.in_([(id_, *edge) for id_, edge in some])))
 
 
 def _relations(session: Session, refs: Sequence[str], coming: Coming) -> dict[str, list[tuple[str, str]]]:

@@ -5,30 +5,47 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import delete, tuple_, update
 from sqlalchemy.orm import Session
 
 from catalog import settings
-from catalog.ingestion.bulk import copies, copy_in, copy_in_blobs, delete_rows, insert_plain_rows, insert_rows
+from catalog.ingestion.bulk import (
+    copies,
+    copy_in,
+    copy_in_blobs,
+    delete_rows,
+    insert_full_rows,
+    insert_plain_rows,
+    insert_rows,
+)
 from catalog.ingestion.changes import record_changes
 from catalog.ingestion.copying import PlainRow
 from catalog.ingestion.preparing import SEARCH_COLUMNS, Draft, Prepared, prepare, search_rows, search_text
 from catalog.ingestion.search_keys import SearchKeys
-from catalog.models import Entity, EntityBody, SearchRow
+from catalog.models import Entity, EntityBody, RelationRow, SearchRow
 from portal_backend.core.beside import Begin
-from portal_backend.core.memory import uncollected
+from portal_backend.core.db import chunks
+
+TUPLES = 200
+"""Rows named by several columns in one statement; SQLite bounds the number of parameters."""
+RELATION_COLUMNS = ("source_ref", "type", "target_ref", "declared_by")
 
 Portion = TypeVar("Portion")
 Answer = TypeVar("Answer")
 
 
 class Writer:
-    """Writes entities: their rows, bodies, search rows and changes, in a few statements for each portion of them."""
+    """Writes entities: their rows, bodies, relations, search rows and changes.
+
+    It takes a few statements for each portion of them.
+    """
 
     def __init__(self, session: Session, actor: str, now: datetime, keys: SearchKeys | None = None) -> None:
         """Take who or what makes the changes, as the history is to name it, and the search keys that are known."""
         self.changed_refs: set[str] = set()
         """Entities whose final form changed, of all that was written so far."""
+        self.touched_refs: set[str] = set()
+        """Entities at which relations end that came or went."""
         self._session = session
         self._actor = actor
         self._now = now
@@ -57,10 +74,11 @@ class Writer:
             self._write(begin, drafts(present[0], present[1].result()))
 
     def _write(self, begin: Begin, drafts: Iterable[Draft]) -> None:
-        with uncollected():
-            prepared = prepare(settings.current().integrations, drafts)
-            rows = self._search_rows(begin, prepared)
+        prepared = prepare(settings.current().integrations, drafts)
+        rows = self._search_rows(begin, prepared)
         self.changed_refs.update(change.ref for change in prepared.changes)
+        self.touched_refs.update(row[0] for row in prepared.declared)
+        self.touched_refs.update(row[0] for row in prepared.withdrawn)
         begin(self._store, prepared, rows)
 
     def _search_rows(self, begin: Begin, prepared: Prepared) -> bytes | list[PlainRow]:
@@ -74,6 +92,8 @@ class Writer:
 
     def _store(self, prepared: Prepared, found: bytes | list[PlainRow]) -> None:
         session, version = self._session, {"updated_at": self._now}
+        _delete_relations(session, prepared.withdrawn)
+        insert_full_rows(session, RelationRow, RELATION_COLUMNS, prepared.declared)
         insert_rows(session, Entity, [{**row, **version} for row in prepared.new])
         self._insert_bodies(prepared.new_bodies)
         changed = ({**row, **version} for row in prepared.changed)
@@ -93,6 +113,13 @@ class Writer:
             copy_in_blobs(self._session, EntityBody, ("id", "body"), bodies)
         else:
             insert_rows(self._session, EntityBody, [{"id": id_, "body": body} for id_, body in bodies])
+
+
+def _delete_relations(session: Session, rows: Iterable[tuple[str, str, str, int]]) -> None:
+    key = tuple_(RelationRow.declared_by, RelationRow.source_ref, RelationRow.type, RelationRow.target_ref)
+    for some in chunks(sorted(rows), TUPLES):
+        named = [(declared_by, *ends) for *ends, declared_by in some]
+        session.execute(delete(RelationRow).where(key.in_(named)))
 
 
 def _alike(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from catalog.querying.remembering import OVERHEAD, answers, statements
+from catalog.querying.remembering import OVERHEAD, statements
 from catalog.querying.selection import Selection
 from catalog.querying.translation import Sql, Translator, key_names, keys_of
 from catalog.versions import Version
@@ -20,13 +20,16 @@ class Keys(NamedTuple):
     """The same as a value that compares: kind, name and id of each."""
 
 
+NO_KEYS = Keys({}, ())
+
+
 class Statements:
     """Writes the statements that answer one request; what was written before for the same keys is taken as it is."""
 
     def __init__(
         self, reader: Reader, version: Version | None, selection: Selection, more_keys: Iterable[str] = ()
     ) -> None:
-        """Look the keys up, unless that was done at this version of the catalog."""
+        """Look the keys up, unless that was done since the last one came."""
         self.selection = selection
         self._is_postgresql = reader.is_postgresql
         self._keys = _keys(reader, version, frozenset(key_names([*keys_of(selection), *more_keys])))
@@ -47,12 +50,14 @@ def _weight(sql: Sql, keys: Keys) -> int:
 
 
 def _keys(reader: Reader, version: Version | None, names: frozenset[str]) -> Keys:
-    key = (version, "keys", names)
-    found: Keys | None = answers.get(key) if version else None
+    if not names:
+        return NO_KEYS
+    key = None if version is None else (version.lineage, version.keys, "keys", names)
+    found: Keys | None = statements.get(key) if key else None
     if found is None:
         found = _read_keys(reader, names)
-        if version:
-            answers.keep(key, found, 200 * (len(names) + len(found.known)) + OVERHEAD)
+        if key:
+            statements.keep(key, found, 200 * (len(names) + len(found.known)) + OVERHEAD)
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from catalog.format.documents import without_prototypes
 from catalog.format.kind_rules import check_entity
 from catalog.format.kinds import STANDARD_KINDS, KnownKinds
 from portal_backend.core.errors import Fault
@@ -23,7 +24,7 @@ Trail = tuple["Trail", str | int] | None
 
 def faults_of(entity: Any, location: Any, kinds: KnownKinds = STANDARD_KINDS) -> list[Fault]:
     """Return all that is wrong with a descriptor and with the location that it is said to stand at."""
-    return [*_location_faults(location), *(_unfit(entity) or check_entity(entity, kinds))]
+    return [*_location_faults(location), *(_unfit(entity) or check_entity(without_prototypes(entity), kinds))]
 
 
 def _location_faults(location: Any) -> Iterator[Fault]:

@@ -9,11 +9,12 @@ from sqlalchemy import delete, func, select
 
 from catalog.ingestion import shelf, storing, writer
 from catalog.ingestion.candidates import find_stored
+from catalog.ingestion.changes import list_changes
 from catalog.ingestion.copying import copy_text
 from catalog.ingestion.judging import compact
 from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
-from catalog.models import Entity, EntityChange, LocationFile, RelationRow, SearchKey, SearchRow
+from catalog.models import Entity, EntityBody, EntityChange, LocationFile, RelationRow, SearchKey, SearchRow
 from portal_backend.core.beside import THREAD, USUAL_TURN_SECONDS, beside
 from tests.catalog.samples import NOW, OFFLINE, bring_in, component, files
 from tests.catalog.test_large_locations import company, stored
@@ -155,3 +156,42 @@ def entity(number: int) -> dict[str, object]:
         "apiVersion": "backstage.io/v1alpha1", "kind": "Component",
         "metadata": {"name": f"c{number}", "namespace": "default"}, "spec": {"owner": "team-a"},
     }  # fmt: skip
+
+
+def test_the_history_of_what_leaves_goes_on_from_the_form_that_the_same_read_gave_it(session, tmp_path):
+    leaning = component("b", spec="  dependsOn: [component:a]\n")
+    bring_in(session, files(tmp_path, a=component("a"), b=leaning))
+    (tmp_path / "a.yaml").write_text(component("c"))
+    (tmp_path / "b.yaml").write_text(component("b"))
+    assert bring_in(session, tmp_path, allow_removals=True).removed_refs == {"component:default/a"}
+    removed, renewed, added = list_changes(session, "component:default/a", 10).items
+    assert [change["kind"] for change in (removed, renewed, added)] == ["removed", "changed", "added"]
+    assert (removed["from_etag"], renewed["from_etag"]) == (renewed["to_etag"], added["to_etag"])
+
+
+def test_relations_between_portions_are_shown_at_both_ends_and_go_with_what_says_so(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "PORTION", 2)
+
+    def shown() -> dict[str, set[tuple[str, str]]]:
+        bodies = session.execute(select(Entity.ref, EntityBody.body).join(EntityBody).where(Entity.kind == "component"))
+        return {
+            ref: {(one["type"], one["targetRef"]) for one in orjson.loads(body)["relations"]} for ref, body in bodies
+        }
+
+    def round_of(count: int, step: int) -> str:
+        return "---\n".join(
+            component(f"n{one}", spec=f"  dependsOn: [component:n{(one + step) % count}]\n") for one in range(count)
+        )
+
+    for step in (1, 4, 1):
+        bring_in(session, files(tmp_path, all=round_of(9, step)))
+        owned = ("ownedBy", "group:default/team-a")
+        assert shown() == {
+            f"component:default/n{one}": {
+                owned,
+                ("dependsOn", f"component:default/n{(one + step) % 9}"),
+                ("dependencyOf", f"component:default/n{(one - step) % 9}"),
+            }
+            for one in range(9)
+        }
+        assert session.scalar(select(func.count()).select_from(RelationRow)) == 4 * 9

@@ -34,7 +34,10 @@ async function isGood(entity) {
       for (const ref of enforced.spec[field] ?? []) model.parseEntityRef(ref, { defaultKind });
     }
     if (['Component', 'Resource'].includes(enforced.kind)) {
-      for (const field of ['dependsOn', 'dependencyOf']) enforced.spec[field]?.forEach(ref => model.parseEntityRef(ref));
+      for (const field of ['dependsOn', 'dependencyOf']) {
+        const given = enforced.spec[field]; // the catalog takes a lone reference too, and no rule is there for the latter
+        if (given) [given].flat().forEach(ref => model.parseEntityRef(ref));
+      }
     }
     return true;
   } catch {
