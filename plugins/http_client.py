@@ -26,6 +26,8 @@ from portal_backend.core.config import SourceAuth
 
 USER_AGENT = "portal-backend"
 MAX_REDIRECTS = 3
+MAX_PAGES = 2000
+"""Of one list: a server that names a next page for ever is not asked for as long as the deadline lets."""
 CHUNK_BYTES = 64 * 1024
 NUL, REPLACEMENT = rb"\u0000", rb"\ufffd"
 """PostgreSQL stores no NUL in a text: one in a name would fail every run of the source."""
@@ -94,7 +96,8 @@ class SourceClient:
     ) -> Iterator[Any]:
         """Yield the JSON answers of all pages, each of which names the next by a `Link` header with `rel="next"`.
 
-        Raises PullFailed, also when pages name each other in circles, or the next one is at another host.
+        Raises PullFailed, also when pages name each other in circles or without an end, or the next one is at another
+        host. A next page that says of itself `results="false"`, as Sentry's does, is none.
         """
         self._prepare()
         url, seen = _join(self._url, path), set[str]()
@@ -106,8 +109,9 @@ class SourceClient:
                 return
             seen.add(url)
             url, parts = self._at_home(urljoin(url, following), "names its next page at"), {"headers": headers}
-            if url in seen:
-                raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe(path)} has pages that go in circles")
+            if url in seen or len(seen) >= MAX_PAGES:
+                endless = "has pages that go in circles" if url in seen else f"names a page behind {MAX_PAGES:,} others"
+                raise self._failed(FailureKind.BAD_ANSWER, f"{self.describe(path)} {endless}")
 
     def get_text(self, path: str, params: Parameters | None = None, headers: Mapping[str, str] | None = None) -> str:
         """Return the answer to a GET of `path` below the source's URL as UTF-8 text. Raises PullFailed."""
@@ -325,7 +329,9 @@ def _worth_retrying(failure: PullFailed) -> bool:
 
 
 def _following(response: requests.Response) -> str:
-    return str(response.links.get("next", {}).get("url") or "")
+    """Return where the next page is. Sentry names one behind the last too, and says that it holds no results."""
+    following = response.links.get("next", {})
+    return "" if following.get("results") == "false" else str(following.get("url") or "")
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

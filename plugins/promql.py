@@ -34,7 +34,10 @@ _RANGE = re.compile(rf"({_STRING})|\[((?:[^\[\]\"]|\[\[\w++[^\[\]]*+\]\])*+)\]",
 _OFFSET = re.compile(r"\b(offset\s+-?)" + f"(?:{_VARIABLE.pattern})", re.IGNORECASE)
 _MARKER = re.compile(r"__v(\d+)__")
 _STRUCTURE = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_NAME = re.compile(r"[a-zA-Z_:][\w:]*")
 _LITERAL_ALTERNATION = re.compile(r"[a-zA-Z_:][\w:]*(?:\|[a-zA-Z_:][\w:]*)*")
+_GROUPS = re.compile(r"\((?:\?:)?([\w:]+(?:\|[\w:]+)*)\)")
+"""`(reads|writes)` within a name."""
 
 _LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)", re.IGNORECASE)
 _SELECTOR = re.compile(r"\{[^{}]*\}")
@@ -165,9 +168,19 @@ def _selectors(node: promql_parser.VectorSelector) -> Iterable[Selector]:
             continue
         if matcher.op == promql_parser.MatchOp.Equal:
             names.append(matcher.value)
-        elif matcher.op == promql_parser.MatchOp.Re and _LITERAL_ALTERNATION.fullmatch(matcher.value):
-            names.extend(matcher.value.split("|"))
+        elif matcher.op == promql_parser.MatchOp.Re:
+            names.extend(_named_by(matcher.value))
     return [Selector(name, equals) for name in names]
+
+
+def _named_by(pattern: str) -> list[str]:
+    """Return the names that a regular expression lists: `a|b`, `disk_(reads|writes)_total`; none where it does not."""
+    if _LITERAL_ALTERNATION.fullmatch(pattern):
+        return pattern.split("|")
+    parts = _GROUPS.split(pattern)  # literals, and between them what stands in brackets
+    choices = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
+    names = ("".join(chosen) for chosen in islice(product(*choices), MAX_EXPANSIONS))
+    return [name for name in names if _NAME.fullmatch(name)] if len(parts) > 1 else []
 
 
 def _expand(
@@ -180,7 +193,13 @@ def _expand(
         for values in islice(choices, MAX_EXPANSIONS):
             value_of = dict(zip(marks, values, strict=True))
             name = _MARKER.sub(lambda match, known=value_of: known[int(match[1])], selector.metric)  # type: ignore[misc]
-            yield Selector(name, selector.equals)
+            yield from _named(name, selector) if marks else [selector]
+
+
+def _named(name: str, selector: Selector) -> Iterable[Selector]:
+    """Return what a selector is whose name came out of a variable: that may hold a whole expression."""
+    inner = None if _NAME.fullmatch(name) else _parse(name)
+    return [Selector(name, selector.equals)] if inner is None else inner
 
 
 def _words(text: str) -> list[str]:

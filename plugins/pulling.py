@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from plugins import annotating
+from plugins.cleaning import cleaned
 from plugins.contract import Batch, Connector, FailureKind, PullContext, PullFailed, PullFault, Target
 from plugins.http_client import Limits, SourceClient
 from plugins.transport.conditional import KeptAnswers
@@ -72,10 +73,12 @@ def make_context(
 
 def pull(connector: Connector, context: PullContext) -> Iterator[Batch]:
     """Yield the connector's batches. Raises PullFailed, and nothing else that stems from the connector."""
-    batches = connector.pull(context)
+    batches: Iterator[Batch] | None = None
     while True:
         try:
-            batch = next(batches, None)
+            batches = iter(connector.pull(context)) if batches is None else batches
+            found = next(batches, None)
+            batch = None if found is None else cleaned(found)
         except PullFailed as failure:
             raise _redacted(failure) from None
         except Exception as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +23,7 @@ from catalog.ingestion.refresh import IngestReport
 from catalog.registering.registrations import keep_configured
 from engagements import history
 from engagements.event_kinds import EVENT_KINDS
-from plugins import pulling, registry, sources
+from plugins import apart, pulling, registry, sources
 from plugins import settings as collecting
 from plugins.contract import Batch, FailureKind, PullFailed, PullFault
 from plugins.http_client import Limits, SourceClient
@@ -48,6 +49,8 @@ LONGEST_PULL = timedelta(minutes=4)
 PRUNED_AT_ONCE = 5_000
 """Changes of entities deleted in one transaction."""
 SHORTEST_PULL = timedelta(seconds=30)
+OWN_WORK_SECONDS = 60.0
+"""What a connector may take beyond the time of its client: it also reads the answers."""
 
 
 class Outcome(StrEnum):
@@ -159,16 +162,20 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
     report.progress.targets = len(targets)
     connector = registry.connector(config.plugin)
     base_dir = settings.current().config.base_dir
-    kept = StoredAnswers(config.name)
-    with pulling.open_client(config, _limits(config), probing=lease.probe, kept=kept) as client:
+    kept, limits = StoredAnswers(config.name), _limits(config)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    with pulling.open_client(config, limits, probing=lease.probe, kept=kept) as client:
         report.client = client
         context = pulling.make_context(
             config, client, targets, clock.now(), cursor=lease.cursor, base_dir=base_dir, reconcile=lease.reconcile
         )
-        for batch in pulling.pull(connector, context):
-            batch = _without_odd_events(batch)
-            report.progress.add(batch, client.requests_made)
-            _keep(config, lease, batch, kept, report)
+        begin = partial(pulling.pull, connector, context)
+        patience = limits.total_seconds + OWN_WORK_SECONDS
+        with contextlib.closing(apart.batches(config.name, begin, patience, app.app_context)) as batches:
+            for batch in batches:
+                batch = _without_odd_events(batch)
+                report.progress.add(batch, client.requests_made)
+                _keep(config, lease, batch, kept, report)
     with transaction() as session:
         kept.save(session, clock.now())
         forget_unused(session, config.name, clock.now())

@@ -18,6 +18,7 @@ from catalog.registering.removal import remove_entity
 from engagements import history
 from plugins import sources
 from plugins.contract import Batch, Connector, Event, FailureKind, PullFailed
+from plugins.http_client import Limits
 from plugins.models import SourceRun
 from portal_backend import catalog_refresh, judgement, pipeline
 from portal_backend.app import create_app
@@ -273,6 +274,38 @@ def test_a_connector_that_raises_is_a_failed_pull(portal, monkeypatch):
     assert isinstance(report.failure, PullFailed)
     waiting = verdicts()
     assert waiting["obs.slo.defined"] == "unknown"
+
+
+def test_a_connector_that_yields_no_batch_is_told_from_a_fault_of_ours(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    use(monkeypatch, lambda _context: ["a fact"])
+    failure = pipeline.refresh("slo").failure
+    assert (failure.kind, "yielded a str, and no Batch" in failure.message) == (FailureKind.BAD_ANSWER, True)
+
+
+def test_a_connector_that_blocks_outside_its_client_costs_neither_the_lease_nor_the_worker(portal, monkeypatch):
+    pipeline.refresh("catalog")
+    released = threading.Event()
+
+    def blocking(_context):
+        yield Batch(cursor="so far")
+        released.wait(60)
+
+    use(monkeypatch, blocking)
+    monkeypatch.setattr(pipeline, "_limits", lambda _config: Limits(total_seconds=0.2))
+    monkeypatch.setattr(pipeline, "OWN_WORK_SECONDS", 0.2)
+    try:
+        report = pipeline.refresh("slo")
+        again = pipeline.refresh("slo")
+        with reading() as session:
+            told = sources.health(session, clock.now())["slo"]
+            source = session.get(sources.Source, "slo")
+    finally:
+        released.set()
+    assert (report.outcome, report.failure.kind) == (Outcome.FAILED, FailureKind.TIMEOUT)
+    assert (source.lease_token, source.cursor) == (None, "so far")
+    assert (told.state, told.consecutive_failures) == ("failing", 2)
+    assert "is not started again" in again.failure.message
 
 
 def test_a_promise_that_is_lowered_is_judged_for_who_depends_on_it(portal, tmp_path):

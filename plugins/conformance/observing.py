@@ -110,6 +110,7 @@ def check_rules(case: Case, outcome: Outcome, given: PullContext) -> None:
     kinds = {spec.kind for spec in case.connector.events}
     for event in outcome.events:
         _check_event(event, refs, kinds, given.now)
+    _check_ids(outcome.events)
     require(outcome.cursor is None or isinstance(outcome.cursor, str), "the cursor is no string")
     require(all(isinstance(name, str) for name in outcome.unmatched), "a name in `unmatched` is no string")
     said = [fault.message for fault in outcome.faults] + [fault.scope for fault in outcome.faults] + outcome.unmatched
@@ -136,6 +137,17 @@ def _check_event(event: Event, refs: set[str], kinds: set[str], now: datetime) -
     require(bool(event.source_event_id), f"an event of kind {event.kind} has no id")
     require(bool(event.summary.strip()), f"the event {event.source_event_id} has no summary")
     require(event.occurred_at.tzinfo is not None, f"{event.source_event_id} occurred at a time without a UTC offset")
+
+
+def _check_ids(events: Sequence[Event]) -> None:
+    about: dict[str, str] = {}
+    for event in events:
+        first = about.setdefault(event.source_event_id, event.ref)
+        require(
+            first == event.ref,
+            f"{event.source_event_id} is the id of an event of {first} and of one of {event.ref}: a history takes it "
+            "once, so put the service's ref into it",
+        )
 
 
 def is_of(kind: FactType, value: Any) -> bool:

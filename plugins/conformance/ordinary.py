@@ -1,13 +1,13 @@
 """What a connector does with good answers: what it declares, yields, repeats, and what that costs."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 
 from plugins.conformance import spoiling
-from plugins.conformance.case import Case, NotConforming, Paged
+from plugins.conformance.case import Case, NotConforming, Paged, Question, Reply
 from plugins.conformance.declarations import check_declarations
 from plugins.conformance.observing import (
     PATIENT,
@@ -20,7 +20,7 @@ from plugins.conformance.observing import (
     require_same,
 )
 from plugins.conformance.running import good_pull, scenario
-from plugins.conformance.serving import Front
+from plugins.conformance.serving import Front, Injection
 from plugins.contract import FailureKind, PullContext, PullFailed
 from plugins.transport.conditional import InMemory
 
@@ -64,6 +64,29 @@ def every_page_is_read(case: Case, front: Front) -> None:
             asked = {pages.asked(question.query) for question in front.questions if question.path == path}
             unread = [page for page in pages.pages if page not in asked]
             require(not unread, f"of {path} these pages were never asked for: {unread[:5]}")
+
+
+@scenario
+def an_empty_page_is_not_the_last(case: Case, front: Front) -> None:
+    """Where pages name the next one by a `Link` header, one without entries (none may be seen) ends no list."""
+    for path, pages in case.answers.items():
+        if isinstance(pages, Paged) and pages.links:
+            front.start_over(_emptied_first_page(path, pages))
+            outcome = pull(case, front)
+            require(outcome.failure is None, f"an empty first page of {path}: {outcome.failure}")
+            asked = {pages.asked(question.query) for question in front.questions if question.path == path}
+            unread = [page for page in pages.pages if page not in asked]
+            require(not unread, f"behind an empty page of {path} these were never asked for: {unread[:5]}")
+
+
+def _emptied_first_page(path: str, pages: Paged) -> Injection:
+    empty = spoiling.rewritten(spoiling.emptied)
+
+    def inject(question: Question, good: Callable[[], Reply]) -> Reply:
+        first = question.path == path and pages.asked(question.query) == pages.first
+        return empty(question, good) if first else good()
+
+    return inject
 
 
 @scenario
@@ -136,7 +159,7 @@ def nothing_is_kept_between_pulls(case: Case, front: Front) -> None:
     front.start_over()
     with _context(case, front) as one, _context(case, front) as two:
         first, second = Outcome(), Outcome()
-        pulls = [(case.connector.pull(one), first), (case.connector.pull(two), second)]
+        pulls = [(iter(case.connector.pull(one)), first), (iter(case.connector.pull(two)), second)]
         while pulls:
             for entry in list(pulls):
                 batch = next(entry[0], None)

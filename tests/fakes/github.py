@@ -4,16 +4,17 @@ import base64
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import request
 
 from tests.fakes.argocd import rfc3339
-from tests.fakes.server import Fake
+from tests.fakes.server import Fake, in_part
 
 
 class GitHub(Fake):
-    """Keeps repositories by their slug. Answers are cut to what the connector reads, so the document's demand for every
-    field of an answer is not held against them; requests are checked whole.
+    """Keeps repositories by their slug. Answers are cut to what the connector reads, and each field of them is as the
+    document says; requests are checked whole.
     """
 
     undocumented = frozenset({"/orgs/acme/dependabot/"})
@@ -23,8 +24,14 @@ class GitHub(Fake):
         self.remaining = 4999
         self.alerts: list[dict[str, Any]] = []
         self.watched: set[str] = set()
+        self.findings: dict[str, list[dict[str, Any]]] = {}
+        """Of code scanning, by repository; one that is not here is not scanned."""
         super().__init__(spec_file, token)
-        self.check_answers = False
+
+    @classmethod
+    def relax(cls, spec: dict[str, Any]) -> dict[str, Any]:
+        """Answers are cut to what is read."""
+        return in_part(spec)
 
     def register(self) -> None:
         self.app.get("/rate_limit")(self.rate_limit)
@@ -46,8 +53,26 @@ class GitHub(Fake):
             ("/releases", self.all_releases),
             ("/contents/<path:path>", self.contents),
             ("/commits", self.commits),
+            ("/code-scanning/alerts", self.listed_findings),
         ):
             self.app.add_url_rule(below + path, path or "about", view)
+
+    def is_documented(self) -> bool:
+        return super().is_documented() and "/code-scanning/" not in request.path
+
+    def finding(self, slug: str, created: datetime, severity: str = "critical") -> None:
+        """What code scanning found and nobody has mended."""
+        found = self.findings.setdefault(slug, [])
+        rule = {"id": "py/sql-injection", "security_severity_level": severity}
+        found.append({"number": len(found) + 1, "state": "open", "created_at": rfc3339(created), "rule": rule})
+
+    def listed_findings(self, owner: str, repo: str) -> Any:
+        assert (request.args["state"], request.args["sort"], request.args["direction"]) == ("open", "created", "asc")
+        if f"{owner}/{repo}" not in self.findings:
+            return self.refuse(404, "no analysis found")
+        wanted = request.args["severity"]
+        found = [one for one in self.findings[f"{owner}/{repo}"] if one["rule"]["security_severity_level"] == wanted]
+        return self.next_page(sorted(found, key=lambda one: one["created_at"]))
 
     def alert(self, slug: str, created: datetime, severity: str) -> None:
         """What Dependabot found and nobody has mended."""
@@ -63,7 +88,8 @@ class GitHub(Fake):
     def next_page(self, found: list[dict[str, Any]]) -> Any:
         """A page of two, and a link with a cursor to the next one."""
         start = int(request.args.get("after", 0))
-        more = {"Link": f'<{request.base_url}?per_page=100&state=open&after={start + 2}>; rel="next"'}
+        asked = urlencode({**request.args.to_dict(), "after": start + 2})
+        more = {"Link": f'<{request.base_url}?{asked}>; rel="next"'}
         return found[start : start + 2], 200, more if start + 2 < len(found) else {}
 
     def listed_repositories(self, org: str) -> Any:

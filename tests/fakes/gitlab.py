@@ -6,26 +6,84 @@ from pathlib import Path
 from typing import Any
 
 from flask import request
+from graphql import build_schema, graphql_sync
 
 from tests.fakes.argocd import rfc3339
-from tests.fakes.server import Fake
+from tests.fakes.server import Fake, in_part
+
+
+def mended(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return GitLab's document for answers that are cut to what is read.
+
+    It says of no field that it may be null, though many are; it has one entry for the list that a tree is, and a text
+    for a number.
+    """
+    relaxed: dict[str, Any] = _nullable(in_part(spec))
+    tree = relaxed["paths"]["/api/v4/projects/{id}/repository/tree"]["get"]["responses"]["200"]
+    content = tree["content"]["application/json"]
+    content["schema"] = {"type": "array", "items": content["schema"]}
+    for schema in relaxed["components"]["schemas"].values():
+        schema["nullable"] = True
+        schema.get("properties", {}).get("approvals_before_merge", {}).pop("type", None)
+    return relaxed
+
+
+def _nullable(node: Any) -> Any:
+    """Let each property be null."""
+    if isinstance(node, list):
+        return [_nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _nullable(value) for key, value in node.items()}
+    for name, schema in (found.get("properties") or {}).items():
+        if isinstance(schema, dict) and "type" in schema:
+            found["properties"][name] = {**schema, "nullable": True}
+    return found
+
+
+SCHEMA = build_schema("""
+    type Query { project(fullPath: ID!): Project }
+    type Project {
+      securityScanners: SecurityScanners
+      vulnerabilities(
+        reportType: [VulnerabilityReportType!], severity: [VulnerabilitySeverity!], state: [VulnerabilityState!],
+        sort: VulnerabilitySort, first: Int, after: String
+      ): VulnerabilityConnection
+    }
+    type SecurityScanners { available: [String!], enabled: [String!], pipelineRun: [String!] }
+    type VulnerabilityConnection { nodes: [Vulnerability], pageInfo: PageInfo! }
+    type Vulnerability { id: ID!, detectedAt: String!, severity: VulnerabilitySeverity }
+    type PageInfo { hasNextPage: Boolean!, endCursor: String }
+    enum VulnerabilityReportType { SAST DAST DEPENDENCY_SCANNING CONTAINER_SCANNING SECRET_DETECTION GENERIC }
+    enum VulnerabilitySeverity { INFO UNKNOWN LOW MEDIUM HIGH CRITICAL }
+    enum VulnerabilityState { DETECTED DISMISSED RESOLVED CONFIRMED }
+    enum VulnerabilitySort { severity_desc severity_asc detected_desc detected_asc }
+""")
 
 
 class GitLab(Fake):
-    """Keeps projects by their path. Answers are cut to what the connector reads and are not held against the document,
-    whose own examples break it; requests are checked whole.
+    """Keeps projects by their path. Answers are cut to what the connector reads, and each field of them is as the
+    document says; requests are checked whole.
     """
 
     def __init__(self, spec_file: Path, token: str = "fake-token") -> None:
         self.projects: dict[str, dict[str, Any]] = {}
         self.forbidden: set[str] = set()
+        self.graphql_page = 100
+        self.scanners: dict[str, list[str]] = {}
+        """What scans a project, by its path; one that is not here may not be seen, or has no such edition."""
+        self.vulnerabilities: dict[str, list[dict[str, str]]] = {}
         super().__init__(spec_file, token)
-        self.check_answers = False
+
+    @classmethod
+    def relax(cls, spec: dict[str, Any]) -> dict[str, Any]:
+        return mended(spec)
 
     def authorized(self) -> bool:
         return request.headers.get("PRIVATE-TOKEN") == self.token
 
     def register(self) -> None:
+        self.app.post("/api/graphql")(self.graphql)
         self.app.get("/api/v4/version")(lambda: {"version": "17.5.1", "revision": "abc"})
         below = "/api/v4/projects/<path:id>"
         for path, view in (
@@ -40,8 +98,46 @@ class GitLab(Fake):
             ("/deployments", self.deployments),
             ("/environments", self.environments),
             ("/repository/compare", self.compare),
+            ("/vulnerabilities", self.listed_vulnerabilities),
         ):
             self.app.add_url_rule(below + path, path or "about", view)
+
+    def is_documented(self) -> bool:
+        return not request.path.endswith(("/vulnerabilities", "/graphql"))
+
+    def listed_vulnerabilities(self, id: str) -> Any:
+        return [] if id in self.scanners else self.refuse(403, "403 Forbidden")
+
+    def vulnerability(
+        self, path: str, at: datetime, severity: str = "CRITICAL", kind: str = "CONTAINER_SCANNING"
+    ) -> None:
+        """What a scanner found and nobody has mended."""
+        found = self.vulnerabilities.setdefault(path, [])
+        found.append({"id": str(len(found)), "detectedAt": rfc3339(at), "severity": severity, "reportType": kind})
+
+    def graphql(self) -> Any:
+        """Execute a question against an excerpt of GitLab's own schema; what may not be seen is left out in silence."""
+
+        def page(path: str, first: int, after: str | None, **only: Any) -> Any:
+            hidden = path not in self.scanners
+            found = [one for one in self.vulnerabilities.get(path, ()) if one["severity"] in only["severity"]]
+            found = [] if hidden else [one for one in found if one["reportType"] in only["reportType"]]
+            found.sort(key=lambda one: one["detectedAt"])
+            start, size = int(after or 0), min(first, self.graphql_page)
+            ends = {"hasNextPage": start + size < len(found), "endCursor": str(start + size)}
+            return {"nodes": found[start : start + size], "pageInfo": ends}
+
+        def project(_info: Any, fullPath: str) -> Any:  # noqa: N803 - as the schema has it
+            if fullPath not in self.projects:
+                return None
+            running = self.scanners.get(fullPath, [])
+            return {
+                "securityScanners": {"enabled": [], "pipelineRun": running},
+                "vulnerabilities": lambda _info, first, after=None, **only: page(fullPath, first, after, **only),
+            }
+
+        asked = request.get_json()
+        return graphql_sync(SCHEMA, asked["query"], {"project": project}, variable_values=asked["variables"]).formatted
 
     def add(self, path: str, **parts: Any) -> dict[str, Any]:
         made = {"settings": {}, "protected": [], "files": [], "pipelines": [], "releases": [], "deployments": [],

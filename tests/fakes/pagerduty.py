@@ -32,6 +32,8 @@ class PagerDuty(Fake):
         """What analytics know besides, by incident: acknowledgement_count, seconds_to_first_ack, auto_resolved."""
         self.analytics_refused = 0
         self.page_limit = 100
+        self.empty_pages: set[str] = set()
+        """Lists whose first page is empty, with more behind it: what a key may not see is taken out of a page."""
         self.offset_cap = OFFSET_CAP
         super().__init__(spec_file, token)
 
@@ -206,7 +208,9 @@ class PagerDuty(Fake):
         limit, offset = min(int(request.args.get("limit", 25)), self.page_limit), int(request.args.get("offset", 0))
         if limit + int(offset) > self.offset_cap:
             return self.refuse(400, "Offset must be less than or equal to 10000")
-        shown = entries[offset : offset + limit]
+        if name in self.empty_pages:
+            entries = [*[None] * limit, *entries]
+        shown = [entry for entry in entries[offset : offset + limit] if entry is not None]
         more = offset + limit < len(entries)
         return {name: shown, "limit": limit, "offset": offset, "more": more, "total": None}
 

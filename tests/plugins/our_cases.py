@@ -4,11 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
-import orjson
-
-from plugins.conformance import Case, Question, Reply
+from plugins.conformance import Case
 from plugins.connectors import alertmanager, argocd, buildbot, github, gitlab, grafana, kubernetes, pagerduty
 from plugins.connectors import prometheus as prometheus_connector
 from plugins.connectors.prometheus.options import Options
@@ -16,12 +13,15 @@ from plugins.contract import (
     Target,
 )
 from tests.conftest import shared
+from tests.fakes.alertmanager import Alertmanager
 from tests.fakes.argocd import ArgoCd
 from tests.fakes.github import GitHub
 from tests.fakes.gitlab import GitLab
 from tests.fakes.grafana import Grafana
 from tests.fakes.kubernetes import Kubernetes
 from tests.fakes.pagerduty import PagerDuty
+from tests.fakes.prometheus import Prometheus
+from tests.fakes.server import Fake
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -38,13 +38,21 @@ def written(at: datetime) -> str:
 
 
 @contextmanager
+def keeping_the_contract(fake: Fake) -> Iterator[None]:
+    """Run a fake, and see at its end that no question and no answer broke the vendor's document."""
+    with fake.running():
+        yield
+    assert fake.problems == []
+
+
+@contextmanager
 def argocd_case() -> Iterator[Case]:
     fake = ArgoCd(shared("specs", "argocd.openapi.json"))
     for name in ("checkout", "search"):
         fake.add(name)
         for number, sha in enumerate(SHAS):
             fake.sync(name, sha, NOW - (5 - number) * DAY)
-    with fake.running():
+    with keeping_the_contract(fake):
         yield Case(
             argocd.CONNECTOR,
             pair("argocd/app-name", "checkout", "search"),
@@ -75,7 +83,10 @@ def github_case() -> Iterator[Case]:
         )
         fake.deploy(slug, NOW - 5 * DAY, SHAS[0], "success")
         fake.deploy(slug, NOW - 4 * DAY, SHAS[1], "success")
-    with fake.running():
+        fake.finding(slug, NOW - 40 * DAY)
+        fake.finding(slug, NOW - 50 * DAY)
+        fake.finding(slug, NOW - 60 * DAY)
+    with keeping_the_contract(fake):
         yield Case(
             github.CONNECTOR,
             pair("github.com/project-slug", "acme/checkout", "acme/search"),
@@ -83,7 +94,9 @@ def github_case() -> Iterator[Case]:
                 (CHECKOUT, "repo.branch.protected"): True,
                 (CHECKOUT, "ci.success_ratio_30d"): 0.5,
                 (SEARCH, "deploys.count_30d"): 2,
+                (SEARCH, "code.vuln.critical_over_30d"): 3,
             },
+            options={"code_scanning": True},
             upstream=fake.url,
             secret=fake.token,
             now=NOW,
@@ -102,7 +115,10 @@ def gitlab_case() -> Iterator[Case]:
         fake.add(path, protected=["main"], files=["CODEOWNERS"], pipelines=pipelines)
         fake.deploy(path, NOW - 5 * DAY, SHAS[0])
         fake.deploy(path, NOW - 4 * DAY, SHAS[1], "failed")
-    with fake.running():
+        fake.scanners[path] = ["DEPENDENCY_SCANNING"]
+        fake.vulnerability(path, NOW - 40 * DAY)
+        fake.vulnerability(path, NOW - 50 * DAY)
+    with keeping_the_contract(fake):
         yield Case(
             gitlab.CONNECTOR,
             pair("gitlab.com/project-slug", "acme/checkout", "acme/search"),
@@ -110,7 +126,9 @@ def gitlab_case() -> Iterator[Case]:
                 (CHECKOUT, "repo.branch.protected"): True,
                 (CHECKOUT, "deploys.failed_30d"): 1,
                 (SEARCH, "ci.success_ratio_30d"): 0.5,
+                (SEARCH, "deps.vuln.critical_over_30d"): 2,
             },
+            options={"vulnerabilities": True},
             upstream=fake.url,
             secret=fake.token,
             auth_header="PRIVATE-TOKEN",
@@ -126,7 +144,7 @@ def grafana_case() -> Iterator[Case]:
         query = [{"refId": "A", "expr": f"rate({name}_{uid}_total[5m])"}]
         panel = {"type": "timeseries", "datasource": {"type": "prometheus", "uid": "p"}, "targets": query}
         fake.save(uid, f"{name} {uid}", NOW - DAY, tags=[name], panels=[panel])
-    with fake.running():
+    with keeping_the_contract(fake):
         yield Case(
             grafana.CONNECTOR,
             pair("grafana/dashboard-selector", "checkout", "search"),
@@ -152,7 +170,7 @@ def kubernetes_case() -> Iterator[Case]:
             fake.add_pod(f"{name}-{zone}", name, f"node-{zone}")
         fake.add_autoscaler(name)
         fake.add_budget(name, app=name)
-    with fake.running():
+    with keeping_the_contract(fake):
         yield Case(
             kubernetes.CONNECTOR,
             pair("backstage.io/kubernetes-id", "checkout", "search"),
@@ -174,7 +192,7 @@ def pagerduty_case() -> Iterator[Case]:
     fake.add_oncall("E1", "ann", NOW - 2 * DAY, NOW + 3 * DAY)
     fake.add_incident("I1", "PCHECK", NOW - 20 * DAY, NOW - 20 * DAY + HOUR, priority="P1")
     fake.add_incident("I2", "PCHECK", NOW - HOUR)
-    with fake.running():
+    with keeping_the_contract(fake):
         yield Case(
             pagerduty.CONNECTOR,
             pair("pagerduty.com/service-id", "PCHECK", "PSEARCH"),
@@ -182,40 +200,31 @@ def pagerduty_case() -> Iterator[Case]:
             upstream=fake.url,
             secret=f"Token token={fake.token}",
             auth_header="Authorization",
-            expected_events=["I1:opened", "I1:resolved", "I2:opened"],
+            expected_events=[f"{event}:{CHECKOUT}" for event in ("I1:opened", "I1:resolved", "I2:opened")],
             now=NOW,
         )
 
 
 @contextmanager
 def alertmanager_case() -> Iterator[Case]:
-    routes = "route: {receiver: pager}\nreceivers: [{name: pager, webhook_configs: [{url: 'http://x/'}]}]\n"
-    alerts = [
-        {"labels": {"alertname": "Burn", "service": "checkout", "severity": "page"}, "status": {"state": "active"},
-         "fingerprint": "f1"},
-        {"labels": {"alertname": "Slow", "service": "search", "severity": "info"}, "status": {"state": "suppressed"},
-         "fingerprint": "f2"},
-    ]  # fmt: skip
-    silence = {
-        "id": "s1", "status": {"state": "active"}, "startsAt": written(NOW - DAY), "endsAt": written(NOW + DAY),
-        "matchers": [{"name": "service", "value": "search", "isRegex": False, "isEqual": True}],
-    }  # fmt: skip
-    yield Case(
-        alertmanager.CONNECTOR,
-        pair("sre.portal/prometheus-service", "checkout", "search"),
-        {
-            (CHECKOUT, "alerts.firing.paging"): 1,
-            (CHECKOUT, "alerts.paging.receivers"): ["pager"],
-            (SEARCH, "alerts.muted.count"): 1,
-            (SEARCH, "alerts.silences.longest_days"): 2.0,
-        },
-        answers={
-            "/api/v2/status": {"config": {"original": routes}, "versionInfo": {"version": "0.28.0"}},
-            "/api/v2/alerts": alerts,
-            "/api/v2/silences": [silence],
-        },
-        now=NOW,
-    )
+    fake = Alertmanager(shared("specs", "alertmanager.openapi.json"), NOW)
+    fake.fire({"alertname": "Burn", "service": "checkout", "severity": "page"})
+    hidden_by = fake.silence(2, {"name": "service", "value": "search", "isEqual": True})
+    fake.fire({"alertname": "Slow", "service": "search", "severity": "info"}, silenced_by=(hidden_by,))
+    with keeping_the_contract(fake):
+        yield Case(
+            alertmanager.CONNECTOR,
+            pair("sre.portal/prometheus-service", "checkout", "search"),
+            {
+                (CHECKOUT, "alerts.firing.paging"): 1,
+                (CHECKOUT, "alerts.paging.receivers"): ["pager"],
+                (SEARCH, "alerts.muted.count"): 1,
+                (SEARCH, "alerts.silences.longest_days"): 2.0,
+            },
+            upstream=fake.url,
+            secret=fake.token,
+            now=NOW,
+        )
 
 
 @contextmanager
@@ -251,36 +260,25 @@ def buildbot_case() -> Iterator[Case]:
 @contextmanager
 def prometheus_case() -> Iterator[Case]:
     """The answers of one that knows two services; tests/plugins/connectors asks a real one."""
-    at = NOW.timestamp()
+    fake = Prometheus(shared("specs", "prometheus.openapi.json"), NOW)
     vectors = {
-        "services": {"checkout": 2, "search": 1},
-        "slo.availability.actual_28d": {"checkout": 0.999, "search": 0.95},
-        "runtime.replicas": {"checkout": 3, "search": 2},
+        "services": {"checkout": "2", "search": "1"},
+        "slo.availability.actual_28d": {"checkout": "0.999", "search": "0.95"},
+        "runtime.replicas": {"checkout": "3", "search": "2"},
     }
-    asked = {promql: name for name, promql in Options().promql().items()}
-
-    def answer(question: Question) -> Reply:
-        if question.path == "/api/v1/status/buildinfo":
-            return said({"version": "3.1.0"})
-        if question.path == "/api/v1/rules":
-            labels = {"severity": "page", "service": "checkout"}
-            rule = {"type": "alerting", "name": "Down", "query": "up == 0", "labels": labels, "annotations": {}}
-            return said({"groups": [{"name": "g", "rules": [rule]}]})
-        kind = "matrix" if question.path.endswith("query_range") else "vector"
-        values = vectors.get(asked[parse_qs(question.body.decode())["query"][0]], {})
-        rows = [{"metric": {"service": name}, "value": [at, str(value)]} for name, value in values.items()]
-        return said({"resultType": kind, "result": rows if kind == "vector" else []})
-
-    def said(data: Any) -> Reply:
-        return Reply(orjson.dumps({"status": "success", "data": data}))
-
-    yield Case(
-        prometheus_connector.CONNECTOR,
-        pair("sre.portal/prometheus-service", "checkout", "search"),
-        {(CHECKOUT, "slo.availability.actual_28d"): 0.999, (CHECKOUT, "alerts.paging.without_runbook"): 1},
-        handler=answer,
-        now=NOW,
-    )
+    queries = Options().promql()
+    for name, values in vectors.items():
+        fake.vectors[queries[name]] = [({"service": service}, value) for service, value in values.items()]
+    fake.add_alert("Down", "up == 0", {"severity": "page", "service": "checkout"})
+    with keeping_the_contract(fake):
+        yield Case(
+            prometheus_connector.CONNECTOR,
+            pair("sre.portal/prometheus-service", "checkout", "search"),
+            {(CHECKOUT, "slo.availability.actual_28d"): 0.999, (CHECKOUT, "alerts.paging.without_runbook"): 1},
+            upstream=fake.url,
+            secret=fake.token,
+            now=NOW,
+        )
 
 
 CASES: dict[str, Callable[[], Any]] = {

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from plugins import http_client
 from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import Limits, SourceClient
 from plugins.transport.conditional import LARGEST_KEPT, InMemory
@@ -236,3 +237,26 @@ def test_pages_are_followed_by_their_link_headers_and_never_elsewhere():
         with pytest.raises(PullFailed, match="names its next page at elsewhere.example") as failed:
             next(pages)
         assert failed.value.kind is FailureKind.MISCONFIGURED
+
+
+def test_a_page_that_holds_no_results_by_its_own_word_is_not_asked_for():
+    last = '<x?c=0>; rel="previous"; results="true", <x?c=2>; rel="next"; results="false"'
+    pages = [
+        lambda handler: send(handler, 200, b"[1]", Link='<x?c=1>; rel="next"; results="true"'),
+        lambda handler: send(handler, 200, b"[2]", Link=last),
+    ]
+    with serving(in_turn(*pages)) as server:
+        assert list(SourceClient(server.url).get_pages("x")) == [[1], [2]]
+        assert len(server.seen) == 2
+
+
+def test_pages_without_an_end_are_left_after_some(monkeypatch):
+    monkeypatch.setattr(http_client, "MAX_PAGES", 5)
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, 200, b"[]", Link=f'<x?page={len(server.seen)}>; rel="next"')
+
+    with serving(endless) as server, pytest.raises(PullFailed, match="behind 5 others") as failed:
+        list(SourceClient(server.url).get_pages("x"))
+    assert failed.value.kind is FailureKind.BAD_ANSWER
+    assert len(server.seen) == 5

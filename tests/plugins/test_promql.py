@@ -7,7 +7,8 @@ import pytest
 
 from plugins.promql import MAX_CHARACTERS, MAX_NESTING, read
 
-VALUES = {"metric": ["a_total", "b_total"], "function": ["sum"], "k": ["5"], "kind": ["reads", "writes"]}
+VALUES = {"metric": ["a_total", "b_total"], "function": ["sum"], "k": ["5"], "kind": ["reads", "writes"],
+          "query": ['sum(rate(c_total{a="b"}[5m])) by (c)', "1"], "other": ["d:rate5m{x='y'}"]}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,11 @@ VALUES = {"metric": ["a_total", "b_total"], "function": ["sum"], "k": ["5"], "ki
         ('{__name__=~"a|b"}', "a b"),
         ('{__name__=~"a.*"}', ""),
         ('{"quoted.name", a="b"}', "quoted.name"),
+        (
+            '{__name__=~"disk_(reads|writes)_(?:total|sum)"}',
+            "disk_reads_sum disk_reads_total disk_writes_sum disk_writes_total",
+        ),
+        ('{__name__=~"disk_(reads|writes)_.*"}', ""),
         ('{job="x"}', ""),
         ('x{a="y # no comment"} # z', "x"),
         ("1 + 1", ""),
@@ -36,6 +42,7 @@ VALUES = {"metric": ["a_total", "b_total"], "function": ["sum"], "k": ["5"], "ki
         ("${metric}_bucket / [[metric]]", "a_total a_total_bucket b_total b_total_bucket"),
         ('{__name__="shop_${kind}_total"}', "shop_reads_total shop_writes_total"),
         ("avg($nobody_knows)", ""),
+        ("$query / $other", "c_total d:rate5m"),
         ("$function(rate(x[5m]))", "x"),
         ("topk($k, x)", "x"),
         ("quantile_over_time($unknown, x[5m])", "x"),

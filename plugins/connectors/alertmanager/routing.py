@@ -66,12 +66,12 @@ class Routing:
     """The tree, and which receivers notify somebody."""
 
     top: Route
-    silent: frozenset[str]
-    """Receivers without any integration: what goes there, nobody sees."""
+    telling: frozenset[str]
+    """Receivers with an integration: what goes to any other, or to one that is not there, nobody sees."""
 
     def reached(self, labels: Mapping[str, str]) -> list[str]:
         """Return the receivers that notify somebody of an alert with these labels."""
-        return [name for name in self.top.reached(labels) if name not in self.silent]
+        return [name for name in self.top.reached(labels) if name in self.telling]
 
 
 def read_routing(text: str) -> Routing:
@@ -82,9 +82,11 @@ def read_routing(text: str) -> Routing:
         raise ValueError(f"is no YAML: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("route"), dict):
         raise ValueError("has no route")
-    receivers = [receiver for receiver in document.get("receivers") or [] if isinstance(receiver, dict)]
-    silent = {str(receiver.get("name")) for receiver in receivers if not _notifies(receiver)}
-    return Routing(_route(document["route"], "", 0), frozenset(silent))
+    if not isinstance(document.get("receivers"), list):  # left out on purpose, by some who offer it as a service
+        raise ValueError("does not list its receivers")
+    receivers = [receiver for receiver in document["receivers"] if isinstance(receiver, dict)]
+    telling = {str(receiver.get("name")) for receiver in receivers if _notifies(receiver)}
+    return Routing(_route(document["route"], "", 0), frozenset(telling))
 
 
 def _notifies(receiver: Mapping[str, Any]) -> bool:

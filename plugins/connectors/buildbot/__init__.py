@@ -1,7 +1,7 @@
 """Buildbot: deployments and test runs, by the builders that a service names."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -24,16 +24,20 @@ from plugins.contract import (
     PullFault,
 )
 from plugins.deployments import FAILED, MAX_REMEMBERED, SUCCEEDED, WINDOW, Deployment
-from plugins.moments import rfc3339
+from plugins.moments import required_moment, rfc3339
 
 DEPLOYS, TESTS = "sre.portal/buildbot-deploys", "sre.portal/buildbot-tests"
 PAGE = 500
 MAX_PAGES = 400
+"""Of one run; the next one goes on where it ended."""
+ALL_BUILDS = "builds"
+TOO_BUSY = f"has ended more than {MAX_REMEMBERED:,} builds in 30 days: only those since {{since}} are counted"
+TOO_MANY = "more have ended than a run reads ({count:,}): those since {last} follow in the next"
 OVERLAP = timedelta(hours=1)
 """Builds that came to their end while the last pull was under way are read again."""
 SERVICES_PER_BATCH = 200
 HOURS_72 = timedelta(hours=72)
-OUTCOMES = {0: SUCCEEDED, 1: SUCCEEDED, 2: FAILED, 4: FAILED}
+OUTCOMES: Mapping[int | None, str] = {0: SUCCEEDED, 1: SUCCEEDED, 2: FAILED, 4: FAILED}
 """Buildbot's results: success, warnings, failure, exception. Skipped, retried and cancelled ones count for nothing."""
 BY_HAND = "Force Build Form"
 """Where a property comes from that a person filled in."""
@@ -86,7 +90,7 @@ class BuildbotConnector(Connector):
         names = _builders(context)
         memory = _Memory.loaded(context.cursor)
         since = context.now - WINDOW if context.reconcile else memory.since(context.now)
-        memory.take(names, _builds(context, since), context.now)
+        cut = memory.take(names, _builds(context, since), context.now)
         missing = [
             PullFault(target.ref, f"{key} names {name}, which Buildbot has not")
             for target in context.targets
@@ -95,7 +99,8 @@ class BuildbotConnector(Connector):
             if name not in names.values()
         ]
         claimed = {name for target in context.targets for key in (DEPLOYS, TESTS) for name in _named(target, key)}
-        yield Batch(faults=missing, unmatched=sorted(set(names.values()) - claimed))
+        shortened = [fault for fault in cut if fault.scope in claimed | {ALL_BUILDS}]
+        yield Batch(faults=[*missing, *shortened], unmatched=sorted(set(names.values()) - claimed))
         targets = [target for target in context.targets if _named(target, DEPLOYS) or _named(target, TESTS)]
         known = set(names.values())
         for start in range(0, len(targets), SERVICES_PER_BATCH):
@@ -164,15 +169,28 @@ def _listed(context: PullContext, name: str, params: Mapping[str, str]) -> list[
 
 def _run(build: Mapping[str, Any]) -> Deployment | None:
     """Return what a build was, or None when it counts for nothing."""
-    outcome = OUTCOMES.get(build.get("results", -1))
-    if outcome is None or build.get("complete_at") is None:
+    number, at, outcome = _whole(build.get("buildid")), _ended(build), OUTCOMES.get(_whole(build.get("results")))
+    if number is None or at is None or outcome is None:
         return None
-    properties: Mapping[str, Sequence[Any]] = build.get("properties") or {}
+    given = build.get("properties")
+    properties: Mapping[str, Sequence[Any]] = given if isinstance(given, dict) else {}
+    properties = {name: pair for name, pair in properties.items() if isinstance(pair, list) and pair}
     revision = _property(properties, "got_revision") or _property(properties, "revision")
     by_hand = any(len(pair) > 1 and pair[1] == BY_HAND for pair in properties.values())
     by = _property(properties, "owner") or _property(properties, "scheduler")
-    at = datetime.fromtimestamp(int(build["complete_at"]), UTC)
-    return Deployment(int(build["buildid"]), at, outcome, revision, by, not by_hand)
+    return Deployment(number, at, outcome, revision, by, not by_hand)
+
+
+def _whole(number: Any) -> int | None:
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _ended(build: Mapping[str, Any]) -> datetime | None:
+    """Return when a build came to its end: the specification has seconds since 1970."""
+    try:
+        return datetime.fromtimestamp(int(build["complete_at"]), UTC)
+    except (LookupError, TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _property(properties: Mapping[str, Sequence[Any]], name: str) -> str:
@@ -189,6 +207,8 @@ class _Memory:
 
     read_until: datetime | None = None
     runs: dict[str, dict[int, Deployment]] = field(default_factory=dict)
+    cut: dict[str, datetime] = field(default_factory=dict)
+    """When the newest run came to its end that a builder was too busy for us to remember."""
 
     @classmethod
     def loaded(cls, cursor: str | None) -> "_Memory":
@@ -196,7 +216,8 @@ class _Memory:
         try:
             stored = json.loads(cursor or "{}")
             runs = {str(name): deployments.remembered(rows) for name, rows in stored["runs"].items()}
-            return cls(datetime.fromisoformat(stored["read_until"]), runs)
+            cut = {str(name): required_moment(at) for name, at in stored.get("cut", {}).items()}
+            return cls(datetime.fromisoformat(stored["read_until"]), runs, cut)
         except (ValueError, TypeError, AttributeError, LookupError):
             return cls()
 
@@ -204,16 +225,33 @@ class _Memory:
         """Return from when on builds are to be read."""
         return max(self.read_until - OVERLAP, now - WINDOW) if self.read_until else now - WINDOW
 
-    def take(self, names: Mapping[int, str], builds: Iterator[Mapping[str, Any]], now: datetime) -> None:
-        """Add builds, and forget what is older than the window."""
+    def take(self, names: Mapping[int, str], builds: Iterable[Mapping[str, Any]], now: datetime) -> list[PullFault]:
+        """Add builds, the oldest first, and forget what is older than the window; return what had to be left out."""
+        last, count = None, 0
         for build in builds:
-            run, name = _run(build), names.get(int(build.get("builderid") or 0))
+            run, name = _run(build), names.get(_whole(build.get("builderid")) or 0)
+            count, last = count + 1, _ended(build) or last
             if run and name:
                 self.runs.setdefault(name, {})[run.id] = run
+        self._forget(now)
+        faults = [PullFault(name, TOO_BUSY.format(since=self._first_of(name, at))) for name, at in self.cut.items()]
+        self.read_until = now
+        if count >= MAX_PAGES * PAGE and last:
+            self.read_until = last
+            faults.append(PullFault(ALL_BUILDS, TOO_MANY.format(count=count, last=rfc3339(last))))
+        return faults
+
+    def _forget(self, now: datetime) -> None:
+        """Keep the window only, and of that no more than may be remembered."""
         for name, runs in self.runs.items():
             recent = sorted((run for run in runs.values() if run.at >= now - WINDOW), key=lambda run: (run.at, run.id))
+            if len(recent) > MAX_REMEMBERED:
+                self.cut[name] = recent[-MAX_REMEMBERED - 1].at
             self.runs[name] = {run.id: run for run in recent[-MAX_REMEMBERED:]}
-        self.read_until = now
+        self.cut = {name: at for name, at in self.cut.items() if at >= now - WINDOW}
+
+    def _first_of(self, name: str, otherwise: datetime) -> str:
+        return rfc3339(min((run.at for run in self.runs.get(name, {}).values()), default=otherwise))
 
     def of(self, names: Sequence[str]) -> list[Deployment]:
         """Return the runs of some builders, the oldest first."""
@@ -224,7 +262,8 @@ class _Memory:
         """Return the cursor as text."""
         rows = {name: [run.stored() for run in runs.values()] for name, runs in self.runs.items()}
         until = self.read_until.isoformat() if self.read_until else ""
-        return json.dumps({"read_until": until, "runs": rows}, separators=(",", ":"))
+        cut = {name: rfc3339(at) for name, at in self.cut.items()}
+        return json.dumps({"read_until": until, "runs": rows, "cut": cut}, separators=(",", ":"))
 
 
 CONNECTOR = BuildbotConnector()

@@ -7,7 +7,7 @@ from typing import ClassVar
 from marshmallow import fields
 
 from plugins import in_turn, repositories, repository_stories
-from plugins.connectors.github import deploys, repository, vulnerabilities
+from plugins.connectors.github import deploys, repository, scanning, vulnerabilities
 from plugins.connectors.github.api import Repository, requests_left
 from plugins.contract import (
     AnnotationSpec,
@@ -33,11 +33,16 @@ class OptionsSchema(repositories.OptionsSchema):
         load_default=False,
         metadata={"description": "Read Dependabot's alerts, by organisation: see the permissions."},
     )
+    code_scanning = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Read the findings of code scanning: one request for each repository."},
+    )
 
 
 FACTS = (
     *repositories.FACTS,
     repositories.VULNERABLE,
+    scanning.CRITICAL,
     spec("repo.checks_required", FactType.BOOLEAN, "", "A change needs passing status checks."),
     spec("repo.codeowners.valid", FactType.BOOLEAN, "", "There is a CODEOWNERS file, and it has no errors."),
     spec("ci.enabled", FactType.BOOLEAN, "", "A workflow of GitHub Actions is active."),
@@ -60,6 +65,7 @@ class GitHubConnector(Connector):
         "administration (read) shows classic branch protection too",
         "with vulnerabilities: Dependabot alerts (read) of the organisation, and administration (read) of its "
         "repositories, which tells whether Dependabot watches one without alerts",
+        "with code_scanning: code scanning alerts (read) of the repositories",
     )
     options_schema = OptionsSchema
 
@@ -98,6 +104,8 @@ def _read(
     about = source.about()
     faults: list[PullFault] = []
     values = repository.read(source, str(about.get("default_branch") or "main"), context.now, faults)
+    if context.options.get("code_scanning"):
+        values |= repositories.part("code scanning", partial(scanning.read, source, context.now), faults) or {}
     known = memory.known.get(slug, {})
     if slug in memory.anew:
         known = deploys.settled(known)

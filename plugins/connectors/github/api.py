@@ -21,6 +21,9 @@ UNPROTECTED = "Branch not protected"
 WAIT_SECONDS = 60.0
 """For how long GitHub wants to be left alone after a secondary rate limit, where it names no time itself."""
 
+LIMITED = ("rate limit", "abuse detection")
+"""How GitHub calls it, and how GitHub Enterprise Servers of old do."""
+
 Entry = Mapping[str, Any]
 
 
@@ -114,6 +117,14 @@ class Repository:
         """Return the latest release; None where there is none."""
         return self._optional("/releases/latest")
 
+    def critical_findings(self) -> Iterator[Entry]:
+        """Yield the open findings of code scanning that are critical, the oldest first."""
+        path = "/code-scanning/alerts"
+        asked = {"state": "open", "severity": "critical", "sort": "created", "direction": "asc", "per_page": str(PAGE)}
+        with limits_told():
+            for answer in self._client.get_pages(f"repos/{self.slug}{path}", asked, HEADERS):
+                yield from self._entries(path, answer)
+
     def files(self, folder: str) -> list[tuple[str, str]]:
         """Return path and link of the files right in a folder (at most a thousand); none where there is none."""
         try:
@@ -179,7 +190,8 @@ def limits_told() -> Iterator[None]:
     try:
         yield
     except PullFailed as failure:
-        if failure.kind is not FailureKind.PERMISSION or "rate limit" not in failure.message:
+        said = failure.message.lower()
+        if failure.kind is not FailureKind.PERMISSION or not any(words in said for words in LIMITED):
             raise
         wait = failure.retry_after_seconds or WAIT_SECONDS
         raise PullFailed(FailureKind.RATE_LIMITED, failure.message, status=403, retry_after_seconds=wait) from None

@@ -35,7 +35,9 @@ def read(
     found: dict[int, Deployment] = {}
     for number, entry in enumerate(repository.deployments()):
         created = moment(entry.get("created_at"))
-        if created is None or created < now - WINDOW:
+        if created is None or not isinstance(entry.get("id"), int):
+            continue
+        if created < now - WINDOW:
             break
         if number >= MAX_DEPLOYMENTS or len(found) >= MAX_REMEMBERED:
             faults.append(
@@ -60,7 +62,7 @@ def settled(known: Mapping[int, Deployment]) -> dict[int, Deployment]:
 
 
 def _is_production(entry: Entry, environments: Sequence[str]) -> bool:
-    return bool(entry.get("production_environment")) or str(entry.get("environment", "")).lower() in environments
+    return bool(entry.get("production_environment")) or str(entry.get("environment") or "").lower() in environments
 
 
 def _outcome(entry: Entry, created: datetime, statuses: Sequence[Entry]) -> Deployment:
@@ -74,4 +76,4 @@ def _outcome(entry: Entry, created: datetime, statuses: Sequence[Entry]) -> Depl
     elif failures:
         outcome, at = FAILED, failures[-1] or created
     automated = creator["type"] == "Bot" if creator.get("type") else None  # nobody knows of one who was deleted
-    return Deployment(entry["id"], at, outcome, str(entry.get("sha", "")), str(creator.get("login", "")), automated)
+    return Deployment(entry["id"], at, outcome, str(entry.get("sha") or ""), str(creator.get("login") or ""), automated)

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
+from marshmallow import fields
+
 from plugins import in_turn, repositories, repository_stories
-from plugins.connectors.gitlab import project
+from plugins.connectors.gitlab import project, vulnerabilities
 from plugins.connectors.gitlab.api import Project
 from plugins.connectors.gitlab.shelf import Shelf
 from plugins.contract import (
@@ -28,10 +30,15 @@ class OptionsSchema(repositories.OptionsSchema):
     """Which deployments count, and what a run may cost."""
 
     requests_per_run = repositories.requests_per_run(usual=2000, most=20000)
+    vulnerabilities = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Read what dependency and container scanning found: two requests for each project."},
+    )
 
 
 FACTS = (
     *repositories.FACTS,
+    repositories.VULNERABLE,
     spec("repo.checks_required", FactType.BOOLEAN, "", "A change needs a pipeline that succeeded."),
     spec("ci.enabled", FactType.BOOLEAN, "", "A pipeline has run on the default branch."),
     spec("ci.tests_last_at", FactType.DATETIME, "", "When a pipeline on the default branch last succeeded."),
@@ -51,7 +58,10 @@ class GitLabConnector(Connector):
         AnnotationSpec(SLUG, "The project, `group/subgroup/project`.", "shop/backend/checkout", needed=True),
         AnnotationSpec(ID, "The project's number; used where there is no path.", "4711", needed=True),
     )
-    permissions = ("a token with the scope read_api; protected branches are shown to developers of the project",)
+    permissions = (
+        "a token with the scope read_api; protected branches are shown to developers of the project",
+        "with vulnerabilities: developer of the projects, whose edition is Ultimate",
+    )
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
@@ -92,6 +102,9 @@ def _read(
     branch = "" if about.get("empty_repo") else str(about.get("default_branch") or "main")
     values = project.settings(source, about, branch, context.now, hidden)
     path = str(about.get("path_with_namespace") or name)
+    if context.options.get("vulnerabilities"):
+        ask = partial(vulnerabilities.read, source, path, context.now)
+        values |= repositories.part("vulnerabilities", ask, hidden) or {}
     link = f"{about['web_url']}/-/deployments" if about.get("web_url") else ""
     faults = [PullFault(f"{path}: {fault.scope}", fault.message) for fault in hidden]
     shelf = Shelf(source, branch, str(about.get("web_url") or ""))

@@ -82,6 +82,20 @@ class Project:
         """Return the newest hundred releases."""
         return self._list("/releases", {"per_page": str(PAGE)})
 
+    def may_list_vulnerabilities(self) -> None:
+        """Raise PullFailed where the token may not see the project's vulnerabilities, or the edition has none."""
+        self._list("/vulnerabilities", {"per_page": "1"})
+
+    def asked(self, question: str, variables: Mapping[str, Any]) -> Entry:
+        """Return the data that GraphQL answers. Raises PullFailed, also for errors beside an answer."""
+        answer = self._client.post_json("api/graphql", {"query": question, "variables": variables})
+        errors, data = (answer.get("errors"), answer.get("data")) if isinstance(answer, dict) else (None, None)
+        if errors or not isinstance(data, dict):
+            first = errors[0] if isinstance(errors, list) and errors else None
+            told = first.get("message") if isinstance(first, dict) else "answered no data"
+            raise PullFailed(FailureKind.BAD_ANSWER, f"api/graphql: {told}")
+        return data
+
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[Entry]:
         """Yield the entries of a list, page by page, as `Link` names them.
 

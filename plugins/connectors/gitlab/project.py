@@ -122,11 +122,11 @@ def _is_production(entry: Entry, environments: Sequence[str], tiered: Callable[[
 
 def _deployment(entry: Entry) -> Deployment | None:
     status = str(entry.get("status", ""))
-    if status in SKIPPED:
+    if status in SKIPPED or not isinstance(entry.get("id"), int):
         return None
     job = entry.get("deployable") or {}
     at = moment(job.get("finished_at")) or moment(entry.get("updated_at")) or moment(entry.get("created_at"))
     if at is None:
         return None
-    by = str((entry.get("user") or {}).get("username", ""))
-    return Deployment(entry["id"], at, OUTCOMES.get(status, PENDING), str(entry.get("sha", "")), by, None)
+    by = str((entry.get("user") or {}).get("username") or "")
+    return Deployment(entry["id"], at, OUTCOMES.get(status, PENDING), str(entry.get("sha") or ""), by, None)

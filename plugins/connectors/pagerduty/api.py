@@ -18,36 +18,51 @@ POLICIES_PER_QUESTION = 50
 LONGEST_RANGE = timedelta(days=180)
 """Of `since` and `until`, for incidents."""
 
+TOO_LONG = "{path} are more than {cap:,}, beyond which PagerDuty answers no page"
+
 Entry = Mapping[str, Any]
 Parameters = list[tuple[str, str]]
 
 
 def services(client: SourceClient) -> Iterator[Entry]:
     """Yield every service with its integrations."""
-    yield from _pages(client, "services", [("include[]", "integrations")])
+    yield from _whole(client, "services", [("include[]", "integrations")])
 
 
 def escalation_policies(client: SourceClient) -> Iterator[Entry]:
     """Yield every escalation policy with its rules."""
-    yield from _pages(client, "escalation_policies", [])
+    yield from _whole(client, "escalation_policies", [])
 
 
 def schedules(client: SourceClient) -> Iterator[Entry]:
     """Yield every schedule with its users."""
-    yield from _pages(client, "schedules", [])
+    yield from _whole(client, "schedules", [])
 
 
 def users(client: SourceClient) -> Iterator[Entry]:
     """Yield everybody in the account, with the time zone each lives in."""
-    yield from _pages(client, "users", [])
+    yield from _whole(client, "users", [])
 
 
 def oncalls(client: SourceClient, policies: Sequence[str], since: datetime, until: datetime) -> Iterator[Entry]:
-    """Yield who is on call, and was, within a time: by escalation policies, fifty to a question."""
-    for start in range(0, len(policies), POLICIES_PER_QUESTION):
-        chunk = policies[start : start + POLICIES_PER_QUESTION]
+    """Yield who is on call, and was, within a time: by escalation policies, fifty to a question.
+
+    Where an answer is longer than an offset may reach, the question is asked again for each half of its policies.
+    """
+    starts = range(0, len(policies), POLICIES_PER_QUESTION)
+    waiting = [policies[start : start + POLICIES_PER_QUESTION] for start in starts]
+    while waiting:
+        chunk = waiting.pop(0)
         asked = [("escalation_policy_ids[]", policy) for policy in chunk]
-        yield from _pages(client, "oncalls", [*asked, ("since", rfc3339(since)), ("until", rfc3339(until))])
+        fixed = [*asked, ("since", rfc3339(since)), ("until", rfc3339(until))]
+        found = list(_pages(client, "oncalls", fixed))
+        if not found or found[-1] is not _CAPPED:
+            yield from found
+        elif len(chunk) == 1:
+            raise PullFailed(FailureKind.BAD_ANSWER, TOO_LONG.format(path=f"oncalls of {chunk[0]}", cap=OFFSET_CAP))
+        else:
+            half = len(chunk) // 2
+            waiting[:0] = [chunk[:half], chunk[half:]]
 
 
 def incidents(client: SourceClient, since: datetime, until: datetime) -> Iterator[Entry]:
@@ -123,6 +138,14 @@ def analysed(client: SourceClient, since: datetime, until: datetime) -> Iterator
 _CAPPED: Entry = {}
 
 
+def _whole(client: SourceClient, path: str, fixed: Parameters) -> Iterator[Entry]:
+    """Yield the entries page by page; raises PullFailed where there are more than can be asked for."""
+    for entry in _pages(client, path, fixed):
+        if entry is _CAPPED:
+            raise PullFailed(FailureKind.BAD_ANSWER, TOO_LONG.format(path=path, cap=OFFSET_CAP))
+        yield entry
+
+
 def _pages(client: SourceClient, path: str, fixed: Parameters) -> Iterator[Entry]:
     """Yield the entries page by page; `_CAPPED` where an offset may go no further."""
     offset = 0
@@ -133,7 +156,13 @@ def _pages(client: SourceClient, path: str, fixed: Parameters) -> Iterator[Entry
         if not isinstance(entries, list):
             raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answered no list of {path}")
         yield from (entry for entry in entries if isinstance(entry, dict))
-        if not answer.get("more") or not entries:
+        if not answer.get("more"):
             return
-        offset += len(entries)
+        offset += _step(answer)  # a page may be short, or empty, and more behind it
     yield _CAPPED
+
+
+def _step(answer: Entry) -> int:
+    """Return how far the next page lies behind this one: the server may give less than it is asked for."""
+    limit = answer.get("limit")
+    return limit if isinstance(limit, int) and not isinstance(limit, bool) and 0 < limit <= PAGE else PAGE

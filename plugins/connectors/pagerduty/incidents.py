@@ -115,7 +115,10 @@ def severities_of(incidents: Iterable[Incident], severities: Severities) -> dict
 def events_of(
     ref: str, incidents: Sequence[Incident], severities: Severities, before: Mapping[str, str], now: datetime
 ) -> Iterator[Event]:
-    """Yield an event for each beginning, each end, and each severity that differs from the one seen `before`."""
+    """Yield an event for each beginning, each end, and each severity that differs from the one seen `before`.
+
+    Two services of ours may be one of PagerDuty's: the id of an event holds the service as well.
+    """
     for incident in incidents:
         key, severity = str(incident["id"]), severities.of(incident)
         title = str(incident.get("title") or incident.get("summary") or "").strip()[:300] or "untitled"
@@ -131,14 +134,14 @@ def events_of(
         about, link = f"Incident {number or key}", str(incident.get("html_url") or "")
         if opened:
             summary = f"{about} was opened: {title}"
-            yield Event(ref, f"{key}:opened", OPENED.kind, opened, summary, link, details)
+            yield Event(ref, f"{key}:opened:{ref}", OPENED.kind, opened, summary, link, details)
         if severity and before.get(key, severity) != severity:
             at = min(moment(incident.get("updated_at")) or now, now)
             summary = f"{about} is {severity} now: {title}"
             told = {**details, **({"was": before[key]} if before[key] else {})}
-            yield Event(ref, f"{key}:{severity}:{rfc3339(at)}", CHANGED.kind, at, summary, link, told)
+            yield Event(ref, f"{key}:{severity}:{rfc3339(at)}:{ref}", CHANGED.kind, at, summary, link, told)
         ended = _ended(incident)
         if ended:
             lasted = {"lasted_seconds": (ended - opened).total_seconds()} if opened else {}
             summary = f"{about} was resolved: {title}"
-            yield Event(ref, f"{key}:resolved", RESOLVED.kind, ended, summary, link, {**details, **lasted})
+            yield Event(ref, f"{key}:resolved:{ref}", RESOLVED.kind, ended, summary, link, {**details, **lasted})

@@ -55,6 +55,8 @@ def instant(client: SourceClient, promql: str) -> list[Sample]:
     answer = client.post_form_json("api/v1/query", {"query": promql})
     samples = []
     for row in _result(answer, "vector"):
+        if "value" not in row and "histogram" in row:
+            continue  # a native histogram is no number; a query for one says histogram_quantile or histogram_count
         at, value = _pair(row.get("value"))
         if math.isfinite(value):
             samples.append(Sample(_labels(row.get("metric")), value, _moment(at)))
@@ -68,6 +70,7 @@ def over_time(client: SourceClient, promql: str, start: float, end: float, step:
     return [
         Series(_labels(row.get("metric")), tuple(_pair(pair)[0] for pair in _list(row.get("values"))))
         for row in _result(answer, "matrix")
+        if "values" in row or "histograms" not in row
     ]
 
 
@@ -94,7 +97,8 @@ def recording_rules(client: SourceClient) -> list[RecordingRule]:
 
 def _rules(client: SourceClient, asked: str, kind: str) -> Iterator[dict[str, Any]]:
     data = _data(client.get_json("api/v1/rules", {"type": asked}))
-    for group in _list(data.get("groups")):
+    groups = data.get("groups", ())
+    for group in [] if groups is None else _list(groups):  # Go writes an empty list as null, and some proxies do
         yield from (rule for rule in _list(_dict(group).get("rules") or []) if _dict(rule).get("type") == kind)
 
 
@@ -120,6 +124,8 @@ def _data(answer: Any) -> dict[str, Any]:
     partial = [text for text in document.get("warnings") or [] if not str(text).startswith("PromQL ")]
     if partial:  # some store did not answer: a sum over the rest would be wrong
         raise _bad(f"only a part of the answer: {partial[0]}")
+    if document.get("isPartial") is True:  # so says VictoriaMetrics
+        raise _bad("only a part of the answer: some of its storage nodes did not answer")
     return _dict(document.get("data"))
 
 

@@ -16,6 +16,8 @@ from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
 from plugins.http_client import SourceClient
 from portal_backend.core.clock import now
 from tests import servers
+from tests.conftest import shared
+from tests.fakes.alertmanager import Alertmanager
 from tests.plugins.misbehaving import always, send, serving
 
 CONFIG = """
@@ -188,6 +190,23 @@ def test_a_refusal_is_told_as_one():
     assert failed.value.kind is FailureKind.PERMISSION
 
 
+@pytest.mark.parametrize("document", ["alertmanager-0.25.openapi.json", "alertmanager.openapi.json"])
+def test_alerts_that_no_receiver_gets_and_old_silences_are_read_by_either_document(document):
+    fake = Alertmanager(shared("specs", document), now(), modern="0.25" not in document, token="")
+    fake.routes = "route: {receiver: ''}\nreceivers: []\n"
+    fake.fire({"alertname": "Burn", "service": "checkout", "severity": "page"}, receivers=[])
+    fake.fire({"alertname": "New", "service": "checkout"}, generatorURL="http://prometheus.example/graph")
+    fake.silence(3, {"name": "service", "value": "checkout"})  # without isEqual, as before version 0.22
+    fake.silence(9, {"name": "service", "value": "checkout"}, state="expired")
+    fake.authorized = lambda: True
+    with fake.running():
+        found = facts(pull(fake.url))["checkout"]
+    assert fake.problems == []
+    assert (found["alerts.firing.count"], found["alerts.firing.paging"]) == (2, 1)
+    assert (found["alerts.silences.count"], found["alerts.silences.longest_days"]) == (1, 3)
+    assert found["alerts.paging.receivers"] == []
+
+
 def test_routes_that_cannot_be_read_cost_only_what_rests_on_them(alertmanager):
     status = {"config": {"original": "route: {receiver: [}"}, "versionInfo": {"version": "0.99"}}
 
@@ -226,7 +245,8 @@ def test_a_matcher_that_is_none_is_told(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "route: 5", "{", "route: {routes: " + "[{routes: " * 60 + "1" + "}]" * 60 + "}"]
+    "text",
+    ["", "[]", "route: 5", "route: {receiver: a}", "{", "route: {routes: " + "[{routes: " * 60 + "1" + "}]" * 60 + "}"],
 )
 def test_a_configuration_without_routes_is_told(text):
     with pytest.raises(ValueError, match="has|is"):

@@ -4,20 +4,24 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from plugins.connectors.buildbot import CONNECTOR
+from plugins.connectors import buildbot as buildbot_connector
+from plugins.connectors.buildbot import CONNECTOR, MAX_REMEMBERED
 from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
 from plugins.http_client import Limits, SourceClient
 from portal_backend.core.clock import now
 from tests import servers
 from tests.plugins.connectors.buildbot_specification import faults_of_answer, faults_of_request, fields
 from tests.plugins.connectors.reading import joined
-from tests.plugins.misbehaving import always, serving
+from tests.plugins.misbehaving import always, send, serving
 
 MASTER = """
 from buildbot.plugins import schedulers, steps, util, worker
@@ -173,6 +177,69 @@ def test_what_is_no_buildbot_is_a_bad_answer(body):
 def test_times_of_builds_are_utc(buildbot):
     events = pull(buildbot).events
     assert all(event.occurred_at.tzinfo is UTC for event in events)
+
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DEPLOYED = (Target(REF, "checkout", {"sre.portal/buildbot-deploys": "deploy-checkout"}),)
+
+
+@contextmanager
+def busy(*ended: datetime) -> Iterator[str]:
+    """A master with so many builds of one builder, which answers by page as a real one does."""
+    builds = [
+        {"buildid": n, "builderid": 1, "results": 0, "complete_at": int(at.timestamp()), "properties": {}}
+        for n, at in enumerate(ended, 1)
+    ]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(handler.path).query).items()}
+        if "builders" in handler.path:
+            return send(handler, 200, b'{"builders": [{"builderid": 1, "name": "deploy-checkout"}]}')
+        found = [one for one in builds if one["complete_at"] > int(asked["complete_at__gt"])]
+        start = int(asked["offset"])
+        return send(handler, 200, json.dumps({"builds": found[start : start + int(asked["limit"])]}).encode())
+
+    with serving(answer) as server:
+        yield server.url
+
+
+def test_what_a_busy_builder_has_ended_beyond_what_is_remembered_is_said_in_each_run_while_it_lasts():
+    first = NOW - timedelta(days=20)
+    with busy(*(first + timedelta(minutes=n) for n in range(MAX_REMEMBERED + 100))) as url:
+        batch = pull(url, targets=DEPLOYED, at=NOW)
+        again = pull(url, targets=DEPLOYED, at=NOW + timedelta(minutes=5), cursor=batch.cursor)
+        later = pull(url, targets=DEPLOYED, at=NOW + timedelta(days=12), cursor=again.cursor)
+    assert values(batch)["deploys.count_30d"] == MAX_REMEMBERED
+    assert [(fault.scope, fault.message) for fault in batch.faults] == [
+        (
+            "deploy-checkout",
+            "has ended more than 1,000 builds in 30 days: only those since 2026-11-02T13:40:00Z are counted",
+        )
+    ]
+    assert again.faults == batch.faults
+    assert later.faults == []
+
+
+def test_more_builds_than_a_run_reads_are_read_by_the_next(monkeypatch):
+    monkeypatch.setattr(buildbot_connector, "PAGE", 4)
+    monkeypatch.setattr(buildbot_connector, "MAX_PAGES", 2)
+    with busy(*(NOW - timedelta(days=20 - n) for n in range(12))) as url:
+        batch = pull(url, targets=DEPLOYED, at=NOW)
+        later = pull(url, targets=DEPLOYED, at=NOW + timedelta(minutes=5), cursor=batch.cursor)
+    assert values(batch)["deploys.count_30d"] == 8
+    assert "more have ended than a run reads (8): those since 2026-11-09T12:00:00Z follow" in batch.faults[0].message
+    assert values(later)["deploys.count_30d"] == 12
+    assert later.faults == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"buildid": None}, {"results": [0]}, {"complete_at": "soon"}, {"complete_at": 10**30}, {"buildid": True}],
+)
+def test_a_build_of_an_odd_shape_counts_for_nothing(odd):
+    good = {"buildid": 1, "results": 0, "complete_at": 1, "properties": {"revision": "odd", "owner": ["ann", "x"]}}
+    assert buildbot_connector._run(good).by == "ann"
+    assert buildbot_connector._run({**good, **odd}) is None
 
 
 class Listener(SourceClient):

@@ -1,49 +1,20 @@
 """The GitHub connector against a server double that checks each request with GitHub's own document."""
 
-from collections.abc import Iterator
+import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from plugins.connectors.github import CONNECTOR
-from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
-from plugins.http_client import Limits, SourceClient
-from portal_backend.core.config import Secret, SourceAuth
-from tests.conftest import shared
-from tests.fakes.github import GitHub
+from plugins.contract import FailureKind, PullFailed, Target
 from tests.fakes.server import Fault, html
+from tests.plugins.connectors.github_pulls import DAY, HOUR, NOW, REF, SLUG, TARGET, context, pull, values
 from tests.plugins.connectors.reading import ended, joined
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-REF, SLUG = "component:default/checkout", "acme/checkout"
-TARGET = Target(REF, "checkout", {"github.com/project-slug": SLUG})
 REVIEWS = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
 CHECKS = {"type": "required_status_checks", "parameters": {"required_status_checks": [{"context": "test"}]}}
-
-
-@pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
-    monkeypatch.setenv("GITHUB_TOKEN", "fake-token")
-    fake = GitHub(shared("specs", "github.openapi.json"))
-    with fake.running():
-        yield fake
-    assert fake.problems == []
-
-
-def context(fake: GitHub, targets=(TARGET,), cursor: str | None = None, now=NOW, **options: Any) -> PullContext:
-    client = SourceClient(fake.url, SourceAuth(token=Secret("${GITHUB_TOKEN}")), Limits(attempts=1))
-    return PullContext("github", client, CONNECTOR.options_schema().load(options), targets, now, cursor)
-
-
-def pull(fake: GitHub, **parts: Any) -> Batch:
-    return joined(CONNECTOR, context(fake, **parts))
-
-
-def values(fake: GitHub, **parts: Any) -> dict[str, Any]:
-    return {fact.key: fact.value for fact in pull(fake, **parts).facts if fact.ref == REF}
 
 
 def run(conclusion: str, at: datetime = NOW - DAY) -> dict[str, Any]:
@@ -80,6 +51,7 @@ def test_classic_protection_is_read_where_it_may_be(github):
 def test_rules_of_several_rulesets_add_up(github):
     none = {"type": "pull_request", "parameters": {"required_approving_review_count": 0}}
     no_checks = {"type": "required_status_checks", "parameters": {"required_status_checks": []}}
+    github.check_answers = False  # the document of today knows no rule of the future
     github.add(SLUG, protected=True, rules=[REVIEWS, none, CHECKS, no_checks, {"type": "of the future"}])
     found = values(github)
     assert (found["repo.reviews_required"], found["repo.checks_required"]) == (True, True)
@@ -214,6 +186,36 @@ def test_more_deployments_than_a_page_are_read(github):
     assert values(github)["deploys.count_30d"] == 150
 
 
+def test_a_deployment_of_an_odd_shape_ends_no_list(github):
+    github.add(SLUG)
+    github.deploy(SLUG, NOW - DAY, "a" * 40, "success")
+    good = {"id": 1, "created_at": "2026-11-21T12:00:00Z", "environment": "production", "sha": None}
+    odd = [{**good, "created_at": None}, {**good, "id": None}, good]
+    github.faults.append(Fault(200, json.dumps(odd), path=f"/repos/{SLUG}/deployments"))
+    (event,) = pull(github).events
+    assert (event.details["revision"], event.details["by"]) == ("", "")
+
+
+def test_an_empty_page_that_names_another_is_not_the_last(github):
+    github.add(SLUG)
+    github.deploy(SLUG, NOW - DAY, "a" * 40, "success")
+    path = f"/repos/{SLUG}/deployments"
+    more = {"Link": f'<{github.url}{path}?per_page=100&page=1>; rel="next"'}
+    github.faults.append(Fault(200, "[]", more, path=path))
+    assert values(github)["deploys.count_30d"] == 1
+
+
+@pytest.mark.parametrize("status", [404, 410, 451])
+def test_a_repository_that_was_taken_down_costs_only_itself(github, status):
+    other = Target("component:default/search", "search", {"github.com/project-slug": "acme/search"})
+    for slug in (SLUG, "acme/search"):
+        github.add(slug)
+    github.faults.append(Fault(status, '{"message": "Repository access blocked"}', path=f"/repos/{SLUG}"))
+    batch = pull(github, targets=(TARGET, other))
+    assert {fact.ref for fact in batch.facts} == {other.ref}
+    assert [fault.scope for fault in batch.faults] == [f"repository {SLUG}"]
+
+
 def test_a_run_stays_within_its_cost_and_the_next_goes_on(github):
     targets = []
     for number in range(9):
@@ -261,9 +263,17 @@ def test_the_rate_limit_ends_the_run_as_such(github):
     assert failed.value.kind is FailureKind.RATE_LIMITED
 
 
-def test_a_limit_that_is_told_in_words_alone_ends_the_run_for_a_minute(github):
+@pytest.mark.parametrize(
+    "words",
+    [
+        "You have exceeded a secondary rate limit. Please wait a few minutes.",
+        "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.",
+        "API Rate Limit Exceeded",
+    ],
+)
+def test_a_limit_that_is_told_in_words_alone_ends_the_run_for_a_minute(github, words):
     github.add(SLUG)
-    body = '{"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}'
+    body = json.dumps({"message": words})
     github.faults.append(Fault(403, body, {"x-ratelimit-remaining": "4000"}, path=f"/repos/{SLUG}/deployments"))
     with pytest.raises(PullFailed) as failed:
         pull(github)
@@ -317,34 +327,3 @@ def test_a_whole_reading_asks_again_for_what_had_failed_and_was_tried_again(gith
     found = {fact.key: fact.value for fact in again.facts}
     assert (found["deploys.failed_30d"], found["deploys.count_30d"]) == (0, 1)
     assert [event.kind for event in again.events] == ["deploy.finished"]
-
-
-def test_vulnerabilities_are_read_by_organisation_and_only_of_what_is_watched(github):
-    slugs = ["acme/checkout", "acme/search", "acme/Billing", "acme/unwatched"]
-    for slug in slugs:
-        github.add(slug)
-    targets = [
-        Target(f"component:default/{slug[5:].lower()}", slug[5:], {"github.com/project-slug": slug}) for slug in slugs
-    ]
-    github.watched.add("acme/search")
-    for created, severity in ((NOW - 31 * DAY, "critical"), (NOW - 29 * DAY, "critical"), (NOW - 90 * DAY, "high")):
-        github.alert("acme/checkout", created, severity)
-        github.alert("acme/checkout", created, severity)
-    github.alert("acme/billing", NOW - DAY, "low")
-    assert "/orgs/acme/repos" not in github.paths()
-    batch = pull(github, targets=targets, vulnerabilities=True)
-    found = {fact.ref: fact.value for fact in batch.facts if fact.key == "deps.vuln.critical_over_30d"}
-    assert found == {
-        "component:default/checkout": 2,
-        "component:default/search": 0,
-        "component:default/billing": 0,
-    }
-    assert github.paths().count("/orgs/acme/dependabot/alerts") == 4
-
-
-def test_vulnerabilities_that_the_token_may_not_see_are_unknown(github):
-    github.add(SLUG)
-    github.faults.append(Fault(403, '{"message": "Resource not accessible"}', path="/orgs/acme/dependabot/alerts"))
-    batch = pull(github, vulnerabilities=True)
-    assert "deps.vuln.critical_over_30d" not in {fact.key for fact in batch.facts}
-    assert [fault.scope for fault in batch.faults] == ["vulnerabilities of acme"]

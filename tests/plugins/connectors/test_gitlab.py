@@ -179,3 +179,73 @@ def test_an_answer_of_another_shape_is_a_bad_answer(gitlab, fault):
     with pytest.raises(PullFailed) as failed:
         pull(gitlab)
     assert failed.value.kind is FailureKind.BAD_ANSWER
+
+
+def test_an_empty_page_that_names_another_is_not_the_last(gitlab):
+    gitlab.add(PATH)
+    gitlab.deploy(PATH, NOW - DAY, "a" * 40)
+    path = f"/api/v4/projects/{PATH.replace('/', '%2F')}/deployments"
+    query = "updated_after=2026-10-23T12%3A00%3A00Z&order_by=updated_at&sort=desc&per_page=100&page=1"
+    more = {"Link": f'<{gitlab.url}{path}?{query}>; rel="next"'}
+    gitlab.faults.append(Fault(200, "[]", more, path=f"/api/v4/projects/{PATH}/deployments"))
+    assert values(gitlab)["deploys.count_30d"] == 1
+
+
+VULNERABLE = "deps.vuln.critical_over_30d"
+
+
+def told_of_vulnerabilities(gitlab: GitLab) -> tuple[Any, list[str]]:
+    batch = pull(gitlab, vulnerabilities=True)
+    found = [fact.value for fact in batch.facts if fact.key == VULNERABLE]
+    return (found or [None])[0], [fault.message for fault in batch.faults if "vulnerabilities" in fault.scope]
+
+
+def test_critical_vulnerabilities_of_dependencies_and_images_are_counted_over_all_pages(gitlab):
+    gitlab.add(PATH)
+    gitlab.scanners[PATH] = ["DEPENDENCY_SCANNING"]
+    gitlab.graphql_page = 2
+    for days in (31, 40, 50, 29, 1):
+        gitlab.vulnerability(PATH, NOW - days * DAY)
+    gitlab.vulnerability(PATH, NOW - 90 * DAY, "HIGH")
+    gitlab.vulnerability(PATH, NOW - 90 * DAY, kind="SECRET_DETECTION")
+    assert told_of_vulnerabilities(gitlab) == (3, [])
+    assert gitlab.paths().count("/api/graphql") == 2
+    assert VULNERABLE not in values(gitlab)
+
+
+def test_a_project_that_is_scanned_and_sound_has_none_and_one_that_nothing_scans_is_unknown(gitlab):
+    gitlab.add(PATH)
+    gitlab.scanners[PATH] = ["SAST", "CONTAINER_SCANNING"]
+    assert told_of_vulnerabilities(gitlab) == (0, [])
+    gitlab.scanners[PATH] = ["SAST"]
+    nobody_knows = "neither dependency nor container scanning runs there: nobody knows of its vulnerabilities"
+    assert told_of_vulnerabilities(gitlab) == (None, [nobody_knows])
+
+
+def test_vulnerabilities_that_the_token_may_not_see_are_told_from_a_missing_scanner(gitlab):
+    gitlab.add(PATH)
+    gitlab.vulnerability(PATH, NOW - 90 * DAY)
+    found, (message,) = told_of_vulnerabilities(gitlab)
+    assert found is None
+    assert "may not read this" in message
+    gitlab.scanners[PATH] = ["DEPENDENCY_SCANNING"]
+    gitlab.faults.append(Fault(200, '{"errors": [{"message": "Timeout on vulnerabilities"}]}', path="/api/graphql"))
+    assert told_of_vulnerabilities(gitlab) == (None, ["api/graphql: Timeout on vulnerabilities"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"data": {"project": null}}',
+        '{"data": null}',
+        "[]",
+        '{"data": {"project": {"securityScanners": null, "vulnerabilities": null}}}',
+        '{"data": {"project": {"vulnerabilities": {"nodes": [null], "pageInfo": {"hasNextPage": true}}}}}',
+    ],
+)
+def test_an_answer_without_a_project_or_a_list_is_no_sound_project(gitlab, body):
+    gitlab.add(PATH)
+    gitlab.scanners[PATH] = []
+    gitlab.faults.append(Fault(200, body, path="/api/graphql"))
+    found, messages = told_of_vulnerabilities(gitlab)
+    assert (found, len(messages)) == (None, 1)

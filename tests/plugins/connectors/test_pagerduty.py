@@ -53,6 +53,12 @@ def pull(fake: PagerDuty, **parts: Any) -> Batch:
     return joined(CONNECTOR, context(fake, **parts))
 
 
+def ids(batch: Batch) -> list[str]:
+    """The events' ids without the service, which each ends in."""
+    assert all(event.source_event_id.endswith(f":{event.ref}") for event in batch.events)
+    return [event.source_event_id.removesuffix(f":{event.ref}") for event in batch.events]
+
+
 def values(batch: Batch, ref: str = CHECKOUT) -> dict[str, Any]:
     return {fact.key: fact.value for fact in batch.facts if fact.ref == ref}
 
@@ -135,12 +141,12 @@ def test_an_incident_that_stays_open_for_months_is_open_until_it_is_seen_to_end(
     first = pull(account)
     found = values(first)
     assert (found["incidents.open"], found["incidents.count_30d"], found["incidents.sev12_90d"]) == (1, 1, 0)
-    assert [event.source_event_id for event in first.events] == ["I1:opened", "I1:resolved", "OLD:opened"]
+    assert ids(first) == ["I1:opened", "I1:resolved", "OLD:opened"]
     account.incidents[0] |= {"status": "resolved", "resolved_at": "2026-11-22T11:00:00Z"}
     again = pull(account, cursor=first.cursor)
     assert values(again)["incidents.open"] == 0
     assert values(again)["incidents.resolve_seconds_median_90d"] == 3600
-    assert "OLD:resolved" in [event.source_event_id for event in again.events]
+    assert "OLD:resolved" in ids(again)
     account.requests.clear()
     pull(account, cursor=again.cursor)
     assert "/incidents/OLD" not in account.paths()
@@ -156,12 +162,21 @@ def test_incidents_enter_the_history_with_their_own_ids(account):
     account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR, title="Card payments fail", priority="P1")
     account.add_incident("I2", "PCHECK", NOW - HOUR)
     events = pull(account).events
-    assert [event.source_event_id for event in events] == ["I1:opened", "I1:resolved", "I2:opened"]
+    assert ids(pull(account)) == ["I1:opened", "I1:resolved", "I2:opened"]
     assert [event.kind for event in events] == ["incident.opened", "incident.resolved", "incident.opened"]
     assert events[1].details["lasted_seconds"] == 3600
     assert (events[0].details["priority"], events[0].details["severity"]) == ("P1", "sev1")
     assert "severity" not in events[2].details
     assert "Card payments fail" in events[0].summary
+
+
+def test_services_that_are_one_in_pagerduty_are_each_told_of_its_incidents(account):
+    account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR)
+    twin = Target("component:default/checkout-worker", "checkout-worker", TARGETS[0].annotations)
+    events = pull(account, targets=(TARGETS[0], twin)).events
+    assert {event.source_event_id for event in events} == {
+        f"I1:{what}:{ref}" for what in ("opened", "resolved") for ref in (CHECKOUT, twin.ref)
+    }
 
 
 def test_a_severity_that_came_after_the_opening_is_an_event_and_told_once(account):
@@ -258,6 +273,35 @@ def test_more_incidents_than_an_offset_may_reach_are_read_in_stretches(account, 
         account.add_incident(f"X{number:03}", "PCHECK", NOW - timedelta(minutes=700 - number))
     events = pull(account).events
     assert len({event.source_event_id for event in events}) == len(events) == 700
+
+
+def test_a_page_may_be_short_or_empty_and_more_behind_it(account):
+    account.add_incident("I1", "PCHECK", NOW - DAY, NOW - DAY + HOUR)
+    account.empty_pages |= {"services", "incidents", "oncalls", "schedules"}
+    account.page_limit = 3
+    batch = pull(account)
+    assert values(batch)["oncall.members"] == 4
+    assert ids(batch) == ["I1:opened", "I1:resolved"]
+
+
+def test_on_calls_that_are_longer_than_an_offset_may_reach_are_asked_for_by_fewer_policies(account, monkeypatch):
+    monkeypatch.setattr(api, "OFFSET_CAP", 200)
+    account.offset_cap = 200
+    for number in range(150):
+        start = NOW - 14 * DAY + number * HOUR
+        for policy in ("E1", "E2"):
+            account.add_oncall(policy, "ann", start, start + HOUR)
+    assert values(pull(account))["oncall.shifts_30d"] == 12.5
+    assert account.paths().count("/oncalls") == 2 + 2 + 2
+
+
+def test_a_list_that_is_longer_than_can_be_asked_for_is_told_and_not_cut(account, monkeypatch):
+    monkeypatch.setattr(api, "OFFSET_CAP", 100)
+    account.offset_cap = 100
+    account.add_users(**{f"u{number}": "Europe/London" for number in range(150)})
+    batch = pull(account)
+    assert "users are more than 100" in {fault.scope: fault.message for fault in batch.faults}["users"]
+    assert "oncall.sites" not in values(batch)
 
 
 def test_an_id_that_the_key_cannot_see_is_a_fault(account):
