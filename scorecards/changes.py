@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from portal_backend.core.clock import format_time
 from scorecards.checks.definitions import Axis, Status
 from scorecards.settling import EvidenceKind
-from scorecards.standing import OPEN
+from scorecards.standing import OPEN, WAIVED_BLOCKER_CAP
 
 Entry = Sequence[Any]
 """`[status, check version, rule digest]`, and a mark where there is one."""
@@ -36,16 +36,20 @@ class ChangeCause(StrEnum):
     FIRST = "first_judged"
 
 
-CAUSE_WORDS: Mapping[ChangeCause, str] = {
-    ChangeCause.SERVICE: "the service changed",
-    ChangeCause.RULE: "the checks changed, not the service",
-    ChangeCause.WAIVER: "a waiver began or ended",
-    ChangeCause.ATTESTATION: "an attestation was given or ended",
-    ChangeCause.INHERITANCE: "what it inherits from its framework changed",
-    ChangeCause.EVIDENCE_LOST: "evidence was lost, nothing is known to be worse",
-    ChangeCause.EVIDENCE_GAINED: "evidence became available",
-    ChangeCause.FIRST: "it was judged for the first time",
+CAUSE_WORDS: Mapping[ChangeCause, tuple[str, str]] = {
+    ChangeCause.SERVICE: ("the service changed", "the service changed"),
+    ChangeCause.RULE: ("the checks changed, not the service", "the checks changed, not the service"),
+    ChangeCause.WAIVER: ("a waiver was granted", "a waiver ended"),
+    ChangeCause.ATTESTATION: (
+        "somebody attested it",
+        "an attestation ended, or the new one says that it does not hold",
+    ),
+    ChangeCause.INHERITANCE: ("a framework module answers for it", "a framework module no longer answers for it"),
+    ChangeCause.EVIDENCE_LOST: ("evidence was lost", "evidence was lost, nothing is known to be worse"),
+    ChangeCause.EVIDENCE_GAINED: ("evidence became available", "evidence became available"),
+    ChangeCause.FIRST: ("it was judged for the first time", "it was judged for the first time"),
 }
+"""Of a level that rose, and of one that fell."""
 WEIGHTIEST = tuple(ChangeCause)
 """A change of the service itself outweighs one of the rule, and that one of the evidence."""
 
@@ -95,7 +99,7 @@ class LevelChange:
     def event_id(self) -> str:
         """Return an id that is the same however often this change is reported."""
         what = "level" if self.axis is None else self.axis.value
-        return f"{self.ref}:{what}:{format_time(self.at)}:{self.from_level}:{self.to_level}"
+        return f"{self.ref}:{what}:{format_time(self.at)}:{self.from_level}:{self.to_level}:{self.cause}"
 
 
 def change_cause(last: Entry | None, entry: Entry, first: bool, dark: bool) -> ChangeCause:
@@ -129,7 +133,7 @@ def _measured_cause(was: str, status: str, dark: bool) -> ChangeCause:
 def _given(last: Entry, entry: Entry) -> ChangeCause | None:
     """Return the cause where people or modules made or ended the verdict; what was measured since outweighs them."""
     statuses = {last[0], entry[0]}
-    if entry[0] == Status.WAIVED or (last[0] == Status.WAIVED and entry[0] in OPEN):
+    if Status.WAIVED in statuses and not statuses.isdisjoint(OPEN):
         return ChangeCause.WAIVER
     if Status.INHERITED in statuses and statuses <= {Status.INHERITED, Status.UNKNOWN}:
         return ChangeCause.INHERITANCE
@@ -145,15 +149,21 @@ def level_move(
     after: str | None,
     first: bool,
     changes: Collection[StatusChange],
+    by_points: bool = False,
 ) -> LevelMove | None:
-    """Return how a level moved, and by what; None when it stayed."""
+    """Return how a level moved, and by what; None when it stayed.
+
+    `by_points`: checks of every level take part in it.
+    """
     if before == after:
         return None
     if first:
         return LevelMove(axis, None, after, ChangeCause.FIRST, ())
     fell = (after or "") < (before or "")
     of_axis = [change for change in changes if axis is None or change.axis is axis]
-    relevant = _relevant(of_axis, fell, max(before or "L0", after or "L0"))
+    relevant = _relevant(of_axis, fell, "L4" if by_points else max(before or "L0", after or "L0"))
+    if fell and not by_points:
+        relevant = _decisive(relevant, after or "L0") or relevant
     causes = {change.cause for change in relevant}
     cause = next((cause for cause in WEIGHTIEST if cause in causes), ChangeCause.RULE)
     return LevelMove(axis, before, after, cause, tuple(change.check for change in relevant if change.cause is cause))
@@ -168,6 +178,16 @@ def _relevant(changes: Collection[StatusChange], fell: bool, higher: str) -> lis
         if change.bars is not None
         and change.bars <= top
         and (HARM.get(change.to_status, 0) - HARM.get(change.from_status, 0)) * sign > 0
+    ]
+
+
+def _decisive(changes: Collection[StatusChange], after: str) -> list[StatusChange]:
+    """Return the changes without any of which the level would stand higher: those that bar the next one."""
+    level = int(after[1:])
+    return [
+        change
+        for change in changes
+        if (level == WAIVED_BLOCKER_CAP if change.to_status == Status.WAIVED else change.bars == level + 1)
     ]
 
 
@@ -189,4 +209,4 @@ def sentence_of(move: LevelMove) -> str:
     by = f" by {', '.join(move.checks)}" if move.checks else ""
     verb = "Fell" if fell else "Rose"
     levels = f"from {move.from_level or 'no level'} to {move.to_level or 'no level'}"
-    return f"{of}{verb} {levels}{by}: {CAUSE_WORDS[move.cause]}."
+    return f"{of}{verb} {levels}{by}: {CAUSE_WORDS[move.cause][fell]}."

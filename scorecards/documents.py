@@ -11,6 +11,7 @@ from scorecards.checks.definitions import (
     Axis,
     Check,
     Condition,
+    Criticality,
     Status,
     level_name,
 )
@@ -19,6 +20,7 @@ from scorecards.evidence.causes import Cause, SourceState
 from scorecards.evidence.values import moment
 from scorecards.exceptions.in_force import Attestation, Inheritance, Waiver
 from scorecards.grading import Gain, Grade, Reach, Standing, Step, promise
+from scorecards.standing import WAIVED_BLOCKER_CAP
 
 Document = dict[str, Any]
 
@@ -137,8 +139,27 @@ def summary(grade: Grade) -> str:
     if level is None:
         return "No check applies to this service."
     tally = [f"{counts[status]} {one if counts[status] == 1 else more}" for status, (one, more) in _TALLIED.items()]
-    tally += [f"{counts[status]} {status}" for status in (Status.WAIVED, Status.INHERITED) if counts[status]]
-    return f"{_expectation(grade, level)} {', '.join(tally)}."
+    tally += [
+        f"{counts[status]} {'is' if counts[status] == 1 else 'are'} {status}"
+        for status in (Status.WAIVED, Status.INHERITED)
+        if counts[status]
+    ]
+    return f"{_expectation(grade, level)} {', '.join(tally)}.{_capped(grade)}"
+
+
+def _capped(grade: Grade) -> str:
+    """Say so where nothing but waived blockers keeps the service from a higher level."""
+    counting = [result for result in grade.results if not result.shadow]
+    if grade.overall.level != WAIVED_BLOCKER_CAP or grade.overall.percent != 100:
+        return ""
+    if all(result.check.level <= WAIVED_BLOCKER_CAP for result in counting):
+        return ""
+    waived = [result.check for result in counting if result.status is Status.WAIVED]
+    blockers = [check.id for check in waived if check.criticality is Criticality.BLOCKER]
+    if not blockers:
+        return ""
+    what = "A waived blocker keeps" if len(blockers) == 1 else "Waived blockers keep"
+    return f" {what} it at {level_name(WAIVED_BLOCKER_CAP)}: {', '.join(blockers)}."
 
 
 def _expectation(grade: Grade, level: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scorecards.assessment.plan import place
 from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, CheckCatalogue, Group, Status, Subject, level_name
+from scorecards.checks.ladder import Ladder
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import CauseKind, Party
 from scorecards.holding import Held
@@ -46,6 +47,10 @@ class Gain:
     axis_level: int | None
     """The level that the axis would reach."""
     overall_level: int | None
+    is_higher: bool = True
+    """That is above the level at which it stands. With levels by points, one check is often not enough."""
+    axis_is_higher: bool = True
+    """The same of the axis. One on which nothing passes rises by any pass, whatever else bars the next level."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +115,16 @@ def grade(
     for result in results:
         if not result.shadow:
             by_axis[result.check.axis].append(result)
-    top = catalogue.highest_level
-    tallies = {axis: _tally(of_axis) for axis, of_axis in by_axis.items()}
-    before = {axis: _tally(of_axis, held) if held else tallies[axis] for axis, of_axis in by_axis.items()}
+    ladder = catalogue.ladder
+    tallies = {axis: _tally(of_axis, ladder) for axis, of_axis in by_axis.items()}
+    before = {axis: _tally(of_axis, ladder, held) if held else tallies[axis] for axis, of_axis in by_axis.items()}
     overall = together(list(tallies.values()))
-    axes = {axis: _standing(tallies[axis], before[axis], top) for axis in by_axis}
-    gains = _gains(by_axis, tallies, top)
+    axes = {axis: _standing(tallies[axis], before[axis], ladder) for axis in by_axis}
+    gains = _gains(by_axis, tallies, ladder)
     steps = next_steps(results, gains)
     return Grade(
         subject,
-        _standing(overall, together(list(before.values())), top),
+        _standing(overall, together(list(before.values())), ladder),
         axes,
         tuple(results),
         gains,
@@ -127,51 +132,59 @@ def grade(
         _reach(steps, results, catalogue) if steps else None,
         REQUIRED_LEVELS.get(subject.criticality or ""),
         held or {},
-        tuple((group, _of_group(group, by_axis[group.axis], held, top)) for group in catalogue.groups.values()),
+        tuple((group, _of_group(group, by_axis[group.axis], held, ladder)) for group in catalogue.groups.values()),
     )
 
 
-def _of_group(group: Group, results: Sequence[CheckResult], held: Held | None, top: int) -> Standing:
+def _of_group(group: Group, results: Sequence[CheckResult], held: Held | None, ladder: Ladder) -> Standing:
     own = [result for result in results if result.check.group == group.id]
-    present = _tally(own)
-    return _standing(present, _tally(own, held) if held else present, top)
+    present = _tally(own, ladder)
+    return _standing(present, _tally(own, ladder, held) if held else present, ladder)
 
 
-def _tally(results: Sequence[CheckResult], passing: Container[str] = ()) -> Tally:
+def _tally(results: Sequence[CheckResult], ladder: Ladder, passing: Container[str] = ()) -> Tally:
     codes = [CODE[Status.PASS if result.check.id in passing else result.status] for result in results]
-    return tally(codes, [counted(result.check) for result in results])
+    return tally(codes, [counted(result.check, ladder) for result in results])
 
 
-def _standing(present: Tally, before: Tally, top: int) -> Standing:
+def _standing(present: Tally, before: Tally, ladder: Ladder) -> Standing:
     """Percent, coverage and counts are as they are; the level may be held where it was before an outage."""
-    level, held_at = present.level(top), before.level(top)
+    level, held_at = present.level(ladder), before.level(ladder)
     counts = dict(zip(STATUSES, present.counts, strict=True))
     highest = level if held_at is None else max(held_at, level or 0)
     return Standing(highest, present.percent, present.coverage, counts, level)
 
 
-def gain_of(bars: int, weight: int, axis: Tally, overall: Tally, top: int) -> Gain:
+def gain_of(bars: int, weight: int, axis: Tally, overall: Tally, ladder: Ladder) -> Gain:
     """Return what it gains if an open check that bars this level (NO_BAR: none) came to pass, all else equal."""
     others, others_anywhere = list(axis.barred), list(overall.barred)
     if bars != NO_BAR:
         others.remove(bars)
         others_anywhere.remove(bars)
+    reached = overall.level_above(others_anywhere, ladder, weight)
+    on_axis = axis.level_above(others, ladder, weight)
     return Gain(
         axis_points=round(100 * weight / axis.applicable, 1),
         overall_points=round(100 * weight / overall.applicable, 1),
         blocks_level=None if bars == NO_BAR else bars,
         others_on_axis=_at_most(others, bars),
         others_overall=_at_most(others_anywhere, bars),
-        axis_level=axis.level_above(others, top),
-        overall_level=overall.level_above(others_anywhere, top),
+        axis_level=on_axis,
+        overall_level=reached,
+        is_higher=reached > (overall.level(ladder) or 0),
+        axis_is_higher=on_axis > (axis.level(ladder) or 0),
     )
 
 
-def _gains(by_axis: Mapping[Axis, Sequence[CheckResult]], tallies: Mapping[Axis, Tally], top: int) -> dict[str, Gain]:
+def _gains(
+    by_axis: Mapping[Axis, Sequence[CheckResult]], tallies: Mapping[Axis, Tally], ladder: Ladder
+) -> dict[str, Gain]:
     """Return for each check that does not pass what a pass would gain."""
     overall = together(list(tallies.values()))
     return {
-        result.check.id: gain_of(result.check.bars or NO_BAR, result.check.weight, tallies[axis], overall, top)
+        result.check.id: gain_of(
+            counted(result.check, ladder).bars, result.check.weight, tallies[axis], overall, ladder
+        )
         for axis, results in by_axis.items()
         for result in results
         if result.status in OPEN
@@ -186,11 +199,12 @@ def _reach(steps: Sequence[Step], results: Sequence[CheckResult], catalogue: Che
     """Return what the steps together would reach, all else equal."""
     done = {check for step in steps for check in step.checks}
     counting = [result for result in results if not result.shadow]
-    reached = _tally(counting, done)
-    level = reached.level(catalogue.highest_level)
+    ladder = catalogue.ladder
+    reached = _tally(counting, ladder, done)
+    level = reached.level(ladder)
     one = len(steps) == 1
     what = "This step" if one else f"These {len(steps)} steps together"
-    if level == _tally(counting).level(catalogue.highest_level):
+    if level == _tally(counting, ladder).level(ladder):
         sentence = (
             f"{what} bring{'s' if one else ''} it to {reached.percent:g} percent; it stays at {level_name(level)}."
         )
@@ -275,14 +289,24 @@ def promise(gain: Gain, axis: Axis) -> str:
     """Say what a pass would gain a service on the axis of the check."""
     points = f"A pass gains {gain.axis_points:g} points on {axis}"
     if gain.blocks_level is None:
-        return f"{points}."
+        return (
+            f"{points} and lifts the service to {level_name(gain.overall_level)}." if gain.is_higher else f"{points}."
+        )
     bar = level_name(gain.blocks_level)
     if gain.others_on_axis == 0:
         reached = level_name(gain.axis_level)
+        if gain.others_overall == 0 and not gain.is_higher:
+            return f"{points}; nothing bars {bar} then, but the service has the points of {_level_of(gain)} only."
         if gain.others_overall == 0:
             return f"{points} and lifts the service to {level_name(gain.overall_level)}."
         return f"{points} and lifts the axis to {reached}; {_others_bar(gain.others_overall, bar)} elsewhere."
+    if gain.axis_is_higher:
+        points = f"{points} and lifts the axis to {level_name(gain.axis_level)}"
     return f"{points}; {_others_bar(gain.others_on_axis, bar)} on the same axis."
+
+
+def _level_of(gain: Gain) -> str | None:
+    return level_name(gain.overall_level)
 
 
 def _others_bar(count: int, level: str | None) -> str:

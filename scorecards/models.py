@@ -132,6 +132,8 @@ class Scorecard(Model):
         Index("ix_scorecard_level", "level", "entity_ref"),
         Index("ix_scorecard_owner", "owner"),
         Index("ix_scorecard_system", "system"),
+        # Room beside each row for its next form: one that is renewed without new levels touches no index then.
+        {"postgresql_with": {"fillfactor": 50}},
     )
 
     entity_ref: Mapped[str] = mapped_column(primary_key=True)
@@ -170,7 +172,7 @@ class Scorecard(Model):
     performance_coverage: Mapped[float | None] = mapped_column(Float)
 
     evaluated_at: Mapped[datetime]
-    valid_until: Mapped[datetime | None] = mapped_column(index=True)
+    valid_until: Mapped[datetime | None]
     """The earliest moment at which a verdict may change by the passing of time alone: evidence grows stale."""
     awaits_evidence: Mapped[bool] = mapped_column(Boolean)
     """Some check is unknown because its evidence is stale: a fresh observation of the same value matters."""

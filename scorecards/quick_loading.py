@@ -15,6 +15,7 @@ from plugins.health import SourceHealth, health_of
 from plugins.models import Source
 from portal_backend.core.quick_reading import Column, Reader
 from scorecards.assessment.portions import Loaded, Portion, Stored, opened
+from scorecards.checks.definitions import Check
 from scorecards.checks.fields import annotation_of, entity_values
 from scorecards.evidence.derivations import MIN_SLO_TARGET, SLO_TARGET
 from scorecards.evidence.observations import Observations, Told, timed
@@ -67,6 +68,8 @@ CALLERS = """
 SELECT source_ref, type, target_ref FROM catalog_relation
 WHERE type IN ('apiProvidedBy', 'apiConsumedBy') AND source_ref {among}
 """
+DEPENDS = "has_service_dependencies"
+"""The plain field of a service that is told from the services around it."""
 NAMES_API = (b'"consumesApi"', b'"providesApi"')
 
 SOURCE_NAMES: list[str] = Source.__table__.columns.keys()
@@ -93,19 +96,27 @@ class One:
 
 
 def load_one(
-    session: Session, reader: Reader, judging: Judging, ref: str, now: datetime, around: bool = False
+    session: Session,
+    reader: Reader,
+    judging: Judging,
+    ref: str,
+    now: datetime,
+    around: bool = False,
+    checks: Sequence[Check] | None = None,
 ) -> One | None:
     """Load one service as `loading.load` does; None for what is no service.
 
-    The session is for what few services have: waivers and the like.
+    The session is for what few services have: waivers and the like. Where only some checks are to be judged and none of
+    them looks at other services, those are not read.
     """
     rows = reader.rows(SERVICE, (ref,), SERVICE_COLUMNS)
     if not rows or rows[0][1] not in {type_.lower() for type_ in judging.service_types}:
         return None
     body, _, has_exceptions, *of_card = rows[0]
-    service = described(ref, body, None, _callers(reader, body))
-    looked_at = around or MIN_SLO_TARGET.key in judging.plan.derived
-    told, neighbours = _neighbours(reader, service.dependencies, looked_at)
+    beyond = around or checks is None or any(looks_around(check) for check in checks)
+    service = described(ref, body, None, _callers(reader, body) if beyond else ())
+    looked_at = beyond and (around or MIN_SLO_TARGET.key in judging.plan.derived)
+    told, neighbours = _neighbours(reader, service.dependencies if beyond else (), looked_at)
     known, dangling = told_apart(judging, service.dependencies, told)
     in_force: Mapping[str, InForce] = load_in_force(session, [ref], now) if has_exceptions else {}
     tier = tiers_of(session, judging, [ref]).get(ref)
@@ -118,6 +129,12 @@ def load_one(
     states = source_states(reader, now)
     kept = Kept._make(of_card) if of_card[0] else None
     return One(opened(portion, judging.kit, states, judging.kit.supply(states), now), kept)
+
+
+def looks_around(check: Check) -> bool:
+    """Say whether a check looks at the services that one depends on: at what is known of them, or whether any is."""
+    asked = check.applies_to.rule.facts if check.applies_to else ()
+    return MIN_SLO_TARGET.key in check.facts or DEPENDS in asked
 
 
 def source_states(reader: Reader, now: datetime) -> dict[str, SourceHealth]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from scorecards.checks.definitions import Check, Status
 from scorecards.evaluation import measured_sentence
-from scorecards.evidence.view import Reading, View
+from scorecards.evidence.causes import CATALOG_SOURCE, ENTITY
+from scorecards.evidence.view import Derive, Evidence, EvidenceState, Reading, View
 from scorecards.judging import Judging
 
 WORDS: Mapping[str, str] = {
@@ -58,10 +59,24 @@ def retell(judging: Judging, told: Told, at: datetime) -> str:
 
 def _from_values(judging: Judging, check: Check, told: Told, at: datetime) -> str:
     readings = {key: [Reading(THEN, value, at, at)] for key, value in told.values.items()}
-    view = View(readings, judging.supply({}), at)
+    view = View(readings, judging.supply({}), at, _of_entity(told.values))
     if told.to_status == Status.UNKNOWN:
         lacking = [key for key in check.facts if key not in told.values]
-        what = f": {', '.join(lacking)} was not known" if lacking else ""
+        what = f": {', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not known" if lacking else ""
         return f"Could not be judged{what}."
     status, sentence = measured_sentence(check, view, at)
-    return sentence if status == told.to_status else f"By what people attested: {told.to_status}."
+    if status == told.to_status:
+        return sentence
+    if check.attested_for is None:
+        return f"It was judged {told.to_status}; the values that are kept of it do not tell why."
+    return f"By what people attested: {told.to_status}."
+
+
+def _of_entity(values: Mapping[str, Any]) -> dict[str, Derive]:
+    """Return the fields of the entity that a verdict rested on, as rules see them: lists come back from JSON."""
+
+    def bind(key: str, value: Any) -> Derive:
+        held = tuple(value) if isinstance(value, list) else value
+        return lambda _view: Evidence(key, EvidenceState.FRESH, "", held, CATALOG_SOURCE)
+
+    return {key: bind(key, value) for key, value in values.items() if key.startswith(ENTITY)}

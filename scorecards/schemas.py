@@ -301,6 +301,15 @@ class CheckListSchema(Schema):
 
     version = _text("Changes whenever any check does.")
     highest_level = _text("The highest level that the catalogue has checks for.")
+    levels_by_points = fields.Dict(
+        fields.String(),
+        fields.Float(),
+        allow_none=True,
+        metadata={
+            "description": "Percent of the points that each level asks for, beside blockers that pass; "
+            "null where the checks alone make the levels."
+        },
+    )
     groups = fields.List(fields.Nested(CheckGroupSchema))
     disabled = fields.Dict(
         fields.String(),

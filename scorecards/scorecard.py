@@ -33,7 +33,7 @@ from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
 from scorecards.grading import Grade, grade
 from scorecards.holding import Hold, darkness, held_verdicts, is_any_dark
 from scorecards.judging import Judging, sources_version
-from scorecards.keeping import keep, last_of
+from scorecards.keeping import compress_quickly, keep, last_of
 from scorecards.loading import gather, load, service_refs
 from scorecards.models import Scorecard
 from scorecards.quick_loading import Kept, load_one
@@ -79,6 +79,8 @@ def update(
     basis = Basis(judging.kit, health_told, sources_version(states), now)
     known: set[str] = set()
     moved: list[LevelChange] = []
+    if len(wanted) >= AT_ONCE:
+        compress_quickly(session)
     try:
         with uncollected():
             portions = _portions(session, judging, wanted, now, known)

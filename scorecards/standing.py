@@ -6,6 +6,7 @@ passes stays at L0. None stands above the highest level that the catalogue has c
 passing checks over the weight of applicable ones, and coverage the weight of known verdicts over the same: an unknown
 lowers both and is never taken for a pass. A waived check leaves both sides of the ratio, and one that is a blocker
 lets nothing stand above L3. A check in shadow counts for nothing.
+Where a catalogue has levels by points, a level also asks for its share of the weight, and only blockers bar it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scorecards.checks.definitions import Check, Criticality, Status
+from scorecards.checks.ladder import Ladder
 
 STATUSES = tuple(Status)
 CODE = {status: code for code, status in enumerate(STATUSES)}
@@ -42,10 +44,11 @@ class Counted:
     """The highest level that may be reached while it is waived; NO_BAR when a waiver caps nothing."""
 
 
-def counted(check: Check) -> Counted:
+def counted(check: Check, ladder: Ladder) -> Counted:
     """Return what counting needs of a check."""
     is_blocker = check.criticality is Criticality.BLOCKER
-    return Counted(check.weight, check.bars or NO_BAR, WAIVED_BLOCKER_CAP if is_blocker else NO_BAR)
+    bars = check.bars if is_blocker or not ladder.by_points else None
+    return Counted(check.weight, bars or NO_BAR, WAIVED_BLOCKER_CAP if is_blocker else NO_BAR)
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,16 @@ class Tally:
         """NO_BAR when no level is."""
         return min(self.barred, default=NO_BAR)
 
-    def level(self, top: int) -> int | None:
-        """Return the highest level, up to `top`, that is reached; None while no check applies."""
+    def level(self, ladder: Ladder) -> int | None:
+        """Return the highest level that is reached; None while no check applies."""
         if not self.applicable:
             return None
-        return min(self.lowest_barred - 1, self.cap, top) if self.passed else 0
+        return self.level_above(self.barred, ladder) if self.passed else 0
 
-    def level_above(self, barred: Sequence[int], top: int) -> int:
-        """Return the level, up to `top`, if only these levels were barred and something passed."""
-        return min(min(barred, default=NO_BAR) - 1, self.cap, top)
+    def level_above(self, barred: Sequence[int], ladder: Ladder, gained: int = 0) -> int:
+        """Return the level if only these levels were barred, something passed, and so many points were gained."""
+        highest = ladder.reached(self.passed + gained, self.applicable)
+        return min(min(barred, default=NO_BAR) - 1, self.cap, highest)
 
 
 def tally(codes: Iterable[int], checks: Iterable[Counted]) -> Tally:

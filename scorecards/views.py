@@ -118,6 +118,7 @@ def list_checks(_query: dict[str, Any]) -> Document:
     return {
         "version": catalogue.version,
         "highest_level": level_name(catalogue.highest_level),
+        "levels_by_points": catalogue.ladder.told(),
         "groups": [vars(group) for group in catalogue.groups.values()],
         "disabled": dict(catalogue.disabled),
         "items": [check_form(check) for check in catalogue.checks.values()],

@@ -280,9 +280,9 @@ class Assessor:
         if found is None:
             if len(self._counts) > MAX_REMEMBERED:
                 self._counts.clear()
-            axes, top = self.tallies(codes), self.plan.top
+            axes, ladder = self.tallies(codes), self.plan.ladder
             overall = together(axes)
-            levels = [overall.level(top), *[axis.level(top) for axis in axes]]
+            levels = [overall.level(ladder), *[axis.level(ladder) for axis in axes]]
             found = self._counts[codes] = _Count(axes, overall, levels)
         return found
 
@@ -301,8 +301,8 @@ class Assessor:
         before = bytearray(codes)
         for check in held:
             before[self.plan.number_of[check]] = PASS
-        axes = self.tallies(bytes(before))
-        found = [together(axes).level(self.plan.top), *[axis.level(self.plan.top) for axis in axes]]
+        axes, ladder = self.tallies(bytes(before)), self.plan.ladder
+        found = [together(axes).level(ladder), *[axis.level(ladder) for axis in axes]]
         return [now if then is None else max(then, now or 0) for then, now in zip(found, levels, strict=True)]
 
     def tallies(self, codes: bytes) -> list[Tally]:

@@ -22,6 +22,7 @@ from scorecards.changes import (
     level_move,
 )
 from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, Status, Subject, level_name
+from scorecards.checks.ladder import Ladder
 from scorecards.standing import UNKNOWN
 
 AXES = list(Axis)
@@ -104,7 +105,7 @@ class Writer:
             "type": subject.type,
             "lifecycle": subject.lifecycle,
             "criticality": subject.criticality,
-            "frozen_until": frozen_until(assessment, self.plan.top),
+            "frozen_until": frozen_until(assessment, self.plan.ladder),
             "awaits_evidence": assessment.awaits_evidence,
         }
 
@@ -170,7 +171,7 @@ class Writer:
         if last and last.held:
             moving += self._released(assessment, last)
         moves = [
-            level_move(axis, before, after, last is None, moving)
+            level_move(axis, before, after, last is None, moving, self.plan.ladder.by_points)
             for axis, before, after in zip([None, *AXES], old, new, strict=True)
             if before != after
         ]
@@ -199,11 +200,11 @@ def standings_of(assessment: Assessment) -> list[list[Any]]:
     return [[level_name(level), one.percent, one.coverage] for level, one in parts]
 
 
-def frozen_until(assessment: Assessment, top: int) -> datetime | None:
+def frozen_until(assessment: Assessment, ladder: Ladder) -> datetime | None:
     """Return when the first level that an outage holds falls; None when none is held."""
     if not assessment.held:
         return None
-    present = [assessment.overall.level(top), *[axis.level(top) for axis in assessment.axes]]
+    present = [assessment.overall.level(ladder), *[axis.level(ladder) for axis in assessment.axes]]
     if list(assessment.levels) == present:
         return None
     return min(kept.until for kept in assessment.held.values())

@@ -65,7 +65,7 @@ class Plan:
             self._prepare(check, number, places[check.id]) for number, check in enumerate(checks)
         )
         self.number_of = {prepared.check.id: prepared.number for prepared in self.checks}
-        self.top = catalogue.highest_level
+        self.ladder = catalogue.ladder
         self.fields = frozenset(field for prepared in self.checks for field in prepared.fields)
 
     @cached_property
@@ -107,7 +107,7 @@ class Plan:
         return Prepared(
             check,
             number,
-            counted(check),
+            counted(check, self.catalogue.ladder),
             rank,
             applies_to,
             applies_to.facts if applies_to else (),

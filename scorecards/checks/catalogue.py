@@ -1,7 +1,8 @@
 """Puts the check catalogue together from its files: ours, and an organisation's beside it.
 
-A file is a list of checks, or a mapping with any of `defaults`, `facts`, `groups`, `checks`, `overrides`, `disabled`
-and `tech_insights`. Files are read in order; a later one may change, take out or replace what an earlier one says.
+A file is a list of checks, or a mapping with any of `defaults`, `facts`, `groups`, `checks`, `overrides`, `disabled`,
+`tech_insights` and `levels_by_points`. Files are read in order; a later one may change, take out or replace what an
+earlier one says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from scorecards.checks.definitions import Axis, CatalogueFile, Check, CheckCatal
 from scorecards.checks.fields import SERVICE_FIELDS
 from scorecards.checks.files import read_paths
 from scorecards.checks.json_rules import checks_from_json_rules
+from scorecards.checks.ladder import read_shares
 from scorecards.checks.shapes import (
     DisabledSchema,
     FactSchema,
@@ -44,6 +46,7 @@ class _Reading:
     """By check: where it stands, and its definition with all overrides so far."""
     groups: dict[str, Group] = field(default_factory=dict)
     disabled: dict[str, str] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()
     faults: list[Fault] = field(default_factory=list)
 
     def fault(self, place: str, path: str, message: str) -> None:
@@ -79,7 +82,8 @@ def make_catalogue(
         raise InvalidInput(message, reading.faults)
     order = list(Axis)
     checks = sorted(built, key=lambda check: order.index(check.axis))
-    version = digest([[check.definition for check in checks], [(one.id, one.title) for one in reading.groups.values()]])
+    told = [[check.definition for check in checks], [(one.id, one.title) for one in reading.groups.values()]]
+    version = digest([*told, reading.shares] if reading.shares else told)
     return CheckCatalogue(
         {check.id: check for check in checks},
         version[:16],
@@ -87,6 +91,7 @@ def make_catalogue(
         reading.disabled,
         {key: spec for key, spec in reading.specs.items() if key not in known},
         tuple(files),
+        reading.shares,
     )
 
 
@@ -136,6 +141,11 @@ def _read_sections(name: str, data: Mapping[str, Any], reading: _Reading) -> Non
     for section, read in _SECTIONS.items():
         for index, raw in enumerate(data[section]):
             read(raw, f"{name}: {section}[{index}]", reading)
+    if "levels_by_points" in data:
+        try:
+            reading.shares = read_shares(data["levels_by_points"])
+        except ValueError as error:
+            reading.fault(name, "levels_by_points", str(error))
     for index, raw in enumerate(data["checks"]):
         _add_check(raw, data["defaults"], name, index, reading)
     for section, change in (("overrides", _override), ("disabled", _disable)):

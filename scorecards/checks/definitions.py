@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from plugins.contract import FactSpec
+from scorecards.checks.ladder import Ladder
 from scorecards.evidence.causes import ENTITY
 from scorecards.rules.tree import Rule
 
@@ -222,6 +223,13 @@ class CheckCatalogue:
     """Facts that the files themselves declare."""
     files: tuple[CatalogueFile, ...] = ()
     """What it was put together from, in order."""
+    shares: tuple[float, ...] = ()
+    """The share of the points that each level asks for, L1 first; empty: levels are barred by checks alone."""
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """What its levels ask for."""
+        return Ladder(self.highest_level, self.shares)
 
     @cached_property
     def highest_level(self) -> int:

@@ -37,17 +37,28 @@ def read_paths(paths: Sequence[Path], faults: list[Fault]) -> list[CatalogueFile
 
 
 def read_text(name: str, text: str, faults: list[Fault]) -> CatalogueFile | None:
-    """Parse one file's text; None, and a fault, when it is no YAML or too large."""
+    """Parse one file's text; None, and a fault, when it is no YAML, too large, or more than one document."""
+    documents = read_documents(name, text, faults)
+    if documents is None:
+        return None
+    if len(documents) > 1:
+        faults.append(Fault(name, "holds more than one document (`---`); put each into a file of its own"))
+        return None
+    return CatalogueFile(name, documents[0] if documents else None)
+
+
+def read_documents(name: str, text: str, faults: list[Fault]) -> list[Any] | None:
+    """Parse the documents of one text, leaving out empty ones; None, and a fault, when it is no YAML or too large."""
     try:
         if len(text.encode()) > MAX_FILE_BYTES:
             raise ValueError(f"is larger than {MAX_FILE_BYTES} bytes; split it")
-        content = yaml.load(text, Loader=_PlainYaml)  # noqa: S506 - a safe loader
-        if _size(content) > MAX_NODES:
+        documents = [one for one in yaml.load_all(text, Loader=_PlainYaml) if one is not None]
+        if _size(documents) > MAX_NODES:
             raise ValueError(f"stands for more than {MAX_NODES} values; split it, or write fewer aliases")
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         faults.append(Fault(name, f"cannot be read: {' '.join(str(error).split())}"))
         return None
-    return CatalogueFile(name, content)
+    return documents
 
 
 def _files(path: Path, faults: list[Fault]) -> list[Path]:

@@ -170,3 +170,4 @@ class FileSchema(Schema):
     overrides = fields.List(fields.Raw(), load_default=list)
     disabled = fields.List(fields.Raw(), load_default=list)
     tech_insights = fields.List(fields.Raw(), load_default=list)
+    levels_by_points = fields.Dict(fields.String(), fields.Raw(), validate=FILLED)

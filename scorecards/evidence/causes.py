@@ -14,6 +14,8 @@ ENTITY = "entity."
 """Before a path into the catalog's entity, where a rule looks at one."""
 CATALOG_SOURCE = "catalog"
 """The source name of facts that the catalog itself states."""
+PUSH = "push"
+"""The plugin of sources that declare no facts: whatever is posted to them, of some services and not of others."""
 
 
 class Spec(Protocol):
@@ -243,14 +245,20 @@ def absence(supply: Supply, key: str, known_to: Collection[str]) -> Cause:
 
 def _no_source(supply: Supply, key: str) -> Cause:
     plugins = sorted(offer.plugin for offer in supply.offers.values() if key in offer.max_ages)
-    sentence = f"No configured source supplies {_called(supply, key)}"
+    pushed_to = [state.name for state in supply.sources.values() if state.plugin == PUSH]
+    called = _called(supply, key)
+    sentence = f"No configured source supplies {called}"
+    if pushed_to:
+        sentence = f"Nobody pushes {called} for this service, and no other source supplies it"
+    to = f" to {' or '.join(pushed_to)}" if pushed_to else ""
     if not plugins:
         system = SYSTEMS.get(key)
         sentence = f"{sentence}; {system} would" if system else sentence
-        action = f"Have {system or 'what knows it'} push {key}, or install a connector that supplies it."
+        action = f"Have {system or 'what knows it'} push {key}{to}, or install a connector that supplies it."
         return Cause(CauseKind.NO_SOURCE, key, sentence, action, Party.OPERATORS)
     words = " or ".join(plugins)
-    action = f"Add a source with the plugin {words} to `sources:` in portal.yaml."
+    action = f"Add a source with the plugin {words} to `sources:` in portal.yaml"
+    action = f"{action}, or have what knows it push {key}{to}." if pushed_to else f"{action}."
     return Cause(CauseKind.NO_SOURCE, key, f"{sentence}; the plugin {words} would", action, Party.OPERATORS)
 
 

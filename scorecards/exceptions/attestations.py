@@ -197,16 +197,21 @@ def _guard(
         raise NotAllowed(faults[0].message + ".", faults)
 
 
+def _lacking_evidence(statement: str, settings: ExceptionSettings) -> str:
+    """Say what a statement that a check holds lacks without a link to evidence; empty where its words do for one."""
+    needed = settings.words_of_substance
+    if needed is None:
+        return "is required: a link to where the evidence lies, since no pass goes without"
+    if len({word.casefold() for word in statement.split()}) >= needed:
+        return ""
+    return f"is required, or a statement of at least {needed} different words on what was seen, where and when"
+
+
 def _expiry(check: Check, answer: Answer, settings: ExceptionSettings, now: datetime) -> datetime:
     """Return when the attestation ends; raises InvalidInput on one out of bounds or without evidence."""
     faults = []
-    words = {word.casefold() for word in answer.statement.split()}
-    if answer.evidence_url is None and len(words) < settings.words_of_substance:
-        message = (
-            "is required, or a statement of substance: at least "
-            f"{settings.words_of_substance} different words on what was seen, where and when"
-        )
-        faults.append(Fault("evidence_url", message))
+    if answer.holds and answer.evidence_url is None and (lacks := _lacking_evidence(answer.statement, settings)):
+        faults.append(Fault("evidence_url", lacks))
     # A check that takes no attestation has no latest end either; the guard refuses it.
     latest = now + (check.attested_for or timedelta())
     expires_at = (answer.expires_at or latest).astimezone(UTC)

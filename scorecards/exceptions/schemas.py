@@ -41,7 +41,7 @@ class AnswerSchema(_Body):
     statement = sentence("What was seen, where and when.", required=True)
     evidence_url = WebLink(
         load_default=None,
-        metadata={"description": "Where the evidence lies; without one the statement has to be of substance."},
+        metadata={"description": "Where the evidence lies; required where the check holds."},
     )
     expires_at = _moment("By default as late as the check allows.", load_default=None, validate=in_range)
 

@@ -14,8 +14,8 @@ class ExceptionSettings:
 
     longest_waiver: timedelta = timedelta(days=180)
     """From the approval on: half a year, so that an exception is looked at again."""
-    words_of_substance: int = 12
-    """So many different words a statement needs that comes without a link to evidence."""
+    words_of_substance: int | None = None
+    """So many different words of a statement that a check holds do for a link to evidence; None: no words do."""
     gained_listed: int = 200
     """Of the adopters that gain by a release, so many are named; all are counted."""
 
@@ -27,12 +27,12 @@ class ExceptionSettingsSchema(Schema):
         unknown = RAISE
 
     longest_waiver_days = fields.Integer(
-        load_default=180, validate=validate.Range(1, 365), metadata={"description": "From the approval on."}
+        load_default=180, validate=validate.Range(1, 180), metadata={"description": "From the approval on."}
     )
     words_of_substance = fields.Integer(
-        load_default=12,
+        load_default=None,
         validate=validate.Range(1, 100),
-        metadata={"description": "Different words that a statement without a link to evidence needs."},
+        metadata={"description": "Different words that do for a link to evidence; without it no words do."},
     )
 
     @post_load

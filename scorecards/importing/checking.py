@@ -17,13 +17,27 @@ def load_or_attest(draft: Draft, options: Options, defaults: Mapping[str, Any]) 
     """Hold each new check against the facts; what does not load is said otherwise, with the reason."""
     draft.facts = {key: fact for key, fact in draft.facts.items() if key not in options.known}
     specs = dict(options.known) | {key: _spec(fact) for key, fact in draft.facts.items()}
-    draft.said = [_loading(one, specs, options, defaults) for one in draft.said]
+    draft.said = [
+        _loading(_narrowed(one, specs, defaults, draft.notes), specs, options, defaults) for one in draft.said
+    ]
     asked = " ".join(str(one.definition.get("rule", "")) for one in draft.said)
     draft.facts = {key: fact for key, fact in draft.facts.items() if key in asked}
 
 
 def _spec(fact: Mapping[str, Any]) -> FactSpec:
     return FactSpec(fact["key"], FactType(fact["type"]), fact.get("unit", ""), fact["description"], MAX_AGE)
+
+
+def _narrowed(one: Said, specs: Mapping[str, FactSpec], defaults: Mapping[str, Any], notes: list[str]) -> Said:
+    """Leave out a filter that does not load, and say so: the check itself may."""
+    if "applies_to" not in one.definition:
+        return one
+    faults = build_check({**defaults, **one.definition}, specs)[1]
+    wrong = next((fault for fault in faults if fault.path.startswith("applies_to")), None)
+    if wrong is None:
+        return one
+    notes.append(f"The filter of {one.check} does not load here ({wrong.message}): say it in `applies_to`.")
+    return replace(one, definition={key: value for key, value in one.definition.items() if key != "applies_to"})
 
 
 def _loading(one: Said, specs: Mapping[str, FactSpec], options: Options, defaults: Mapping[str, Any]) -> Said:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from portal_backend.core.errors import Fault, InvalidInput
-from scorecards.checks.files import read_text
+from scorecards.checks.files import read_documents
 from scorecards.importing.checking import load_or_attest
 from scorecards.importing.drafts import Draft, short, slug
 from scorecards.importing.entries import entries_of, informing, load_json
@@ -18,6 +18,7 @@ from scorecards.importing.products import cortex, opslevel, port, soundcheck, te
 MAX_BYTES = 1024 * 1024
 DATA = (".yaml", ".yml", ".json")
 TABLES = (".csv", ".tsv")
+NOTHING = "It holds no checklist: no list of tasks, no table of checks, no plain list."
 Reader = Callable[[Any, Draft, Options], None]
 PRODUCTS: tuple[tuple[str, Callable[[Any], bool], Reader], ...] = (
     ("Tech Insights checks", tech_insights.is_tech_insights, tech_insights.tech_insights),
@@ -51,21 +52,36 @@ def _read(name: str, text: str, options: Options) -> Draft:
     if name.lower().endswith(TABLES):
         draft = Draft(name, "a table of lines in CSV")
         _take(items_of_csv(text), draft, options)
+        if not draft.said:
+            draft.notes.append(NOTHING)
         return draft
     if not name.lower().endswith(DATA):
         return _document(name, text, options)
-    content = _data(name, text)
+    return _read_data(name, _data(name, text), options)
+
+
+def _read_data(name: str, documents: list[Any], options: Options) -> Draft:
+    """Read documents of data into one draft; each is taken for what it is."""
+    draft = Draft(name, "")
+    formats = dict.fromkeys(_read_content(content, draft, options) for content in documents)
+    number = f"{len(documents)} documents: " if len(documents) > 1 else ""
+    draft.format = number + " and ".join(formats)
+    if not draft.said and not draft.notes:
+        draft.notes.append(NOTHING)
+    return draft
+
+
+def _read_content(content: Any, draft: Draft, options: Options) -> str:
+    """Read one document; returns what it was read as."""
     for words, fits, read in PRODUCTS:
         if fits(content):
-            draft = Draft(name, words)
             read(content, draft, options)
-            return draft
-    draft = Draft(name, "a list of lines in YAML or JSON")
+            return words
     _take(entries_of(content), draft, options)
     told = informing(content)
     if told:
         draft.notes.append(f"{told} of its entries inform and ask nothing.")
-    return draft
+    return "a list of lines in YAML or JSON"
 
 
 def _document(name: str, text: str, options: Options) -> Draft:
@@ -73,6 +89,8 @@ def _document(name: str, text: str, options: Options) -> Draft:
     draft = Draft(name, words)
     found, passed = items_of(markdown)
     _take(found, draft, options)
+    if not draft.said:
+        draft.notes.append(NOTHING)
     if passed:
         shown = "; ".join(f"“{short(one, 60)}”" for one in passed[:3])
         one = len(passed) == 1
@@ -82,15 +100,29 @@ def _document(name: str, text: str, options: Options) -> Draft:
     return draft
 
 
-def _data(name: str, text: str) -> Any:
+def _data(name: str, text: str) -> list[Any]:
+    """Return the documents of a file, in order."""
     if name.lower().endswith(".json"):
         with suppress(ValueError, RecursionError):
-            return load_json(text)
+            return _joined([load_json(text)])
     faults: list[Fault] = []
-    file = read_text(name, text, faults)
-    if file is None:
+    documents = read_documents(name, text, faults)
+    if documents is None:
         raise InvalidInput(f"{name} cannot be read: {faults[0].message}", faults)
-    return file.content
+    return _joined(documents)
+
+
+def _joined(documents: list[Any]) -> list[Any]:
+    """Put Soundcheck's documents together: its tracks place its checks, wherever they stand in the file."""
+    together: list[Any] = []
+    rest: list[Any] = []
+    for document in documents:
+        found = [] if tech_insights.is_tech_insights(document) else soundcheck.listed(document)
+        if found:
+            together += found
+        else:
+            rest.append(document)
+    return [*([together] if together else []), *rest] or [None]
 
 
 def _take(items: Any, draft: Draft, options: Options) -> None:
@@ -99,5 +131,3 @@ def _take(items: Any, draft: Draft, options: Options) -> None:
             draft.notes.append(f"Only its first {MAX_ITEMS} lines were read.")
             return
         draft.said.append(said(item, draft, options))
-    if not draft.said:
-        draft.notes.append("It holds no checklist: no list of tasks, no table of checks, no plain list.")

@@ -120,7 +120,8 @@ def _nothing() -> str:
 
 
 def _description(points: Sequence[Point], start: datetime, end: datetime) -> str:
-    span = f"From {start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    begun = max(start, points[0].at) if points else start
+    span = f"From {begun:%Y-%m-%d} to {end:%Y-%m-%d}"
     if not points:
         return f"{span}: nothing was judged."
     first, last = points[0].shown, points[-1].shown

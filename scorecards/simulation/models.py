@@ -19,3 +19,5 @@ class CatalogueVersion(Model):
     definitions: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     """Every check as its files had it, overrides applied, in the catalogue's order."""
     disabled: Mapped[dict[str, str]] = mapped_column(JSON)
+    levels_by_points: Mapped[dict[str, float] | None] = mapped_column(JSON(none_as_null=True))
+    """Percent of the points that each level asks for; None where the checks alone make the levels."""

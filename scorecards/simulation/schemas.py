@@ -179,6 +179,12 @@ class CatalogueVersionSchema(Schema):
     first_used_at = Moment()
     checks = fields.Integer(metadata=_about("How many checks it has."))
     disabled = fields.Dict(fields.String(), fields.String(), metadata=_about("Checks taken out, each with the reason."))
+    levels_by_points = fields.Dict(
+        fields.String(),
+        fields.Float(),
+        allow_none=True,
+        metadata=_about("Percent of the points that each level asks for; null where the checks alone make the levels."),
+    )
 
 
 class CataloguePageSchema(Schema):

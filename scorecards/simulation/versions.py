@@ -27,6 +27,7 @@ def keep_version(session: Session, catalogue: CheckCatalogue, now: datetime) -> 
         "first_used_at": now,
         "definitions": [dict(check.definition) for check in catalogue.checks.values()],
         "disabled": dict(catalogue.disabled),
+        "levels_by_points": catalogue.ladder.told(),
     }
     upsert(session, CatalogueVersion, [row], ["version"])
     return True
@@ -98,4 +99,5 @@ def _short(row: CatalogueVersion) -> Document:
         "first_used_at": row.first_used_at,
         "checks": len(row.definitions),
         "disabled": row.disabled,
+        "levels_by_points": row.levels_by_points,
     }

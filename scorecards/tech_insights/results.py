@@ -70,7 +70,7 @@ def verdicts_on(
     session: Session, reader: Reader, judging: Judging, ref: str, checks: Sequence[Check], now: datetime
 ) -> list[Verdict]:
     """Return the verdicts on one service, each with its sentence, as of now; none for what is no service."""
-    one = load_one(session, reader, judging, ref, now)
+    one = load_one(session, reader, judging, ref, now, checks=checks)
     if one is None:
         return []
     subject, view = one.loaded.subjects[ref]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Criticality, Effort, Status
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import Cause, CauseKind, Party
-from scorecards.grading import grade
+from scorecards.grading import grade, promise
 from scorecards.rules.tree import Rule
 from scorecards.scorecard import grade_service
 from tests.scorecards.known_checks import known_checks as catalogue
@@ -142,6 +142,16 @@ def test_the_only_bar_promises_the_level_of_the_service():
     assert (
         step.sentence
         == "“a” does not hold: a is fail. Mend a. A pass gains 50 points on change and lifts the service to L3."
+    )
+
+
+def test_any_pass_lifts_an_axis_on_which_nothing_passes():
+    made = graded(
+        result(FAIL, name="a", level=2), result(FAIL, name="b", level=2), result(PASS, name="c", axis=Axis.CAPACITY)
+    )
+    assert made.axes[Axis.CHANGE].level == 0
+    assert promise(made.gains["a"], Axis.CHANGE) == (
+        "A pass gains 50 points on change and lifts the axis to L1; 1 other check bars L2 on the same axis."
     )
 
 

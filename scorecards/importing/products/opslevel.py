@@ -51,6 +51,11 @@ def opslevel(content: Any, draft: Draft, options: Options) -> None:
         item = Item(str(spec.get("notes") or spec["name"]), None, (), str(spec["name"]), "", level)
         axis = known_axis(spec.get("category"))
         words = {"axis": axis} if axis else {}
+        narrowed = spec.get("filter") or spec.get("filterId") or spec.get("filter_id")
+        if narrowed:
+            name = f" {narrowed}" if isinstance(narrowed, str) else ""
+            told = f"The check {item.name} is asked of those of its filter{name}, which stands elsewhere"
+            draft.notes.append(f"{told}: add it to `applies_to`.")
         draft.said.append(_opslevel_check(item, kind, spec, draft, options, words))
 
 

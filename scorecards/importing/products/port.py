@@ -5,6 +5,7 @@ from typing import Any
 
 from scorecards.importing.drafts import Draft, Item, Said, key_part, slug, snake
 from scorecards.importing.making import Options, ruled
+from scorecards.importing.products.filters import applying, of_entity
 from scorecards.importing.products.shared import MAX_DEPTH, Document, NotSaid, condition, is_list_of, pushed, rank
 
 PORT_FIELDS = {"$identifier": "entity.metadata.name", "$title": "entity.metadata.title", "$team": "entity.spec.owner"}
@@ -37,6 +38,7 @@ def port(content: Any, draft: Draft, options: Options) -> None:
         prefix = snake(blueprint) if blueprint else "port"
         if blueprint:
             draft.notes.append(f"Port asks it of entities of the blueprint {blueprint}: narrow `applies_to` to these.")
+        applies = applying(_filter(card, prefix, draft), "scorecard")
         for rule in card["rules"]:
             title = str(rule.get("title") or rule.get("identifier"))
             item = Item(
@@ -47,16 +49,28 @@ def port(content: Any, draft: Draft, options: Options) -> None:
                 "",
                 rank(levels, rule.get("level")),
             )
-            draft.said.append(_port_rule(item, rule, prefix, draft, options))
+            draft.said.append(_port_rule(item, rule, prefix, draft, options, applies))
 
 
-def _port_rule(item: Item, rule: Document, prefix: str, draft: Draft, options: Options) -> Said:
+def _filter(card: Document, prefix: str, draft: Draft) -> list[Document]:
+    """Return what the scorecard's filter asks of the catalog's entity; what it asks of other properties is noted."""
+    if not card.get("filter"):
+        return []
+    try:
+        return [of_entity(_port_query(card["filter"], prefix, Draft(draft.name, ""), 1))]
+    except NotSaid as reason:
+        name = card.get("title") or card.get("identifier") or "the scorecard"
+        draft.notes.append(f"The filter of {name} is not carried over ({reason}): add it to `applies_to`.")
+        return []
+
+
+def _port_rule(item: Item, rule: Document, prefix: str, draft: Draft, options: Options, applies: Document) -> Said:
     try:
         tree = _port_query(rule["query"], prefix, draft, 1)
     except NotSaid as reason:
         key = f"port.{slug(str(rule.get('identifier') or item.name))}"
-        return pushed(item, key, draft, options, f"{reason}.")
-    return ruled(item, tree, draft, options, "Its rule is said as it stands.")
+        return pushed(item, key, draft, options, f"{reason}.", applies)
+    return ruled(item, tree, draft, options, "Its rule is said as it stands.", applies)
 
 
 def _port_query(query: Any, prefix: str, draft: Draft, depth: int) -> dict[str, Any]:

@@ -112,6 +112,8 @@ def condition(key: str, operator: Any, value: Any, what: str, draft: Draft) -> d
         raise NotSaid(f"Its operator {operator} has none of ours beside it")
     if not key.startswith("entity."):
         draft.declare(key, KINDS.get(name) or _kind_of(value, name), "", f"What is read from {what}")
+    if name == "isEmpty" and key.startswith("entity."):
+        return {"not": leaf(key, "exists", True)}
     if name == "isEmpty":
         return leaf(key, name, True)
     return leaf(key, name, [value] if name in {"in", "notIn", "overlaps"} and not isinstance(value, list) else value)

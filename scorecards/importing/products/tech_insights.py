@@ -20,7 +20,7 @@ def _is_json_rule(check: Any) -> bool:
 
 def tech_insights(content: Any, draft: Draft, _options: Options) -> None:
     """Take checks of Tech Insights as they are: our files have a section for them."""
-    draft.sections["tech_insights"] = [{"checks": content}]
+    draft.sections.setdefault("tech_insights", []).append({"checks": content})
     checks = content
     for word in ("techInsights", "factChecker", "checks"):
         if isinstance(checks, Mapping) and word in checks:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from engagements.models import HistoryEvent
 from portal_backend import exception_events
 from portal_backend.core.principal import Role
+from scorecards.exceptions import settings
 from scorecards.exceptions.loading import load_in_force
 from scorecards.exceptions.models import AttestationRow
 from tests.scorecards.exceptions.conftest import ATTESTABLE, MEASURED, QUILL, SHAKESPEARE
@@ -135,12 +136,23 @@ def test_what_is_no_evidence_is_refused_with_the_field_at_fault(call, changes, f
     assert [fault["field"] for fault in answer.json["errors"]] == [field]
 
 
-def test_a_statement_of_substance_needs_no_link(call):
-    statement = (
-        "Looked through all forty error paths of the front end with Bea on Friday; each one increments the counter "
-        "that the availability objective is computed from."
-    )
-    assert attest(call, evidence_url=None, statement=statement).status_code == 200
+SUBSTANCE = (
+    "Looked through all forty error paths of the front end with Bea on Friday; each one increments the counter that "
+    "the availability objective is computed from."
+)
+
+
+def test_no_words_do_for_evidence_of_a_pass_unless_the_organisation_says_how_many(call, app, monkeypatch):
+    refused = attest(call, evidence_url=None, statement=SUBSTANCE)
+    assert refused.status_code == 400
+    assert "no pass goes without" in refused.json["errors"][0]["message"]
+    monkeypatch.setitem(app.extensions, settings.EXTENSION, settings.ExceptionSettings(words_of_substance=12))
+    assert attest(call, evidence_url=None, statement="Looked at it.").status_code == 400
+    assert attest(call, evidence_url=None, statement=SUBSTANCE).status_code == 200
+
+
+def test_that_a_check_does_not_hold_needs_no_evidence(call):
+    assert attest(call, evidence_url=None, holds=False).status_code == 200
 
 
 def test_who_may_attest_is_a_lead_an_sre_or_the_owner(call, session, company):

@@ -8,6 +8,7 @@ import yaml
 from plugins.contract import FactSpec, FactType
 from portal_backend.core.errors import InvalidInput
 from scorecards.checks.catalogue import load_catalogue
+from scorecards.checks.files import read_text
 from scorecards.importing.cql import Untranslatable, translate
 from scorecards.importing.drafts import Outcome
 from scorecards.importing.making import Options
@@ -162,8 +163,8 @@ def test_a_filter_of_cortex_tells_whom_the_checks_are_asked_of(tmp_path):
     assert owned.applies_to.rule.facts == ("type", "metadata.tags", "metadata.name")
     draft = card('custom("a") > 1')
     assert draft.notes == [
-        'Its filter `custom("a") > 1` is not carried over (a check applies by what the catalog says, not by the fact '
-        "custom.a): add it to `applies_to`."
+        'The filter `custom("a") > 1` of the scorecard is not carried over (a check applies by what the catalog says, '
+        "not by the fact custom.a): add it to `applies_to`."
     ]
 
 
@@ -302,3 +303,28 @@ def test_rules_of_other_products_can_be_said(rule, facts, tmp_path):
     check = OWN | {"id": "other.rule", "title": "x", "question": "x", "rule": rule, "passes": "x.", "fails": "y."}
     (tmp_path / "other.yaml").write_text(yaml.safe_dump([check]))
     assert load_catalogue([tmp_path / "other.yaml"], specs, None).checks["other.rule"].rule
+
+
+def test_every_document_of_a_file_is_read_for_what_it_is(tmp_path):
+    card = {"name": "Ready", "rules": [{"title": "SLOs", "expression": "slos().length > 0"}]}
+    rule = {"factRef": "scm:default/readme", "path": "$.exists", "operator": "equal", "value": True}
+    track = {"id": "basics", "levels": [{"ordinal": 1, "checks": [{"id": "has_license"}]}]}
+    documents = [card, None, {"id": "has_readme", "rule": rule}, track, [{"id": "has_owner", "rule": rule}]]
+    draft = draft_of(yaml.safe_dump_all(documents))
+    assert draft.format == "2 documents: a Soundcheck file and a Cortex scorecard"
+    facts = [check.rule.facts for check in checks_of(draft, tmp_path)]
+    assert facts == [("scm.readme.exists",)] * 2 + [("soundcheck.has_license",), ("slo.count",)]
+
+
+def test_a_file_of_checks_of_ours_holds_one_document():
+    faults = []
+    assert read_text("org.yaml", "checks: []\n---\nchecks: []\n", faults) is None
+    assert str(faults[0]) == "org.yaml: holds more than one document (`---`); put each into a file of its own"
+
+
+def test_an_empty_field_of_the_entity_is_one_that_does_not_stand_there(tmp_path):
+    conditions = [{"property": "$team", "operator": "isNotEmpty"}, {"property": "$title", "operator": "isEmpty"}]
+    rule = {"title": "R", "level": "Gold", "query": {"combinator": "and", "conditions": conditions}}
+    (check,) = checks_of(draft_of([{"blueprint": "service", "rules": [rule]}]), tmp_path)
+    owner, title = leaf("entity.spec.owner", "exists", True), leaf("entity.metadata.title", "exists", True)
+    assert check.rule.tree == {"all": [{"not": {"not": owner}}, {"not": title}]}

@@ -8,6 +8,7 @@ from portal_backend.core import clock
 from portal_backend.core.db import db
 from portal_backend.core.quick_reading import Reader
 from scorecards.facts import forget, store
+from scorecards.quick_loading import looks_around
 from scorecards.scorecard import update
 from scorecards.tech_insights.shelf import Ready, Shelf
 from scorecards.tech_insights.views import SHELF
@@ -124,6 +125,20 @@ def test_one_and_many_give_the_same_verdicts_and_facts(judged, client):
     for check, result in one.items():
         del result["check"]["metadata"]["sentence"]
         assert result == many[check]
+
+
+def test_checks_that_look_at_no_other_service_read_none_and_say_the_same(judged, client, statements):
+    """A service is loaded with those around it only where a check looks there."""
+    all_of_it = by_id(client.post(ONE, json={}).json)
+    alone = [check.id for check in judged.judging.catalogue.checks.values() if not looks_around(check)]
+    counts = []
+    for asked in (alone, list(judged.judging.catalogue.checks)):
+        statements.clear()
+        told = by_id(client.post(ONE, json={"checks": asked}).json)
+        assert told == {check: result for check, result in all_of_it.items() if check in asked}
+        counts.append(len(statements))
+    assert 20 < len(alone) < len(judged.judging.catalogue.checks)
+    assert counts[0] < counts[1]
 
 
 def test_an_unknown_verdict_is_shown_and_is_no_pass(judged, client, session):

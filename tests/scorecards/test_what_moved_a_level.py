@@ -1,0 +1,45 @@
+"""What a move of a level is put down to, as a person reads it."""
+
+import pytest
+
+from scorecards.changes import ChangeCause, LevelMove, StatusChange, change_cause, level_move, sentence_of
+from scorecards.checks.definitions import Axis
+
+
+def _change(check: str, was: str, now: str, cause: ChangeCause, bars: int) -> StatusChange:
+    return StatusChange(check, was, now, cause, 1, Axis.CAPACITY, bars)
+
+
+def test_a_fall_is_put_down_to_what_bars_the_level_reached_and_not_to_what_bars_a_higher_one() -> None:
+    expired = _change("cap.limits", "waived", "fail", ChangeCause.WAIVER, 1)
+    failed = _change("cap.autoscale", "pass", "fail", ChangeCause.SERVICE, 2)
+    move = level_move(None, "L2", "L0", False, [failed, expired])
+    assert move == LevelMove(None, "L2", "L0", ChangeCause.WAIVER, ("cap.limits",))
+    assert sentence_of(move) == "Fell from L2 to L0 by cap.limits: a waiver ended."
+
+
+def test_a_blocker_that_fails_under_its_waiver_takes_the_fourth_level() -> None:
+    failed = _change("cap.limits", "pass", "waived", ChangeCause.SERVICE, 1)
+    move = level_move(None, "L4", "L3", False, [failed])
+    assert move is not None
+    assert sentence_of(move) == "Fell from L4 to L3 by cap.limits: the service changed."
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "cause"),
+    [
+        ("fail", "waived", ChangeCause.WAIVER),
+        ("waived", "unknown", ChangeCause.WAIVER),
+        ("pass", "waived", ChangeCause.SERVICE),
+        ("waived", "pass", ChangeCause.SERVICE),
+    ],
+)
+def test_a_waiver_is_the_cause_only_where_it_began_or_ended(was: str, now: str, cause: ChangeCause) -> None:
+    assert change_cause([was, 1, "rule"], [now, 1, "rule"], first=False, dark=False) is cause
+
+
+def test_a_rise_by_a_waiver_or_an_attestation_says_which() -> None:
+    move = LevelMove(None, "L0", "L2", ChangeCause.WAIVER, ("cap.limits",))
+    assert sentence_of(move) == "Rose from L0 to L2 by cap.limits: a waiver was granted."
+    move = LevelMove(None, "L2", "L3", ChangeCause.ATTESTATION, ("er.controls",))
+    assert sentence_of(move) == "Rose from L2 to L3 by er.controls: somebody attested it."
