@@ -153,6 +153,23 @@ class SearchRow(Model):
     """A string in a list: `path.item` finds it too."""
 
 
+class ValueCount(Model):
+    """How many entities of a kind have a value; kept, with every write of entities, for what is asked for most.
+
+    An empty table means that nothing was counted yet: the next write counts all.
+    """
+
+    __tablename__ = "catalog_value_count"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    """`spec.type`; for `kind`, the value is the kind itself."""
+    value: Mapped[str] = mapped_column(primary_key=True)
+    original: Mapped[str] = mapped_column(primary_key=True)
+    """The spelling, where it differs from the value; otherwise empty."""
+    entities: Mapped[int]
+
+
 class RelationRow(Model):
     """One end of a relation, as the entity at `source_ref` shows it; the other end has its own row.
 

@@ -17,9 +17,10 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 import catalog.services
-from catalog.ingestion import changes
+from catalog.ingestion import changes, counting
 from catalog.ingestion.file_readings import FoundFault
 from catalog.ingestion.refresh import IngestReport
+from catalog.ingestion.storing import INGESTION
 from catalog.registering.registrations import keep_configured
 from engagements import history
 from engagements.event_kinds import EVENT_KINDS
@@ -323,6 +324,16 @@ def prune_catalog_history() -> int:
         gone += step
         if step < PRUNED_AT_ONCE:
             return gone
+
+
+def recount_catalog() -> int:
+    """Put right the catalog's numbers of values that differ from its entities; return how many did."""
+    with transaction() as session:
+        serialise(session, INGESTION)
+        wrong = counting.recount(session)
+    if wrong:
+        log.warning("counted the catalog's values anew", extra={"portal": {"wrong": wrong}})
+    return wrong
 
 
 def prune_history() -> int:

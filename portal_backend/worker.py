@@ -81,10 +81,11 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
 
     @celery.task(name="portal.prune")
     def prune() -> None:
-        """Delete what the retention policy does not keep."""
+        """Delete what the retention policy does not keep, and compare numbers that are kept with what they count."""
         with app.app_context():
             pipeline.prune_history()
             pipeline.prune_catalog_history()
+            pipeline.recount_catalog()
 
 
 def _transport_options(config: Config) -> dict[str, Any]:

@@ -31,6 +31,11 @@ COLUMNS: Mapping[str, str] = {
 PLACES = tuple((*path.rpartition(".")[::2], column) for path, column in COLUMNS.items())
 """Each column's mapping in the entity (empty for the entity itself), the key in it, and the column."""
 
+COUNTED_COLUMNS = ("kind", "metadata.namespace", "spec.type", "spec.lifecycle", "spec.owner", "spec.system")
+"""Paths whose values, as far as they are columns, are counted with every write."""
+COUNTED_ITEMS = ("metadata.tags",)
+"""Paths whose values in the index are counted too."""
+
 NOT_INDEXED = frozenset({"metadata.uid", "metadata.etag", "relations", "status", "attachments"})
 
 

@@ -5,6 +5,7 @@ Whoever writes holds the lock of ingestion (`serialise(session, INGESTION)`), an
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,7 @@ from catalog.format.relations import Edge
 from catalog.ingestion.bulk import delete_rows, refresh_statistics
 from catalog.ingestion.candidates import NOTHING_COMING, Candidate, Coming, Stored, find_stored
 from catalog.ingestion.changes import record_changes
+from catalog.ingestion.counting import add_counts, stored_counts
 from catalog.ingestion.differences import Change, ChangeKind
 from catalog.ingestion.finishing import StatusItem
 from catalog.ingestion.preparing import Document, Draft
@@ -135,8 +137,10 @@ def remove_entities(session: Session, gone: Sequence[Stored], now: datetime, *, 
     next_version(session)
     ids = [stored.id for stored in gone]
     touched = {edge.source for some in _edges_declared_by(session, ids).values() for edge in some}
+    counts = stored_counts(session, ids)
     for column in (RelationRow.declared_by, SearchRow.entity_id, EntityBody.id, Entity.id):
         delete_rows(session, column, ids)
+    add_counts(session, Counter({one: -entities for one, entities in counts.items()}))
     record_changes(session, [Change(one.ref, ChangeKind.REMOVED, one.etag, None) for one in gone], actor, now)
     writer = Writer(session, actor, now)
     renew(session, writer, touched - {stored.ref for stored in gone}, NOTHING_COMING)

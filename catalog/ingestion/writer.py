@@ -1,5 +1,6 @@
 """Rows of entities: prepared a portion at a time, while the portion before is written."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -20,6 +21,7 @@ from catalog.ingestion.bulk import (
 )
 from catalog.ingestion.changes import record_changes
 from catalog.ingestion.copying import PlainRow
+from catalog.ingestion.counting import Counts, add_counts, counts_of, stored_counts
 from catalog.ingestion.preparing import SEARCH_COLUMNS, Draft, Prepared, prepare, search_rows, search_text
 from catalog.ingestion.search_keys import SearchKeys
 from catalog.models import Entity, EntityBody, RelationRow, SearchRow
@@ -51,6 +53,8 @@ class Writer:
         self._now = now
         self._keys = SearchKeys() if keys is None else keys
         self._copies = copies(session)
+        self._counts: Counts = Counter()
+        """What the portions that were written since the last count change in the numbers that are kept."""
 
     def write(
         self,
@@ -72,6 +76,7 @@ class Writer:
             present = coming
         if present is not None:
             self._write(begin, drafts(present[0], present[1].result()))
+        begin(self._count)
 
     def _write(self, begin: Begin, drafts: Iterable[Draft]) -> None:
         prepared = prepare(settings.current().integrations, drafts)
@@ -79,7 +84,8 @@ class Writer:
         self.changed_refs.update(change.ref for change in prepared.changes)
         self.touched_refs.update(row[0] for row in prepared.declared)
         self.touched_refs.update(row[0] for row in prepared.withdrawn)
-        begin(self._store, prepared, rows)
+        written = counts_of([*prepared.new, *prepared.changed], [(one.kind, one.values) for one in prepared.found])
+        begin(self._store, prepared, rows, written)
 
     def _search_rows(self, begin: Begin, prepared: Prepared) -> bytes | list[PlainRow]:
         """Return the rows of the rest-index, as the database takes them."""
@@ -90,8 +96,14 @@ class Writer:
             begin(self._keys.learn, self._session, prepared.keys()).result()
             return rows_of(prepared.found, self._keys.numbers)
 
-    def _store(self, prepared: Prepared, found: bytes | list[PlainRow]) -> None:
+    def _count(self) -> None:
+        add_counts(self._session, self._counts)
+        self._counts.clear()
+
+    def _store(self, prepared: Prepared, found: bytes | list[PlainRow], written: Counts) -> None:
         session, version = self._session, {"updated_at": self._now}
+        self._counts.update(written)
+        self._counts.subtract(stored_counts(session, [row["id"] for row in prepared.changed]))
         _delete_relations(session, prepared.withdrawn)
         insert_full_rows(session, RelationRow, RELATION_COLUMNS, prepared.declared)
         insert_rows(session, Entity, [{**row, **version} for row in prepared.new])

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import orjson
 
+from catalog.ingestion.flatten import COUNTED_COLUMNS, COUNTED_ITEMS
+from catalog.querying.counted import is_counted, kept_facet_sql
 from catalog.querying.remembering import OVERHEAD, answers
 from catalog.querying.selection import FacetsRequest, Selection
 from catalog.querying.statements import Statements
@@ -44,6 +46,7 @@ class Counted(NamedTuple):
 
 EXACT = "{value}, {original}, CAST(NULL AS text), {count}, CAST(NULL AS bigint), 0"
 """A row for each spelling."""
+KEPT = EXACT.format(value="c.value", original="NULLIF(c.original, '')", count="CAST(sum(c.entities) AS bigint)")
 GROUPED = "{value}, min({original}), max({original}), {count}, count({original}), {items}"
 """A row for each value. It tells how the value is spelt as long as there is but one spelling beside the lower case."""
 
@@ -139,13 +142,18 @@ def _column_sql(facet: str, translator: Translator, selection: Selection) -> Sql
     original = "CAST(NULL AS text)" if facet in WITHOUT_ORIGINAL else f"e.{column}_original"
     columns = EXACT.format(value=f"e.{column}", original=original, count="count(*)")
     text = f"SELECT {columns} FROM catalog_entity e WHERE {where.text} GROUP BY 1, 2"  # noqa: S608 (fixed names)
-    return Sql(text, where.parameters)
+    counted = Sql(text, where.parameters)
+    if facet in COUNTED_COLUMNS and is_counted(selection):
+        return kept_facet_sql(facet, selection, KEPT, counted)
+    return counted
 
 
 def _rows_sql(facet: str, translator: Translator, selection: Selection) -> Sql:
     """Count rows by value alone: entities need not be told apart for that, nor spellings, which takes a fraction."""
     if len(translator.sources(facet)) > 1:
         return _exact_rows_sql(facet, translator, selection)
+    if facet in COUNTED_ITEMS and is_counted(selection) and translator.sources(facet):
+        return kept_facet_sql(facet, selection, KEPT, _exact_rows_sql(facet, translator, selection))
     columns = GROUPED.format(
         value="v.value", original="v.original", count="count(*)", items="count(*) FILTER (WHERE v.is_item)"
     )

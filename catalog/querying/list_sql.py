@@ -6,7 +6,7 @@ then, in the same statement: a second one would cost as much as finding the page
 
 from typing import NamedTuple
 
-from catalog.querying.conditions import ALWAYS
+from catalog.querying.counted import is_counted, kept_total_sql
 from catalog.querying.selection import Position, Selection
 from catalog.querying.translation import (
     TRUE,
@@ -16,7 +16,6 @@ from catalog.querying.translation import (
     join_and,
     keys_of,
     order_sql,
-    says_only_the_kind,
 )
 
 PLANNED_LIMIT = 501
@@ -36,10 +35,7 @@ def window_sql(selection: Selection, limit: int, offset: int) -> Sql:
     PostgreSQL plans a statement whose limit is a parameter at every call. That is wanted where the best plan depends on
     the values that are looked for; a list that only names its kind has one best plan, and planning costs as much as it.
     """
-    has_one_plan = selection.text is None and (
-        selection.condition == ALWAYS or says_only_the_kind(selection.condition)
-    )  # fmt: skip
-    if has_one_plan and limit <= PLANNED_LIMIT:
+    if is_counted(selection) and limit <= PLANNED_LIMIT:
         return Sql(f" LIMIT {limit} OFFSET %s", (offset,)) if offset else Sql(f" LIMIT {limit}")
     return Sql(" LIMIT %s OFFSET %s", (limit, offset))
 
@@ -78,7 +74,9 @@ def total_sql(translator: Translator, selection: Selection) -> Sql:
     """Return how many entities a query has."""
     orders = _orders(translator, selection)
     where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
-    return _joined("SELECT count(*) FROM catalog_entity e", orders, where)
+    total = _joined("SELECT count(*) FROM catalog_entity e", orders, where)
+    is_kept = is_counted(selection) and all(ordered.is_never_null for ordered in orders)
+    return kept_total_sql(selection, total) if is_kept else total
 
 
 def counted_page_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:

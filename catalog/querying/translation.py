@@ -162,10 +162,10 @@ class Translator:
         values = tuple(value for value in condition.values if NUL not in value)
         if not values:
             return FALSE
-        parts = [_is_one_of(f"e.{column}", values)] if column else []
+        parts = [is_one_of(f"e.{column}", values)] if column else []
         for source in self.sources(condition.key):
             if source.item is None:
-                parts.append(self._rows(join_and([self._of(source), _is_one_of("s.value", values)])))
+                parts.append(self._rows(join_and([self._of(source), is_one_of("s.value", values)])))
             elif ITEM_VALUE in values:
                 parts.append(self._rows(self._of(source)))
         return join_or(parts)
@@ -191,7 +191,7 @@ class Translator:
         sources = [source for field in text.fields for source in self.sources(field)]
         plain = tuple(dict.fromkeys(id_ for source in sources if source.item is None for id_ in source.key_ids))
         if plain:
-            parts.append(self._rows(join_and([_is_one_of("s.key_id", plain), self._contains("s.value", text.term)])))
+            parts.append(self._rows(join_and([is_one_of("s.key_id", plain), self._contains("s.value", text.term)])))
         if text.term in ITEM_VALUE:
             parts += [self._rows(self._of(source)) for source in sources if source.item is not None]
         return join_or(parts)
@@ -201,7 +201,7 @@ class Translator:
         return Sql(f"{function}({expression}, %s) > 0", (term,))
 
     def _of(self, source: Source) -> Sql:
-        of_key = _is_one_of("s.key_id", source.key_ids)
+        of_key = is_one_of("s.key_id", source.key_ids)
         if source.item is None:
             return of_key
         return Sql(f"{of_key.text} AND s.value = %s AND s.is_item", (*of_key.parameters, source.item))
@@ -276,7 +276,8 @@ def _all_parameters(parts: Iterable[Sql]) -> tuple[Any, ...]:
     return tuple(parameter for part in parts for parameter in part.parameters)
 
 
-def _is_one_of(expression: str, values: tuple[Any, ...]) -> Sql:
+def is_one_of(expression: str, values: tuple[Any, ...]) -> Sql:
+    """Return that an expression has one of the values, of which there is at least one."""
     if len(values) == 1:
         return Sql(f"{expression} = %s", values)
     return Sql(f"{expression} IN ({', '.join(['%s'] * len(values))})", values)
