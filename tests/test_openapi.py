@@ -17,7 +17,7 @@ from portal_backend import pipeline
 from portal_backend.app import create_app
 from portal_backend.core.config import Config, LocationConfig, SourceConfig
 from portal_backend.core.db import Model, db
-from tests.test_pipeline import CATALOG, SLO
+from tests.pipeline.conftest import CATALOG, SLO
 
 
 @pytest.fixture(scope="module")

@@ -1,101 +1,24 @@
 """The pipeline on real databases: what is pulled is stored, judged and recorded once, whatever happens on the way."""
 
 import threading
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import delete, select
 
 from catalog.entities import get_entity
 from catalog.locations import register_location
 from catalog.models import Entity, Location, LocationFile
 from catalog.registering.removal import remove_entity
-from engagements import history
 from plugins import sources
-from plugins.contract import Batch, Connector, Event, FailureKind, PullFailed
-from plugins.http_client import Limits
-from plugins.models import SourceRun
 from portal_backend import catalog_refresh, judgement, pipeline
-from portal_backend.app import create_app
 from portal_backend.core import clock
-from portal_backend.core.config import Config, LocationConfig, SourceConfig
 from portal_backend.core.db import reading, transaction
 from portal_backend.pipeline import Outcome
-from scorecards import fact_history, judging, scorecard
+from scorecards import fact_history
 from scorecards.fact_history import Change
 from scorecards.models import Scorecard
-
-REF = "component:default/checkout"
-
-CATALOG = """
-apiVersion: backstage.io/v1alpha1
-kind: Group
-metadata: {name: shop}
-spec: {type: team, children: [], profile: {email: shop@example.com}}
----
-apiVersion: backstage.io/v1alpha1
-kind: Component
-metadata: {name: checkout, annotations: {sre.portal/criticality: T1}}
-spec: {type: service, lifecycle: production, owner: shop}
----
-apiVersion: backstage.io/v1alpha1
-kind: Component
-metadata: {name: basket}
-spec: {type: service, lifecycle: production, owner: nobody}
-"""
-
-SLO = """
-apiVersion: openslo/v1
-kind: SLO
-metadata: {name: checkout-availability, labels: {owner: shop}}
-spec:
-  service: checkout
-  budgetingMethod: Occurrences
-  timeWindow: [{duration: 28d, isRolling: true}]
-  objectives: [{target: 0.999}]
-  indicator:
-    metadata: {name: good}
-    spec:
-      ratioMetric:
-        counter: true
-        good: {metricSource: {type: Prometheus, spec: {query: 'sum(rate(http_requests_total{code!~"5.."}[5m]))'}}}
-        total: {metricSource: {type: Prometheus, spec: {query: 'sum(rate(http_requests_total[5m]))'}}}
-"""
-
-
-@pytest.fixture
-def portal(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """An installation with one catalog file and one source of SLO files."""
-    (tmp_path / "catalog.yaml").write_text(CATALOG)
-    (tmp_path / "slo.yaml").write_text(SLO)
-    config = Config(
-        database_url=database_url,
-        data_dir=tmp_path,
-        base_dir=tmp_path,
-        locations=(LocationConfig("file", str(tmp_path / "catalog.yaml")),),
-        catalog={"orphan_grace": "0s"},
-        sources=(SourceConfig("slo", "openslo", options={"paths": ["slo.yaml"], "exhaustive": False}),),
-    )
-    portal = create_app(config)
-    with portal.app_context():
-        pipeline.prepare()
-        yield portal
-
-
-def kinds(ref: str = REF) -> list[str]:
-    with reading() as session:
-        return [event.kind for event in history.read(session, ref).items]
-
-
-def verdicts(ref: str = REF) -> dict[str, str]:
-    with reading() as session:
-        card = scorecard.read(session, judging.current(), ref, clock.now())
-    return {result["check"]: result["status"] for result in card["results"]}
+from tests.pipeline.conftest import CATALOG, REF, SLO, kinds, verdicts
 
 
 def test_one_line_from_files_to_verdicts_and_history(portal):
@@ -200,112 +123,10 @@ def test_of_two_refreshes_at_once_one_runs(portal):
     assert verdicts()["obs.slo.defined"] == "pass"
 
 
-class Misbehaving(Connector):
-    """A connector that does what a test tells it."""
-
-    name = "openslo"
-    title = "Misbehaving"
-
-    def __init__(self, behaviour):
-        self.behaviour = behaviour
-
-    def check(self, context):
-        return "ok"
-
-    def pull(self, context):
-        return self.behaviour(context)
-
-
-def use(monkeypatch, behaviour):
-    monkeypatch.setattr("plugins.registry.connector", lambda _name: Misbehaving(behaviour))
-
-
-def test_a_run_that_was_taken_over_stores_nothing_more(portal, monkeypatch):
-    pipeline.refresh("catalog")
-
-    def slow(_context):
-        with transaction() as session:
-            session.execute(sources.Source.__table__.update().values(lease_token="somebody-else"))
-        yield Batch(cursor="late")
-
-    use(monkeypatch, slow)
-    assert pipeline.refresh("slo").outcome is Outcome.SUPERSEDED
+def stored(ref: str) -> dict[str, str]:
     with reading() as session:
-        assert session.get(sources.Source, "slo").cursor is None
-
-
-def test_a_run_that_has_brought_nothing_yet_shows_what_it_asks(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    shown = []
-
-    def failing_late(context):
-        context.client.requests_made = 7
-        for _ in range(100):
-            with reading() as session:
-                shown.append(session.scalars(select(SourceRun).where(SourceRun.source == "slo")).one())
-            if shown[-1].requests:
-                raise PullFailed(FailureKind.TIMEOUT, "it was silent for 60 s")
-            time.sleep(0.05)
-        yield Batch()
-
-    use(monkeypatch, failing_late)
-    monkeypatch.setattr(pipeline, "BEATS_A_LEASE", 300)
-    assert pipeline.refresh("slo").outcome is Outcome.FAILED
-    assert (shown[-1].state, shown[-1].requests, shown[-1].targets) == ("running", 7, 2)
-    with reading() as session:
-        ended = session.scalars(select(SourceRun).where(SourceRun.source == "slo")).one()
-    assert (ended.state, ended.requests, ended.failure_kind) == ("failed", 7, "timeout")
-
-
-def test_a_fault_of_ours_ends_the_run_and_is_told(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    monkeypatch.setattr("scorecards.facts.store", lambda *_: 1 / 0)
-    report = pipeline.refresh("slo")
-    assert report.outcome is Outcome.FAILED
-    with reading() as session:
-        told = sources.health(session, clock.now())["slo"]
-    assert (told.state, told.failure_kind) == ("failing", "internal")
-
-
-def test_a_connector_that_raises_is_a_failed_pull(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    use(monkeypatch, lambda _context: iter([1 / 0]))
-    report = pipeline.refresh("slo")
-    assert isinstance(report.failure, PullFailed)
-    waiting = verdicts()
-    assert waiting["obs.slo.defined"] == "unknown"
-
-
-def test_a_connector_that_yields_no_batch_is_told_from_a_fault_of_ours(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    use(monkeypatch, lambda _context: ["a fact"])
-    failure = pipeline.refresh("slo").failure
-    assert (failure.kind, "yielded a str, and no Batch" in failure.message) == (FailureKind.BAD_ANSWER, True)
-
-
-def test_a_connector_that_blocks_outside_its_client_costs_neither_the_lease_nor_the_worker(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    released = threading.Event()
-
-    def blocking(_context):
-        yield Batch(cursor="so far")
-        released.wait(60)
-
-    use(monkeypatch, blocking)
-    monkeypatch.setattr(pipeline, "_limits", lambda _config: Limits(total_seconds=0.2))
-    monkeypatch.setattr(pipeline, "OWN_WORK_SECONDS", 0.2)
-    try:
-        report = pipeline.refresh("slo")
-        again = pipeline.refresh("slo")
-        with reading() as session:
-            told = sources.health(session, clock.now())["slo"]
-            source = session.get(sources.Source, "slo")
-    finally:
-        released.set()
-    assert (report.outcome, report.failure.kind) == (Outcome.FAILED, FailureKind.TIMEOUT)
-    assert (source.lease_token, source.cursor) == (None, "so far")
-    assert (told.state, told.consecutive_failures) == ("failing", 2)
-    assert "is not started again" in again.failure.message
+        statuses = session.get(Scorecard, ref).statuses
+    return {check: entry[0] for check, entry in statuses.items()}
 
 
 def test_a_promise_that_is_lowered_is_judged_for_who_depends_on_it(portal, tmp_path):
@@ -319,35 +140,6 @@ def test_a_promise_that_is_lowered_is_judged_for_who_depends_on_it(portal, tmp_p
     (tmp_path / "slo.yaml").write_text(both.replace("0.999", "0.99", 1))
     pipeline.refresh("slo")
     assert stored("component:default/basket")["arch.deps_slo"] == "fail"
-
-
-def stored(ref: str) -> dict[str, str]:
-    with reading() as session:
-        statuses = session.get(Scorecard, ref).statuses
-    return {check: entry[0] for check, entry in statuses.items()}
-
-
-def test_what_a_simulated_source_reports_is_labelled_in_the_history(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    deploy = Event(REF, "1", "deploy.finished", clock.now(), "Deployed 1")
-    use(monkeypatch, lambda _context: iter([Batch(events=[deploy])]))
-    config = pipeline.settings.current().config
-    simulated = replace(config.sources[0], simulated=True)
-    monkeypatch.setattr("portal_backend.pipeline.configured_sources", lambda _config: [simulated])
-    pipeline.refresh("slo")
-    with reading() as session:
-        told = {event.kind: event.simulated for event in history.read(session, REF).items}
-    assert told["deploy.finished"] is True
-    assert told["service.registered"] is False
-
-
-def test_an_event_of_an_unknown_kind_is_a_fault_and_costs_nothing_else(portal, monkeypatch):
-    pipeline.refresh("catalog")
-    events = [Event(REF, str(i), kind, clock.now(), "x") for i, kind in enumerate(("deploy.finished", "tea.brewed"))]
-    use(monkeypatch, lambda _context: iter([Batch(events=events)]))
-    report = pipeline.refresh("slo")
-    assert (report.outcome, report.recorded) == (Outcome.DONE, 1)
-    assert "tea.brewed" in report.progress.fault_sample[0].scope
 
 
 def test_a_source_that_went_dark_can_be_alerted_on(portal, tmp_path):
