@@ -37,10 +37,15 @@ def declared(entity: Mapping[str, Any], kind: Kind | None = None) -> set[Declare
     }
 
 
-def edges(ref: str, declared_: Iterable[Declared]) -> set[Edge]:
-    """Return what an entity declares at both of its ends: each relation on itself, and its reverse on the other end."""
+def edges(ref: str, declared_: Iterable[tuple[str, str, str]]) -> set[Edge]:
+    """Return what an entity declares at both of its ends: each relation on itself, and its reverse on the other end.
+
+    `declared_` are `Declared`, or the same as read back from where they were kept.
+    """
     return {
-        edge for one in declared_ for edge in (Edge(ref, one.forward, one.target), Edge(one.target, one.reverse, ref))
+        edge
+        for forward, reverse, target in declared_
+        for edge in (Edge(ref, forward, target), Edge(target, reverse, ref))
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from catalog.format.relations import Edge, edges
 from catalog.ingestion.bulk import table_of
 from catalog.ingestion.judging import GoodDocument
 from catalog.ingestion.place import Place
@@ -54,11 +55,9 @@ class Candidate:
         """Return the entity's reference."""
         return self.document.ref
 
-    def edges(self) -> set[tuple[str, str, str]]:
-        """Return the relations that it declares, at both of their ends: as source, type and target."""
-        declared = self.document.declared()
-        here = {(self.ref, forward, target) for forward, _, target in declared}
-        return here | {(target, reverse, self.ref) for _, reverse, target in declared}
+    def edges(self) -> set[Edge]:
+        """Return the relations that it declares, at both of their ends."""
+        return edges(self.ref, self.document.declared())
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of the entity that its final form does not tell."""
