@@ -121,7 +121,8 @@ def _settled_sentence(settled: Settled) -> str:
         given = settled.attestation
         claim = "that it holds" if given.holds else "that it does not hold"
         sentences.append(
-            f"{given.attested_by} attested on {given.attested_at:%Y-%m-%d} {claim}: {_sentence(given.statement)}"
+            f"{given.attested_by} attested on {given.attested_at:%Y-%m-%d} {claim}, which counts until "
+            f"{given.expires_at:%Y-%m-%d}: {_sentence(given.statement)}"
         )
     if settled.inheritance:
         module = settled.inheritance
@@ -217,7 +218,8 @@ def _result(check: Check, status: Status, sentence: str, leaves: list[Leaf], vie
     causes += [_out_of_range(leaf, now) for leaf in leaves if leaf.truth is None and _is_known(leaf)]
     beside = _numbers(leaves)
     facts = tuple(FactUsed(evidence, write(evidence.value, evidence.unit, now, beside)) for evidence in used.values())
-    moments = [evidence.valid_until for evidence in used.values() if evidence.state is EvidenceState.FRESH]
+    # What is not known of other entities has an end as well: then it is asked again.
+    moments = [evidence.valid_until for evidence in used.values()]
     moments += [leaf.changes_at for leaf in leaves]
     ahead = [moment for moment in moments if moment is not None and moment >= now]
     return CheckResult(check, status, sentence, facts, tuple(causes), (), min(ahead, default=None))

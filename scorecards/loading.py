@@ -22,6 +22,7 @@ from scorecards.exceptions.in_force import InForce
 from scorecards.exceptions.loading import load_in_force
 from scorecards.glimpses import glimpses, stored_facts
 from scorecards.judging import Judging
+from scorecards.surroundings import with_related
 
 
 def dependents_of(session: Session, judging: Judging, refs: Collection[str]) -> set[str]:
@@ -52,8 +53,11 @@ def gather(
     looked_at = around or MIN_SLO_TARGET.key in judging.plan.derived
     fields = _entity_fields(session, judging, wanted)
     tiers = tiers_of(session, judging, wanted.keys())
+    subjects = {
+        ref: subject_of(one, known_services, dangling, fields[ref], tiers.get(ref)) for ref, one in wanted.items()
+    }
     return Portion(
-        {ref: subject_of(one, known_services, dangling, fields[ref], tiers.get(ref)) for ref, one in wanted.items()},
+        with_related(session, judging.catalogue, subjects),
         stored_facts(session, wanted.keys()),
         glimpses(session, named & known_services, SLO_TARGET) if looked_at else {},
         load_in_force(session, None if refs is None else wanted.keys(), now),

@@ -24,6 +24,7 @@ from scorecards.exceptions.loading import load_in_force
 from scorecards.judging import Judging
 from scorecards.loading import subject_of, tiers_of, told_apart
 from scorecards.models import EntityFacts, Scorecard
+from scorecards.surroundings import with_related
 
 FACTS_OF_MANY = """
 SELECT entity_ref, source, CAST(document AS TEXT), batch_observed_at, batch_collected_at FROM entity_facts
@@ -120,8 +121,9 @@ def load_one(
     known, dangling = told_apart(judging, service.dependencies, told)
     in_force: Mapping[str, InForce] = load_in_force(session, [ref], now) if has_exceptions else {}
     tier = tiers_of(session, judging, [ref]).get(ref)
+    subjects = {ref: subject_of(service, known, dangling, _fields(judging, service, body), tier)}
     portion = Portion(
-        {ref: subject_of(service, known, dangling, _fields(judging, service, body), tier)},
+        with_related(session, judging.catalogue, subjects) if beyond else subjects,
         {ref: [Stored(*row) for row in reader.rows(FACTS, (ref,), FACT_COLUMNS)]},
         {one: neighbours[one] for one in known} if looked_at else {},
         in_force,
@@ -132,9 +134,9 @@ def load_one(
 
 
 def looks_around(check: Check) -> bool:
-    """Say whether a check looks at the services that one depends on: at what is known of them, or whether any is."""
+    """Say whether a check looks at what is around a service: at what it depends on, or at other related entities."""
     asked = check.applies_to.rule.facts if check.applies_to else ()
-    return MIN_SLO_TARGET.key in check.facts or DEPENDS in asked
+    return MIN_SLO_TARGET.key in check.facts or DEPENDS in asked or bool(check.related)
 
 
 def source_states(reader: Reader, now: datetime) -> dict[str, SourceHealth]:

@@ -10,6 +10,7 @@ from scorecards.evaluation import measured_sentence
 from scorecards.evidence.causes import CATALOG_SOURCE, ENTITY
 from scorecards.evidence.view import Derive, Evidence, EvidenceState, Reading, View
 from scorecards.judging import Judging
+from scorecards.rules.related import called
 
 WORDS: Mapping[str, str] = {
     Status.NOT_APPLICABLE: "It did not apply to the service.",
@@ -51,7 +52,7 @@ def retell(judging: Judging, told: Told, at: datetime) -> str:
         return "The catalogue no longer has this check."
     check = judging.catalogue.checks.get(told.check)
     if check is None or (told.digest is not None and told.digest != check.digest):
-        return f"By version {told.version} of the check, which decided otherwise than today's: {told.to_status}."
+        return f"By an earlier form of the check, its version {told.version}: {told.to_status}."
     if told.to_status == Status.NOT_APPLICABLE and check.applies_to:
         return check.applies_to.otherwise
     return WORDS.get(told.to_status) or _from_values(judging, check, told, at)
@@ -61,7 +62,7 @@ def _from_values(judging: Judging, check: Check, told: Told, at: datetime) -> st
     readings = {key: [Reading(THEN, value, at, at)] for key, value in told.values.items()}
     view = View(readings, judging.supply({}), at, _of_entity(told.values))
     if told.to_status == Status.UNKNOWN:
-        lacking = [key for key in check.facts if key not in told.values]
+        lacking = [called(key) for key in check.facts if key not in told.values]
         what = f": {', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not known" if lacking else ""
         return f"Could not be judged{what}."
     status, sentence = measured_sentence(check, view, at)

@@ -4,7 +4,10 @@ Many services are judged by `scorecards.assessment`, which yields verdicts witho
 made by `scorecards.evaluation` from the facts that are stored, when somebody reads its scorecard.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +17,7 @@ from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
 from plugins.health import health
+from portal_backend.core.beside import Begin, beside
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
 from portal_backend.core.memory import uncollected
@@ -82,10 +86,10 @@ def update(
     if len(wanted) >= AT_ONCE:
         compress_quickly(session)
     try:
-        with uncollected():
-            portions = _portions(session, judging, wanted, now, known)
+        with uncollected(), beside(session, len(wanted) > AT_ONCE) as begin:
+            portions = _portions(begin, session, judging, wanted, now, known)
             for written in chunks(run(partial(judged, basis), portions), AT_ONCE // PORTION):
-                keep(session, written)
+                begin(keep, session, written)
                 moved += [move for one in written for move in one.moved]
     finally:
         judging.kit.remembered.clear()
@@ -94,15 +98,31 @@ def update(
 
 
 def _portions(
-    session: Session, judging: Judging, refs: Sequence[str], now: datetime, known: set[str]
+    begin: Begin, session: Session, judging: Judging, refs: Sequence[str], now: datetime, known: set[str]
 ) -> Iterator[Portion]:
-    """Yield those of the references that are services, in portions; adds them to the `known` ones."""
+    """Yield those of the references that are services, in portions; adds them to the `known` ones.
+
+    While some are judged, the next ones are read.
+    """
+    coming: deque[Future[Portion]] = deque()
     for some in chunks(refs, AT_ONCE):
-        whole = gather(session, judging, some, now)
-        known.update(whole.subjects)
-        before = last_of(session, sorted(whole.subjects), judging.plan)
-        for few in chunks(sorted(whole.subjects), PORTION):
-            yield part_of(whole, few, before)
+        coming.append(begin(_read, session, judging, some, now))
+        if len(coming) > 1:
+            yield from _parts(coming.popleft().result(), known)
+    for last in coming:
+        yield from _parts(last.result(), known)
+
+
+def _parts(whole: Portion, known: set[str]) -> Iterator[Portion]:
+    known.update(whole.subjects)
+    for few in chunks(sorted(whole.subjects), PORTION):
+        yield part_of(whole, few)
+
+
+def _read(session: Session, judging: Judging, refs: Sequence[str], now: datetime) -> Portion:
+    """Return those of the references that are services, with what their last judgements left."""
+    whole = gather(session, judging, refs, now)
+    return replace(whole, before=last_of(session, sorted(whole.subjects), judging.plan))
 
 
 def read(session: Session, judging: Judging, ref: str, now: datetime) -> Document:

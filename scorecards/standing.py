@@ -11,7 +11,8 @@ Where a catalogue has levels by points, a level also asks for its share of the w
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import chain
+from typing import NamedTuple
 
 from scorecards.checks.definitions import Check, Criticality, Status
 from scorecards.checks.ladder import Ladder
@@ -51,8 +52,7 @@ def counted(check: Check, ladder: Ladder) -> Counted:
     return Counted(check.weight, bars or NO_BAR, WAIVED_BLOCKER_CAP if is_blocker else NO_BAR)
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """Verdicts on an axis, or on several together, counted."""
 
     passed: int = 0
@@ -67,17 +67,17 @@ class Tally:
     cap: int = NO_BAR
     """The highest level that waived blockers allow."""
 
-    @cached_property
+    @property
     def percent(self) -> float | None:
         """0 to 100."""
         return round(100 * self.passed / self.applicable, 1) if self.applicable else None
 
-    @cached_property
+    @property
     def coverage(self) -> float | None:
         """0 to 100."""
         return round(100 * self.known / self.applicable, 1) if self.applicable else None
 
-    @cached_property
+    @property
     def lowest_barred(self) -> int:
         """NO_BAR when no level is."""
         return min(self.barred, default=NO_BAR)
@@ -121,15 +121,12 @@ def tally(codes: Iterable[int], checks: Iterable[Counted]) -> Tally:
 
 def together(tallies: Sequence[Tally]) -> Tally:
     """Put the tallies of the axes together."""
-    passed = applicable = known = 0
-    cap = NO_BAR
-    barred: list[int] = []
-    for one in tallies:
-        passed += one.passed
-        applicable += one.applicable
-        known += one.known
-        barred += one.barred
-        if one.cap < cap:
-            cap = one.cap
-    counts = tuple(map(sum, zip(*[one.counts for one in tallies], strict=True)))
-    return Tally(passed, applicable, known, counts, tuple(barred), cap)
+    passed, applicable, known, counts, barred, caps = zip(*tallies, strict=True)
+    return Tally(
+        sum(passed),
+        sum(applicable),
+        sum(known),
+        tuple(map(sum, zip(*counts, strict=True))),
+        tuple(chain(*barred)),
+        min(caps),
+    )

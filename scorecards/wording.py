@@ -90,6 +90,8 @@ def _write_members(members: Collection[str]) -> str:
 
 
 def _write_number(value: float, unit: str, beside: Collection[float]) -> str:
+    if unit == "level":
+        return f"L{value:g}"
     if unit == "ratio":
         return f"{_distinct(value * 100, [number * 100 for number in beside], _percent_decimals(value))} %"
     if unit == "seconds":

@@ -102,11 +102,12 @@ def growth_rule(evidence: Evidence, settings: TriageSettings) -> Reason:
         for signal, since in ((launch, "its launch"), (half_year, "180 days ago"))
         if isinstance(signal, Known)
     ]
-    limits = f"{settings.growth_since_launch:g} times since launch or {settings.growth_in_180_days:g} in 180 days"
+    limits = f"{settings.growth_since_launch:g} times that of its launch, or {settings.growth_in_180_days:g} times"
+    asked = f"R1 asks for {limits} that of 180 days ago."
     if not seen:
-        return Reason("R1", state, f"How its traffic grew is unknown ({limits} would meet R1). {_cause(half_year)}")
+        return Reason("R1", state, f"How its traffic grew is unknown; {asked} {_cause(half_year)}")
     open_end = f" Since launch: {_cause(launch)}" if state is State.UNKNOWN and isinstance(launch, Unknown) else ""
-    return Reason("R1", state, f"Its traffic is {' and '.join(seen)}; {limits} meet R1.{open_end}")
+    return Reason("R1", state, f"Its traffic is {' and '.join(seen)}; {asked}{open_end}")
 
 
 def dependents_rule(evidence: Evidence, settings: TriageSettings, now: datetime) -> Reason:
@@ -116,9 +117,10 @@ def dependents_rule(evidence: Evidence, settings: TriageSettings, now: datetime)
     many = State.MET if count >= settings.important_dependents and important else State.NOT_MET
     state = either([_at_least(added, settings.new_dependents_in_90_days), many])
     recently = f"{added.value:+g} in 90 days" if isinstance(added, Known) else "in 90 days: unknown"
-    limits = f"{settings.new_dependents_in_90_days} more in 90 days, or {settings.important_dependents} with a T0 or T1"
+    limits = f"{settings.new_dependents_in_90_days} more in 90 days, or for {settings.important_dependents} in all"
+    asked = f"R2 asks for {limits} with a T0 or T1 among them."
     among = "a T0 or T1 among them" if important else "no T0 or T1 among them"
-    sentence = f"{count_of(count, 'dependent')}, {among} ({recently}); {limits} meet R2. {_cause(added)}".rstrip()
+    sentence = f"{count_of(count, 'dependent')}, {among} ({recently}); {asked} {_cause(added)}".rstrip()
     return Reason("R2", state, sentence)
 
 

@@ -6,12 +6,13 @@ Many are judged together, one check of all of them after the other; a service's 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from scorecards.assessment.evidence import FOREVER, STALE, Reader, Seen
 from scorecards.assessment.plan import Plan, Prepared, durations_of
 from scorecards.assessment.rules import Column
 from scorecards.assessment.unknowns import Departure, Departures, Explainer, Unknown, Unknowns
+from scorecards.checks.definitions import level_name
 from scorecards.evaluation import evaluate_fields
 from scorecards.evidence.causes import CauseKind
 from scorecards.evidence.observations import microseconds, moment_of
@@ -59,6 +60,18 @@ class _Use:
     durations: tuple[tuple[int, timedelta], ...]
 
 
+Standing = tuple[str | None, float | None, float | None]
+"""Level, percent and coverage, as they are kept."""
+
+
+class _Stand(NamedTuple):
+    """Where verdicts on an axis, or on all of them, leave a service."""
+
+    tally: Tally
+    level: int | None
+    standing: Standing
+
+
 @dataclass(frozen=True, slots=True)
 class _Count:
     """Verdicts, counted."""
@@ -66,6 +79,7 @@ class _Count:
     axes: Sequence[Tally]
     overall: Tally
     levels: Sequence[int | None]
+    standings: Sequence[Standing]
 
 
 @dataclass(slots=True)
@@ -82,6 +96,8 @@ class Assessment:
     overall: Tally
     levels: Sequence[int | None]
     """The overall level, then those of the axes, held where a source's outage holds them."""
+    standings: Sequence[Standing]
+    """The same with percent and coverage."""
     held: Held
     valid_until: datetime | None
     awaits_evidence: bool
@@ -102,7 +118,7 @@ class Assessor:
         turns = [prepared.check.turns_at(now) for prepared in plan.checks]
         self.shadow_end = min((microseconds(turn) for turn in turns if turn), default=FOREVER)
         self.explainer = Explainer(plan, reader, now)
-        self._tallies: dict[tuple[int, bytes], Tally] = {}
+        self._stands: dict[tuple[int, bytes], _Stand] = {}
         self._counts: dict[bytes, _Count] = {}
         self._applies: list[dict[Any, bool | None]] = [{} for _ in plan.checks]
         self._turns: dict[tuple[Any, timedelta], int] = {}
@@ -155,10 +171,11 @@ class Assessor:
             codes, kinds = self._settle(measured, unknowns, one.in_force)
             end = min(end, self._exceptions_end(kinds, one.in_force))
         count = self._count(codes)
-        levels = count.levels
+        levels, standings = count.levels, count.standings
         held = held_verdicts(one.hold, self._in_the_dark(codes, unknowns), self.now) if one.hold else {}
         if held:
             levels = self._held_levels(codes, held, levels)
+            standings = [_standing(level, one) for level, one in zip(levels, [count.overall, *count.axes], strict=True)]
             end = min(end, *(microseconds(kept.until) for kept in held.values()))
         first = self._first(codes, departures, count.overall)
         return Assessment(
@@ -168,6 +185,7 @@ class Assessor:
             count.axes,
             count.overall,
             levels,
+            standings,
             held,
             None if end == FOREVER else moment_of(end),
             awaits,
@@ -280,10 +298,10 @@ class Assessor:
         if found is None:
             if len(self._counts) > MAX_REMEMBERED:
                 self._counts.clear()
-            axes, ladder = self.tallies(codes), self.plan.ladder
-            overall = together(axes)
-            levels = [overall.level(ladder), *[axis.level(ladder) for axis in axes]]
-            found = self._counts[codes] = _Count(axes, overall, levels)
+            axes = self._axes(codes)
+            overall = self._stand(together([axis.tally for axis in axes]))
+            tallies, levels, standings = zip(overall, *axes, strict=True)
+            found = self._counts[codes] = _Count(tallies[1:], tallies[0], levels, standings)
         return found
 
     def _in_the_dark(self, codes: bytes, unknowns: Mapping[int, Unknown]) -> dict[str, Dark]:
@@ -301,24 +319,27 @@ class Assessor:
         before = bytearray(codes)
         for check in held:
             before[self.plan.number_of[check]] = PASS
-        axes, ladder = self.tallies(bytes(before)), self.plan.ladder
-        found = [together(axes).level(ladder), *[axis.level(ladder) for axis in axes]]
+        found = self._count(bytes(before)).levels
         return [now if then is None else max(then, now or 0) for then, now in zip(found, levels, strict=True)]
 
-    def tallies(self, codes: bytes) -> list[Tally]:
+    def _axes(self, codes: bytes) -> list[_Stand]:
         """Count the verdicts of each axis, leaving out the checks in shadow."""
         found = []
         for place, (numbers, start, end) in enumerate(self._counted):
             key = (place, codes[start:end])
-            counted = self._tallies.get(key)
-            if counted is None:
-                if len(self._tallies) > MAX_REMEMBERED:
-                    self._tallies.clear()
+            stand = self._stands.get(key)
+            if stand is None:
+                if len(self._stands) > MAX_REMEMBERED:
+                    self._stands.clear()
                 checks = self.plan.checks
                 counted = tally([codes[number] for number in numbers], [checks[number].counted for number in numbers])
-                self._tallies[key] = counted
-            found.append(counted)
+                stand = self._stands[key] = self._stand(counted)
+            found.append(stand)
         return found
+
+    def _stand(self, counted: Tally) -> _Stand:
+        level = counted.level(self.plan.ladder)
+        return _Stand(counted, level, _standing(level, counted))
 
     def _first(self, codes: bytes, departures: Departures, overall: Tally) -> int | None:
         """Return the check to see to first; what nobody can hasten comes last."""
@@ -359,6 +380,10 @@ class Assessor:
         if unknown is None or codes[number] != UNKNOWN or unknown.too_few:
             return ()
         return unknown.for_operators
+
+
+def _standing(level: int | None, counted: Tally) -> Standing:
+    return level_name(level), counted.percent, counted.coverage
 
 
 def _turn(value: datetime, duration: timedelta, now: datetime) -> int:

@@ -11,6 +11,7 @@ import orjson
 from scorecards.assessment.assess import MAX_REMEMBERED, Assessment
 from scorecards.assessment.evidence import Seen
 from scorecards.assessment.plan import Plan
+from scorecards.assessment.unknowns import Unknowns
 from scorecards.assessment.verdicts import CODE_OF, Last, Verdicts
 from scorecards.changes import ChangeCause, Entry, StatusChange, change_cause
 from scorecards.standing import UNKNOWN
@@ -31,6 +32,10 @@ Difference = tuple[StatusChange, bytes, int]
 """The same of one of them."""
 
 
+Turn = tuple[int, bytes, bytes]
+"""The number of an axis's first check, and the verdicts on the axis before and after."""
+
+
 class Comparer:
     """Finds what changed since the last judgements."""
 
@@ -39,10 +44,10 @@ class Comparer:
         self.verdicts = verdicts
         self._slots = [sum(1 << slot for slot in set(prepared.slots)) for prepared in plan.checks]
         self._keys = [slot.key for slot in plan.slots]
-        self._numbers = range(len(plan.checks))
-        self._of_one: dict[tuple[int, ...], Difference] = {}
-        self._of_unknown: dict[tuple[int, ...], Difference] = {}
-        """Of checks that became unknown: why is part of the key."""
+        self._lost: dict[Turn, tuple[int, ...]] = {}
+        """The checks that became unknown: then it counts why."""
+        self._of_axes: dict[tuple[Turn, tuple[int, ...]], Differences] = {}
+        self._of_one: dict[tuple[int, int, int, bool], Difference] = {}
         self._resting: dict[int, tuple[tuple[int, str], ...]] = {}
 
     def differences(self, assessment: Assessment, last: Last | None) -> Differences:
@@ -64,25 +69,40 @@ class Comparer:
 
     def _plain(self, assessment: Assessment, before: bytes) -> Differences:
         """Compare with a judgement by the same checks, where no verdict is marked in any way."""
-        unknowns, of_one = assessment.unknowns, self._of_one
         found = []
-        for alike in zip(self._numbers, before, assessment.codes, strict=True):
-            number, was, code = alike
-            if was != code:
-                one = of_one.get(alike)
-                if one is None:
-                    dark = code == UNKNOWN and unknowns.is_dark(number)
-                    one = self._one(number, was, code, dark)
-                found.append(one)
-        return _joined(found)
+        for _, start, end in self.plan.axes:
+            was, codes = before[start:end], assessment.codes[start:end]
+            if was != codes:
+                found.append(self._of_axis(start, was, codes, assessment.unknowns))
+        return Differences(
+            [change for one in found for change in one.changes],
+            b",".join([one.told for one in found]),
+            reduce(or_, [one.slots for one in found], 0),
+        )
+
+    def _of_axis(self, start: int, before: bytes, codes: bytes, unknowns: Unknowns) -> Differences:
+        """Services whose verdicts on an axis changed alike share the answer."""
+        turn = start, before, codes
+        lost = self._lost.get(turn)
+        if lost is None:
+            if len(self._lost) > MAX_REMEMBERED:
+                self._lost.clear()
+            lost = self._lost[turn] = tuple(number for number, was, code in _changed(*turn) if code == UNKNOWN)
+        dark = tuple([number for number in lost if unknowns.is_dark(number)]) if lost else ()
+        found = self._of_axes.get((turn, dark))
+        if found is None:
+            if len(self._of_axes) > MAX_REMEMBERED:
+                self._of_axes.clear()
+            ones = [self._one(number, was, code, number in dark) for number, was, code in _changed(*turn)]
+            found = self._of_axes[turn, dark] = _joined(ones)
+        return found
 
     def _one(self, number: int, was: int, code: int, dark: bool) -> Difference:
-        known = self._of_unknown if code == UNKNOWN else self._of_one
-        alike = (number, was, code, dark) if code == UNKNOWN else (number, was, code)
-        found = known.get(alike)
+        alike = (number, was, code, dark)
+        found = self._of_one.get(alike)
         if found is None:
             before, entry = self.verdicts.entry(number, was), self.verdicts.entry(number, code)
-            found = known[alike] = self._put(self._change(number, before, entry, False, dark))
+            found = self._of_one[alike] = self._put(self._change(number, before, entry, False, dark))
         return found
 
     def _put(self, change: StatusChange) -> Difference:
@@ -112,6 +132,11 @@ class Comparer:
         check = self.plan.checks[number].check
         cause = change_cause(was, entry, first, dark)
         return StatusChange(check.id, was[0] if was else None, entry[0], cause, check.version, check.axis, check.bars)
+
+
+def _changed(start: int, before: bytes, codes: bytes) -> list[tuple[int, int, int]]:
+    pairs = enumerate(zip(before, codes, strict=True), start)
+    return [(number, was, code) for number, (was, code) in pairs if was != code]
 
 
 def _joined(parts: Sequence[Difference]) -> Differences:

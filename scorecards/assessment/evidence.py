@@ -188,8 +188,10 @@ class Reader:
             for number in self.plan.slots_of.get(key, ()):
                 evidence = view.get(key, self.plan.slots[number].max_age)
                 fresh = evidence.state is EvidenceState.FRESH
+                # What is not known of other entities has an end as well: then it is asked again.
+                ends = evidence.valid_until if evidence.state is not EvidenceState.STALE else None
                 seen.values[number] = evidence.value if fresh else None
-                seen.ends[number] = microseconds(evidence.valid_until) if fresh and evidence.valid_until else FOREVER
+                seen.ends[number] = microseconds(ends) if ends else FOREVER
                 seen.states[number] = FRESH if fresh else MISSING
                 if evidence.cause:
                     seen.derived[number] = evidence.cause

@@ -12,6 +12,7 @@ from scorecards.assessment.plan import Plan
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.checks.fields import FieldSpecs, RuleSpecs
 from scorecards.evidence.causes import Offer, SourceState, Spec, Supply
+from scorecards.evidence.related import Compiled, compiled
 from scorecards.rules.tree import Compiler, Rule
 
 
@@ -67,6 +68,11 @@ class Kit:
     def plan(self) -> Plan:
         """The catalogue made ready for judging many services."""
         return Plan(self.catalogue, RuleSpecs(self.specs))
+
+    @cached_property
+    def questions(self) -> tuple[Compiled, ...]:
+        """What the checks ask of related entities."""
+        return compiled(self.catalogue.related, RuleSpecs(self.specs).of_related)
 
     def supply(self, health: Mapping[str, SourceState]) -> Supply:
         """Return who supplies what, given the configured sources in their order of precedence."""

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from scorecards.assessment.assess import Assessment
+from scorecards.assessment.assess import Assessment, Standing
 from scorecards.assessment.differences import Comparer
 from scorecards.assessment.evidence import Seen
 from scorecards.assessment.plan import Plan
@@ -71,7 +72,7 @@ class Writer:
 
     def _add(self, found: Written, one: Judged, last: Last | None) -> None:
         assessment = one.assessment
-        standings = standings_of(assessment)
+        standings = assessment.standings
         about = self._about(one)
         document = self._document(assessment)
         fingerprint = self._fingerprint(about, standings, assessment, document)
@@ -88,8 +89,7 @@ class Writer:
         row = about | times
         row["fingerprint"] = fingerprint
         row["document"] = document
-        for (level, percent, coverage), standing in zip(COLUMNS, standings, strict=True):
-            row[level], row[percent], row[coverage] = standing
+        row.update(zip(COLUMNS, chain(*standings), strict=True))
         row["statuses"] = self.verdicts.statuses(assessment)
         found.rows.append(row)
         self._compare(found, one, row["frozen_until"], standings, last)
@@ -118,7 +118,7 @@ class Writer:
         return orjson.dumps(kept)
 
     def _fingerprint(
-        self, about: Mapping[str, Any], standings: list[list[Any]], assessment: Assessment, document: bytes
+        self, about: Mapping[str, Any], standings: Sequence[Standing], assessment: Assessment, document: bytes
     ) -> str:
         """The checks' version takes part: a new version of a check is kept even where it leads to the same verdict."""
         marks = sorted(self.verdicts.marks(assessment).items())
@@ -131,13 +131,12 @@ class Writer:
         found: Written,
         one: Judged,
         frozen_until: datetime | None,
-        standings: list[list[Any]],
+        standings: Sequence[Standing],
         last: Last | None,
     ) -> None:
         differences = self.comparer.differences(one.assessment, last)
         moves = self._moves(one.assessment, standings, last, differences.changes)
-        flat = [part for standing in standings for part in standing]
-        if last and not differences.changes and not moves and list(last.standings) == flat:
+        if last and not differences.changes and not moves and list(last.standings) == list(chain(*standings)):
             return
         rest = {
             "values": self.comparer.values(differences, one.seen),
@@ -158,7 +157,7 @@ class Writer:
     def _moves(
         self,
         assessment: Assessment,
-        standings: Sequence[Sequence[Any]],
+        standings: Sequence[Standing],
         last: Last | None,
         differences: Sequence[StatusChange],
     ) -> list[LevelMove]:
@@ -191,13 +190,7 @@ class Writer:
         return released
 
 
-COLUMNS = [PARTS, *[tuple(f"{axis}_{part}" for part in PARTS) for axis in AXES]]
-
-
-def standings_of(assessment: Assessment) -> list[list[Any]]:
-    """Return level, percent and coverage over all, then of each axis."""
-    parts = zip(assessment.levels, [assessment.overall, *assessment.axes], strict=True)
-    return [[level_name(level), one.percent, one.coverage] for level, one in parts]
+COLUMNS = [*PARTS, *[f"{axis}_{part}" for axis in AXES for part in PARTS]]
 
 
 def frozen_until(assessment: Assessment, ladder: Ladder) -> datetime | None:

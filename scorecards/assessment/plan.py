@@ -9,6 +9,7 @@ from scorecards.assessment.rules import Compiled, compile_rule
 from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Criticality, Effort
 from scorecards.evidence.causes import ENTITY, Spec
 from scorecards.evidence.derivations import DERIVED
+from scorecards.rules.related import RELATED
 from scorecards.rules.tree import Rule
 from scorecards.standing import Counted, counted
 
@@ -78,8 +79,8 @@ class Plan:
 
     @cached_property
     def derived(self) -> tuple[str, ...]:
-        """The facts among them that are made of others, or read in the catalog's entity."""
-        return tuple(key for key in self.slots_of if key in DERIVED or key.startswith(ENTITY))
+        """The facts among them that are made of others, or read in the catalog's entity or in those around it."""
+        return tuple(key for key in self.slots_of if key in DERIVED or key.startswith((ENTITY, RELATED)))
 
     @cached_property
     def axes(self) -> Sequence[tuple[Axis, int, int]]:

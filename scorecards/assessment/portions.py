@@ -19,6 +19,7 @@ from scorecards.evaluation import judge_applicable
 from scorecards.evidence.causes import SourceState, Supply
 from scorecards.evidence.derivations import derivations, entity_facts
 from scorecards.evidence.observations import Observations, Told
+from scorecards.evidence.related import Asker
 from scorecards.evidence.view import View
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
 from scorecards.grading import gain_of, make_step
@@ -50,8 +51,8 @@ class Portion:
     """What their last judgements left."""
 
 
-def part_of(whole: Portion, refs: Sequence[str], before: Mapping[str, Last]) -> Portion:
-    """Return some of the services of a portion, with what their last judgements left."""
+def part_of(whole: Portion, refs: Sequence[str]) -> Portion:
+    """Return some of the services of a portion."""
     subjects = {ref: whole.subjects[ref] for ref in refs}
     named = {ref for subject in subjects.values() for ref in subject.service_dependencies}
     return Portion(
@@ -59,7 +60,7 @@ def part_of(whole: Portion, refs: Sequence[str], before: Mapping[str, Last]) -> 
         {ref: whole.stored[ref] for ref in refs},
         {ref: whole.neighbours[ref] for ref in named & whole.neighbours.keys()},
         {ref: whole.in_force[ref] for ref in refs if ref in whole.in_force},
-        {ref: before[ref] for ref in refs if ref in before},
+        {ref: whole.before[ref] for ref in refs if ref in whole.before},
     )
 
 
@@ -133,9 +134,11 @@ def views(
 ) -> Callable[[Subject], View]:
     """Return how the evidence on a service is put together from what was observed of it and of others."""
     bare = _Bare(observations, supply, now)
+    asker = Asker(kit.questions, supply, now)
 
     def view_of(subject: Subject) -> View:
         derived = {**derivations(subject, bare), **entity_facts(subject, kit.catalogue.entity_fields, supply)}
+        derived |= asker.facts(subject)
         return View(observations[subject.ref], supply, now, derived)
 
     return view_of

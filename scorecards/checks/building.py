@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,12 @@ from marshmallow import ValidationError
 from portal_backend.core.errors import Fault, flatten_messages
 from scorecards.checks.definitions import Check, Condition
 from scorecards.checks.fields import FieldSpecs, RuleSpecs
-from scorecards.checks.sentences import check_words, failing_words, judged_facts, with_thresholds
+from scorecards.checks.sentences import check_words, failing_words, judged_facts, named, with_thresholds
 from scorecards.checks.shapes import CheckSchema
 from scorecards.evidence.causes import Spec
 from scorecards.rules.operators import DURATION, NUMBERS, parse_duration
 from scorecards.rules.quantities import read_quantity
+from scorecards.rules.related import Question, names_of, type_of_answer
 from scorecards.rules.tree import Compiler, Rule
 from scorecards.wording import write
 
@@ -43,6 +45,8 @@ PLAIN = (
     "effort",
     "thresholds",
 )
+TOLD = ("title", "question", "passes", "fails", "how_to_fix")
+"""Where a person is told what was seen."""
 NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 """For writing thresholds, none of which is a time."""
 
@@ -89,6 +93,7 @@ class _Making:
         }
         attest = data.get("attest", {})
         attested_for = self._duration(attest["valid_for"], "attest.for") if attest else None
+        related, needs = self._related(rule, needs)
         words = self._threshold_words()
         fails = failing_words(with_thresholds(data.get("fails", ""), words), rule, self.faults) if rule else ""
         if fails is None or ("rule" in data and rule is None):
@@ -107,6 +112,7 @@ class _Making:
             needs=needs and Condition(needs.rule, with_thresholds(needs.otherwise, words), needs.action),
             max_age=max_age,
             if_missing=data.get("if_missing", {}),
+            related=related,
             attested_for=attested_for,
             confirms=attest.get("confirms", ""),
             introduced_at=data.get("introduced_at"),
@@ -140,6 +146,22 @@ class _Making:
         given = self.data.get("applies_to") or {}
         rule = self._compile(given["when"], "applies_to.when", FIELD_SPECS, "field") if given else None
         return Condition(rule, given["otherwise"]) if rule else None
+
+    def _related(self, rule: Rule | None, needs: Condition | None) -> tuple[dict[str, Question], Condition | None]:
+        """Return what is asked of related entities, and `needs` in its words.
+
+        Sentences call the answers by the relations, `{related.dependsOn}`; a second question along one relation is
+        called `related.dependsOn.2`, and those that fall short of a share `related.dependsOn.lacking`.
+        """
+        asked = {**(rule.related if rule else {}), **(needs.rule.related if needs else {})}
+        keys = names_of(asked)
+        for name in TOLD if asked else ():
+            if name in self.data:
+                self.data[name] = named(self.data[name], keys)
+        for fact in (*(rule.facts if rule else ()), *(needs.rule.facts if needs else ())):
+            if type_of_answer(fact) and fact not in asked:
+                self._fault("rule", f"{fact} is made by a question: `every related.dependsOn has (…)`; ask one")
+        return asked, needs and replace(needs, otherwise=named(needs.otherwise, keys))
 
     def _duration(self, text: Any, path: str) -> timedelta | None:
         try:

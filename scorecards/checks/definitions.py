@@ -10,6 +10,7 @@ from typing import Any
 from plugins.contract import FactSpec
 from scorecards.checks.ladder import Ladder
 from scorecards.evidence.causes import ENTITY
+from scorecards.rules.related import Question
 from scorecards.rules.tree import Rule
 
 MAX_LEVEL = 4
@@ -139,6 +140,8 @@ class Check:
     """Until this day (00:00 UTC) the check is in shadow: judged and shown, but counted for nothing."""
     enforce_until: date | None = None
     """From this day on it is in shadow again: a rule for a while."""
+    related: Mapping[str, Question] = field(default_factory=dict)
+    """What it asks of related entities, by the facts that answer it."""
     definition: Mapping[str, Any] = field(default_factory=dict)
     """As written in the file."""
     digest: str = ""
@@ -227,6 +230,11 @@ class CheckCatalogue:
     """The share of the points that each level asks for, L1 first; empty: levels are barred by checks alone."""
 
     @cached_property
+    def related(self) -> Mapping[str, Question]:
+        """What the checks ask of related entities, by the facts that answer it."""
+        return {key: one for check in self.checks.values() for key, one in check.related.items()}
+
+    @cached_property
     def ladder(self) -> Ladder:
         """What its levels ask for."""
         return Ladder(self.highest_level, self.shares)
@@ -267,5 +275,7 @@ class Subject:
     """Those of them that the catalog does not know."""
     tier: str | None = None
     """The support tier; None where nobody has told it."""
+    related: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """By relation that some check asks along: the entities that it leads to (`evidence.related.Member`)."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The values at the paths into its entity that the catalogue's `entity_fields` names; absent ones are left out."""

@@ -7,20 +7,20 @@ is the list of entities that it leads to: an empty one where it leads nowhere, s
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import orjson
 
 from plugins.contract import FactSpec, FactType
 from scorecards.checks.definitions import Subject
+from scorecards.checks.member_fields import AnswerSpec, EntitySpec, MemberSpecs, is_path
 from scorecards.evidence.causes import ENTITY, Spec
 from scorecards.evidence.values import Typed
-from scorecards.rules.operators import ANY
+from scorecards.rules.related import type_of_answer
 
 RELATIONS = "relations."
-ROOTS = ("metadata.", "spec.", "labels.", "annotations.", RELATIONS)
 SHORT = ("labels.", "annotations.")
-MAX_PATH = 300
 
 
 def _plain(key: str, kind: FactType, description: str) -> FactSpec:
@@ -53,7 +53,7 @@ class FieldSpecs(Mapping[str, Spec]):
     def __getitem__(self, key: str) -> Spec:
         """Return the declaration of a field; raises KeyError for what is neither a plain field nor a path."""
         if is_path(key):
-            return _EntitySpec(key)
+            return EntitySpec(key)
         return SERVICE_FIELDS[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -71,13 +71,21 @@ class RuleSpecs(Mapping[str, Spec]):
     def __init__(self, facts: Mapping[str, Spec]) -> None:
         self.facts = facts
 
+    @cached_property
+    def of_related(self) -> MemberSpecs:
+        """The declarations of what may be asked of related entities."""
+        return MemberSpecs(self.facts)
+
     def __getitem__(self, key: str) -> Spec:
         """Return the declaration of a fact or an entity field; raises KeyError when nothing declares it."""
         found = self.facts.get(key)
         if found is not None:
             return found
         if key.startswith(ENTITY) and is_path(key.removeprefix(ENTITY)):
-            return _EntitySpec(key)
+            return EntitySpec(key)
+        answer = type_of_answer(key)
+        if answer is not None:
+            return AnswerSpec(key, answer)
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
@@ -87,23 +95,6 @@ class RuleSpecs(Mapping[str, Spec]):
     def __len__(self) -> int:
         """Count the declared facts."""
         return len(self.facts)
-
-
-def is_path(key: str) -> bool:
-    """Say whether a key leads into an entity."""
-    return key.startswith(ROOTS) and not key.endswith(".") and len(key) <= MAX_PATH
-
-
-class _EntitySpec:
-    """Declares a path into the entity."""
-
-    type = ANY
-    unit = ""
-    description = "A field of the catalog's entity"
-    max_age = timedelta.max
-
-    def __init__(self, key: str) -> None:
-        self.key = key
 
 
 def annotation_of(path: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from portal_backend.core.errors import Fault
 from scorecards.checks.definitions import Check
 from scorecards.rules.tree import Rule
-from scorecards.wording import MISSING, placeholders
+from scorecards.wording import MISSING, PLACEHOLDER, placeholders
 
 THRESHOLD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 """Facts have dots in their names, thresholds have none."""
@@ -23,6 +23,20 @@ def with_thresholds(words: Words, values: Mapping[str, str]) -> Words:
     elif isinstance(words, dict):
         filled = {key: with_thresholds(sentence, values) for key, sentence in words.items()}
     return filled  # type: ignore[no-any-return]
+
+
+def named(words: Words, keys: Mapping[str, str]) -> Words:
+    """Put the keys of facts for their short names, in braces and before sentences and steps of their own."""
+    put: Any = words
+    if isinstance(words, str):
+        put = PLACEHOLDER.sub(lambda match: f"{{{keys.get(match[1], match[1])}}}", words)
+    elif isinstance(words, dict):
+        put = {keys.get(key, key): named(inner, keys) for key, inner in words.items()}
+    elif isinstance(words, tuple):
+        put = tuple(keys.get(inner) or named(inner, keys) for inner in words)
+    elif isinstance(words, list):
+        put = [named(inner, keys) for inner in words]
+    return put  # type: ignore[no-any-return]
 
 
 def failing_words(fails: Any, rule: Rule, faults: list[Fault]) -> str | dict[str, str] | None:

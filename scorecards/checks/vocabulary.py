@@ -55,7 +55,7 @@ _PLANNING = "a capacity planning tool, or the planning sheet pushed as facts"
 _METRICS = "a metrics system such as Prometheus"
 _ROLLOUTS = "a progressive delivery controller (canaries and their steps)"
 _BACKUPS = "a backup system (runs and restores)"
-_PORTAL = "this portal's own records"
+PORTAL_RECORDS = "this portal's own records"
 
 _WANTED = (
     (_GRAPH, "deps.undeclared_ratio", FactType.NUMBER, "ratio", "Share of observed calls to undeclared services"),
@@ -95,7 +95,7 @@ _WANTED = (
     (_INCIDENTS, "postmortems.missing_90d", FactType.INTEGER, "count", "Incidents without postmortem after 14 days"),
     (_INCIDENTS, "postmortems.actions.p0p1_overdue", FactType.INTEGER, "count", "Overdue follow-ups of P0 or P1"),
     (_INCIDENTS, "postmortems.p0_linked", FactType.BOOLEAN, "", "Every large incident has a P0 action"),
-    (_PORTAL, "exercises.last_at", FactType.DATETIME, "", "When an emergency was last exercised"),
+    (PORTAL_RECORDS, "exercises.last_at", FactType.DATETIME, "", "When an emergency was last exercised"),
     (_PLANNING, "capacity.forecast.horizon_days", FactType.NUMBER, "days", "How far ahead demand is forecast"),
     (_PLANNING, "capacity.forecast.updated_at", FactType.DATETIME, "", "When the forecast was made"),
     (
@@ -127,10 +127,16 @@ _WANTED = (
         "count",
         "Critical vulnerabilities older than 30 days",
     ),
-    (_PORTAL, "ebp.approved_by", FactType.SET, "", "Roles that signed the error budget policy"),
-    (_PORTAL, "ebp.violations_90d", FactType.INTEGER, "count", "Times that the policy was broken in 90 days"),
-    (_PORTAL, "launches.open.checklist_pct", FactType.NUMBER, "", "Percent of the launch checklist that is done"),
-    (_PORTAL, "launches.last.stages", FactType.SET, "", "Stages that the last launch went through"),
+    (PORTAL_RECORDS, "ebp.approved_by", FactType.SET, "", "Roles that signed the error budget policy"),
+    (PORTAL_RECORDS, "ebp.violations_90d", FactType.INTEGER, "count", "Times that the policy was broken in 90 days"),
+    (
+        PORTAL_RECORDS,
+        "launches.open.checklist_pct",
+        FactType.NUMBER,
+        "",
+        "Percent of the launch checklist that is done",
+    ),
+    (PORTAL_RECORDS, "launches.last.stages", FactType.SET, "", "Stages that the last launch went through"),
     ("a cost report", "cost.per_1k_req_30d", FactType.NUMBER, "", "Cost of 1000 requests, in its source's currency"),
     (
         "a cost report",

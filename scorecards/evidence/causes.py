@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
-from scorecards.checks.vocabulary import SYSTEMS
+from scorecards.checks.vocabulary import PORTAL_RECORDS, SYSTEMS
 from scorecards.evidence.values import moment, span
 
 ENTITY = "entity."
@@ -247,6 +247,12 @@ def _no_source(supply: Supply, key: str) -> Cause:
     plugins = sorted(offer.plugin for offer in supply.offers.values() if key in offer.max_ages)
     pushed_to = [state.name for state in supply.sources.values() if state.plugin == PUSH]
     called = _called(supply, key)
+    if not plugins and SYSTEMS.get(key) == PORTAL_RECORDS:
+        sentence = f"Nothing is recorded here that says {called}, and no source supplies it"
+        action = (
+            f"Record it in this portal: docs/engagements.md (Our own records as facts) says what {key} is read from."
+        )
+        return Cause(CauseKind.NO_SOURCE, key, sentence, action, Party.TEAM)
     sentence = f"No configured source supplies {called}"
     if pushed_to:
         sentence = f"Nobody pushes {called} for this service, and no other source supplies it"

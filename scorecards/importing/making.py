@@ -12,6 +12,7 @@ from scorecards.importing.statements import (
     Kind,
     axis_of,
     confirms,
+    insists,
     is_certain,
     is_of_team,
     is_optional,
@@ -26,6 +27,7 @@ WHAT_IT_IS = {
     Kind.TOPIC: "It is a topic and states nothing",
 }
 FACT = re.compile(r"\b[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\b")
+RELATED = re.compile(r"(every )?related\.([A-Za-z][\w.]*)")
 PHRASE_ENDS = " .:;,"
 MEANT = frozenset({Kind.STATEMENT, Kind.QUESTION, Kind.TOPIC})
 """What may be meant as a check of the catalogue has it; what is to be weighed up may not."""
@@ -49,7 +51,8 @@ def said(item: Item, draft: Draft, options: Options) -> Said:
     kind = kind_of(item.text)
     if kind is Kind.PLACEHOLDER:
         return Said(item, Outcome.NOT_SAID, "It states nothing: a placeholder, a mark or a bare link.")
-    topic = topic_of(item.text, item.name, item.section) if kind in MEANT else None
+    is_open = kind is Kind.OPEN_QUESTION
+    topic = topic_of(item.text, item.name, item.section, is_open) if is_open or kind in MEANT else None
     if topic and topic.beside:
         return attested(item, kind, draft, options, _near(topic))
     if topic and topic.topic.check:
@@ -98,7 +101,20 @@ def _sentences(item: Item, rule: Any, draft: Draft, options: Options) -> dict[st
     keys = dict.fromkeys(_facts_of(rule))
     seen = [f" {_description(key, draft, options)}: {{{key}}}." for key in keys]
     shown = "".join(seen)
-    return {"passes": f"This holds: “{asked}”.{shown}", "fails": f"This does not hold: “{asked}”.{shown}"}
+    lacking = f"{shown}{_around(rule)}"
+    return {"passes": f"This holds: “{asked}”.{shown}", "fails": f"This does not hold: “{asked}”.{lacking}"}
+
+
+def _around(rule: Any) -> str:
+    """Name the related entities that a verdict rests on."""
+    if isinstance(rule, str):
+        match = RELATED.search(rule)
+        relation, which = (match[2], (match[1] or "").strip()) if match else (None, None)
+    else:
+        relation, which = rule.get("related"), rule.get("which")
+    if not relation:
+        return ""
+    return f" {'These fall short' if which == 'every' else 'Found'}: {{related.{relation}}}."
 
 
 def _description(key: str, draft: Draft, options: Options) -> str:
@@ -110,6 +126,8 @@ def _description(key: str, draft: Draft, options: Options) -> str:
 
 def _facts_of(rule: Any) -> list[str]:
     """Name the facts of a rule, in order; fields of the entity are not told, since they may be anything."""
+    if isinstance(rule, str) and RELATED.search(rule):
+        return []  # what it looks at is not the service's own
     if isinstance(rule, str):
         return [key for key in FACT.findall(re.sub(r"'[^']*'", "", rule)) if not key.startswith("entity.")]
     found: list[str] = []
@@ -127,7 +145,8 @@ def attested(item: Item, kind: Kind, draft: Draft, options: Options, why: str = 
     statement = confirms(item, kind)
     definition = common(item, draft, options) | {"attest": {"for": options.attested_for, "confirms": statement}}
     if kind in WHAT_IT_IS:
-        definition |= {"level": level_of(item) or 4, "criticality": "minor"}
+        # It says little, so it bars little; unless the document insists on this very line.
+        definition |= {} if insists(item) else {"level": level_of(item) or 4, "criticality": "minor"}
         why = why or f"{WHAT_IT_IS[kind]}: what can be confirmed is that it is answered, or taken care of."
     why = why or "No fact that we know of shows it; a person confirms it with evidence."
     if is_of_team(item):

@@ -43,7 +43,10 @@ def items_of(text: str) -> tuple[list[Item], list[str]]:
     them its plain lists are taken, the questions among its headings and quotations, and paragraphs that a name leads.
     """
     lines = [line.rstrip() for line in text.splitlines()]
-    found = [*_tables(lines), *_listed(lines, strict=True)]
+    found = _ticked(lines)
+    if not found:  # a list to copy, which the document shows as code
+        lines = _opened(lines)
+        found = _ticked(lines)
     passed = []
     if found:
         told = " ".join(f"{item.text} {item.detail}" for item in found)
@@ -52,6 +55,19 @@ def items_of(text: str) -> tuple[list[Item], list[str]]:
         found = [*_tables(lines, any_table=True), *_listed(lines, strict=False)]
     found = found or list(_led(lines))
     return sorted(found, key=lambda item: item.line or 0)[:MAX_ITEMS], passed
+
+
+def _ticked(lines: Sequence[str]) -> list[Item]:
+    return [*_tables(lines), *_listed(lines, strict=True)]
+
+
+def _opened(lines: Sequence[str]) -> list[str]:
+    """Return the lines without the marks around those blocks of code that hold tasks."""
+    opened, marks = list(lines), [number for number, line in enumerate(lines) if FENCE.match(line)]
+    for start, end in zip(marks[::2], marks[1::2], strict=False):
+        if any(TASK.match(line) for line in lines[start:end]):
+            opened[start] = opened[end] = ""
+    return opened
 
 
 def _sections(lines: Sequence[str]) -> Iterator[tuple[int, str, tuple[str, ...], bool]]:

@@ -14,11 +14,13 @@ from scorecards.importing.making import Options, said
 from scorecards.importing.markdown import MAX_ITEMS, items_of
 from scorecards.importing.markups import as_markdown, items_of_csv
 from scorecards.importing.products import cortex, opslevel, port, soundcheck, tech_insights
+from scorecards.importing.terraform import read_terraform
 
 MAX_BYTES = 1024 * 1024
 DATA = (".yaml", ".yml", ".json")
 TABLES = (".csv", ".tsv")
-NOTHING = "It holds no checklist: no list of tasks, no table of checks, no plain list."
+TERRAFORM = (".tf", ".hcl")
+NOTHING = "It holds no checklist: no list of tasks, no table of checks, no plain list, no scorecard of another product."
 Reader = Callable[[Any, Draft, Options], None]
 PRODUCTS: tuple[tuple[str, Callable[[Any], bool], Reader], ...] = (
     ("Tech Insights checks", tech_insights.is_tech_insights, tech_insights.tech_insights),
@@ -54,6 +56,10 @@ def _read(name: str, text: str, options: Options) -> Draft:
         _take(items_of_csv(text), draft, options)
         if not draft.said:
             draft.notes.append(NOTHING)
+        return draft
+    if name.lower().endswith(TERRAFORM):
+        draft = _read_data(name, _terraform(name, text), options)
+        draft.format = f"Terraform with {draft.format}" if draft.format else "Terraform"
         return draft
     if not name.lower().endswith(DATA):
         return _document(name, text, options)
@@ -98,6 +104,13 @@ def _document(name: str, text: str, options: Options) -> Draft:
         taken = "was not taken for a line" if one else "were not taken for lines"
         draft.notes.append(f"{number} beside its tasks {taken} of the checklist: {shown}.")
     return draft
+
+
+def _terraform(name: str, text: str) -> list[Any]:
+    try:
+        return read_terraform(text)
+    except ValueError as error:
+        raise InvalidInput(f"{name} cannot be read: {error}.", [Fault(name, str(error))]) from None
 
 
 def _data(name: str, text: str) -> list[Any]:

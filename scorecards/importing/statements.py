@@ -57,9 +57,12 @@ OF_TEAM = re.compile(
 )
 VERB = re.compile(
     r"\b(is|are|was|were|has|have|had|can|could|may|must|should|shall|will|does|do|did|be|been|exists?|uses?|runs?|"
+    r"manages?|protects?|covers?|supports|handles|rotates|(auto-?)?renews?|passes|follows|returns|sends|recovers|restarts|"
     r"\w{3,}ed)\b",
     re.IGNORECASE,
 )
+PHASE = re.compile(r"\b(before|after|pre|post|at)[ -](the )?(launch|release|deploy(ment)?)\b", re.IGNORECASE)
+"""A heading that says when, and not of what."""
 SUBJECT = re.compile(r"^(its?|they|their|we|our|all|every|each|no)\b", re.IGNORECASE)
 MAX_FRAGMENT = 4
 """So many words without a verb name a topic and state nothing by themselves."""
@@ -84,13 +87,14 @@ AXES: tuple[tuple[Axis, re.Pattern[str]], ...] = (
         Axis.EMERGENCY,
         re.compile(
             r"on-?call|incident|alert|pager|paging|run-?book|play-?book|escalat|post-?mortem|drill|disaster|emergenc|"
-            r"outage"
+            r"outage|\btoil\b"
         ),
     ),
     (
         Axis.OBSERVABILITY,
         re.compile(
-            r"monitor|metric|\blog|trac(e|ing)|dashboard|\bsl[oi]s?\b|telemetr|observab|instrument|health|profil"
+            r"monitor|metric|\blog|trac(e|ing)|dashboard|\bsl[oi]s?\b|error budget|telemetr|observab|instrument|health|"
+            r"profil"
         ),
     ),
     (
@@ -105,6 +109,7 @@ AXES: tuple[tuple[Axis, re.Pattern[str]], ...] = (
         re.compile(
             r"deploy|releas|roll-?back|\bc[id]\b|\btests?\b|testing|review|branch|merge|commit|repositor|\bgit|terraform|"
             r"\biac\b|configur|version|pipeline|lint|\bbuild|pull request|\bprs?\b|launch|modul|variabl|naming|"
+            r"change (failure|management|advisory|freeze)|feature (flag|toggle)|"
             r"tag(s|ged)\b"
         ),
     ),
@@ -168,7 +173,7 @@ def axis_of(item: Item) -> Axis:
     """Return the axis whose words the line uses most, its headings counting half; architecture where it uses none."""
     scores: dict[Axis, float] = {}
     parts = [(item.text, 2.0), (item.name, 2.0), (item.detail, 0.5)]
-    parts += [(heading, 1.0) for heading in item.section[-2:]]
+    parts += [(PHASE.sub("", heading), 1.0) for heading in item.section[-2:]]
     for axis, pattern in AXES:
         scores[axis] = sum(
             weight * (len(pattern.findall(text.lower())) + len(words_abroad(axis).findall(text.lower())))
@@ -195,10 +200,14 @@ def is_optional(item: Item) -> bool:
     )
 
 
+def insists(item: Item) -> bool:
+    """Say whether the line itself says that it has to be, or a column of its own does."""
+    return bool(CERTAIN.search(f"{item.text} {item.grade}") or HIGH.search(item.grade))
+
+
 def is_certain(item: Item) -> bool:
-    """Say whether the document insists on the line."""
-    graded = CERTAIN.search(f"{item.text} {item.grade}") or HIGH.search(item.grade)
-    return bool(graded) or any(len(one.split()) <= MAX_FRAGMENT and CERTAIN.search(one) for one in item.section)
+    """Say whether the document insists on the line, be it by the headings that it stands under."""
+    return insists(item) or any(len(one.split()) <= MAX_FRAGMENT and CERTAIN.search(one) for one in item.section)
 
 
 def is_of_team(item: Item) -> bool:

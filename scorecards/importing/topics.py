@@ -15,9 +15,11 @@ import yaml
 
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
 DATABASES = re.compile(r"\b(databases?|sql|spanner|data ?stores?|postgres\w*|mysql|mongo\w*|redis|data storage)\b")
-REMARK = re.compile(r"\((?![^)]*\d ?%)[^)]*\)?")
-"""What stands in brackets explains, unless it names a share."""
-EXAMPLES = re.compile(r"[,;:]?\s*\b(e\.g\.|i\.e\.|for example|for instance|such as)(\s.*|$)|\s(like|see|via) [A-Z].*$")
+REMARK = re.compile(r"\((?![^)]*\d ?(?:%|(?:s|m|min|h|d|hours?|minutes?|days?)\b))[^)]*\)?")
+"""What stands in brackets explains, unless it names a share or a time."""
+EXAMPLES = re.compile(
+    r"[,;:]?\s*\b(e\.g\.|i\.e\.|for example|for instance|such as),?(\s.*|$)|\s(like|see|via) [A-Z].*$"
+)
 ASIDE = re.compile(
     r"^(see|this|that|note|check out|for more|more on|more information|refer|please|if yes|read)\b", re.I
 )
@@ -48,6 +50,8 @@ class Topic:
     """Only under headings that speak of databases, or never there."""
     usual: int | None = None
     """What `{n}` is where the line names no number."""
+    is_open: bool = False
+    """Asked by an open question, such as who owns it."""
 
     @cached_property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -111,6 +115,7 @@ def topics() -> tuple[Topic, ...]:
             one.get("rule", ""),
             one.get("of_databases"),
             one.get("usual"),
+            one.get("open", False),
         )
         for one in _table()["topics"]
     )
@@ -134,15 +139,18 @@ def fact_declarations() -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def topic_of(text: str, name: str, section: tuple[str, ...]) -> Found | None:
-    """Return the topic that a line asks, or one that it mentions beside more (`beside`); None where it names none."""
+def topic_of(text: str, name: str, section: tuple[str, ...], is_open: bool = False) -> Found | None:
+    """Return the topic that a line asks, or one that it mentions beside more (`beside`); None where it names none.
+
+    `is_open`: it is an open question, which few topics are asked by.
+    """
     if CONDITIONAL.match(text):
         return None
     in_databases = bool(DATABASES.search(" ".join(section).lower()))
     asked, named = _bare(text), _bare(name)
     near: Found | None = None
     for topic in topics():
-        if topic.of_databases not in {None, in_databases}:
+        if topic.is_open is not is_open or topic.of_databases not in {None, in_databases}:
             continue
         found = _look(topic, asked, named)
         if found and not found.beside:

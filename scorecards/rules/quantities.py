@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+LEVEL = re.compile(r"L[0-4]")
 QUANTITY = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*(%|[A-Za-z]+)")
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
@@ -28,6 +29,8 @@ FACTORS: Mapping[str, Mapping[str, float]] = {
 
 def read_quantity(unit: str, text: str) -> float:
     """Return `15%` as 0.15 for a ratio, `300ms` as 0.3 for seconds; raises ValueError naming what fits the unit."""
+    if unit == "level" and LEVEL.fullmatch(text.strip()):
+        return int(text.strip()[1:])
     fitting = FACTORS.get(unit, {})
     match = QUANTITY.fullmatch(text.strip())
     if match is None or match[2] not in fitting:

@@ -22,6 +22,7 @@ from scorecards.rules.phrases import (
     SYMBOLS,
 )
 from scorecards.rules.quantities import read_quantity
+from scorecards.rules.related import QUANTIFIERS, RELATED
 
 MAX_NESTING = 32
 MAX_MEMBERS = 100
@@ -113,7 +114,36 @@ class _Parser:
             if self._accept(phrase):
                 tree = self._of_members(word)
                 return tree if holds else {"not": tree}
-        return self._on_fact()
+        return self._of_related() or self._on_fact()
+
+    def _of_related(self) -> Tree | None:
+        """`every related.dependsOn where (kind is component) has (level >= L2)`; None where it is none of the kind."""
+        start = self.at
+        which = self._which()
+        if which is None or self._here.kind is not Kind.NAME or not self._here.text.startswith(RELATED):
+            self.at = start
+            return None
+        tree: Tree = {"related": self._take().text.removeprefix(RELATED), "which": which}
+        if self._accept("where"):
+            tree["where"] = self._nested(self._not)
+        if self._accept("has", "have"):
+            return tree | {"have": self._nested(self._not)}
+        if which == "every":
+            raise self._fault("expected `has` and what is asked of each: `has (level >= L2)`")
+        return tree
+
+    def _which(self) -> Any:
+        """`every`, `any`, `no`, `at least 2 of`, `at least 80% of`."""
+        for which, phrases in QUANTIFIERS.items():
+            if self._accept(*phrases):
+                return which
+        if not self._accept("at least"):
+            return None
+        word = self._take()
+        self._accept("of")
+        if word.kind is Kind.THRESHOLD:
+            return {"threshold": word.text[1:]}
+        return int(word.text) if word.kind is Kind.NUMBER and word.text.isdigit() else word.text.replace(" ", "")
 
     def _on_fact(self) -> Tree:
         key = self._key()

@@ -16,7 +16,7 @@ from typing import Any
 
 from scorecards.evidence.causes import Spec
 from scorecards.evidence.view import Evidence, EvidenceState
-from scorecards.rules.expansion import Expansion
+from scorecards.rules.expansion import Expansion, of_related
 from scorecards.rules.operators import (
     ANY,
     NUMBERS,
@@ -31,6 +31,7 @@ from scorecards.rules.operators import (
     read_shift,
     shifted,
 )
+from scorecards.rules.related import Question
 
 MAX_DEPTH = 8
 MAX_NODES = 64
@@ -72,6 +73,8 @@ class Rule:
     condition: Condition
     thresholds: Mapping[str, str] = field(default_factory=dict)
     """Of each named threshold: the key that it is compared with."""
+    related: Mapping[str, Question] = field(default_factory=dict)
+    """What it asks of related entities, by the facts that answer it."""
 
     def evaluate(self, lookup: Lookup, now: datetime) -> tuple[bool | None, list[Leaf]]:
         """Return whether the rule holds (None: unknown), and what each leaf saw."""
@@ -111,10 +114,21 @@ class Compiler:
             self.faults += [RuleFault(where, message) for where, message in expansion.faults]
             return None
         condition = self._node(tree, path, 1)
+        for where, question in expansion.related.values():
+            self._check_question(question, where)
         if condition is None or self.faults:
             return None
         facts = tuple(self.facts)
-        return Rule(tree, facts, frozenset(self.operators), self.negates, condition, expansion.used)
+        related = {key: question for key, (_, question) in expansion.related.items()}
+        return Rule(tree, facts, frozenset(self.operators), self.negates, condition, expansion.used, related)
+
+    def _check_question(self, question: Question, path: str) -> None:
+        """See that what is asked of related entities can be asked of them."""
+        for word, tree in (("have", question.have), ("where", question.where)):
+            if tree is not None:
+                inner = Compiler(of_related(self.specs) or {}, self.word)
+                inner.compile(tree, f"{path}.{word}")
+                self.faults += inner.faults
 
     def _fault(self, path: str, message: str) -> None:
         self.faults.append(RuleFault(path, message))

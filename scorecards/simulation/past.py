@@ -15,8 +15,8 @@ from scorecards.models import FactChange
 NOT_KNOWN = (
     "The history holds changes of facts, of measured numbers one a day. What was observed before a moment and again "
     "later is taken to have been known at it: an outage in between is not seen.",
-    "Fields and dependencies of services, their support tiers and the framework modules they are built on are those of "
-    "today; services that are gone are not counted.",
+    "Fields and dependencies of services, what is asked of other entities, support tiers and the modules that services "
+    "are built on are those of today; services that are gone are not counted.",
     "What is older than the history is kept (`retention` in portal.yaml) was not known.",
 )
 FactId = tuple[str, str, str]

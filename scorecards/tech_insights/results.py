@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from plugins.health import health
+from plugins.health import SourceState, health
 from portal_backend.core.clock import format_time
 from portal_backend.core.quick_reading import Reader
 from scorecards import scorecard
@@ -30,7 +30,10 @@ from scorecards.judging import Judging
 from scorecards.loading import load
 from scorecards.models import Scorecard
 from scorecards.quick_loading import among, listed, load_one, observed_of, source_states
+from scorecards.rules.related import RELATED
 from scorecards.standing import STATUSES as ALL_STATUSES
+from scorecards.tech_insights.answers import earliest
+from scorecards.tech_insights.lasting import lasts_until
 
 PAGE = 500
 STATUS_OF = dict(zip(LETTERS, ALL_STATUSES, strict=True))
@@ -62,25 +65,34 @@ class Verdict(NamedTuple):
     status: Status
     facts: Mapping[str, FactSeen]
     """By key; facts of which there is no usable observation are left out."""
+    until: datetime | None
+    """Until when it is told like this if nothing is written; None where no time ends that."""
     sentence: str | None = None
     """The verdict as a person reads it; None where many services are asked about at once."""
 
 
 def verdicts_on(
     session: Session, reader: Reader, judging: Judging, ref: str, checks: Sequence[Check], now: datetime
-) -> list[Verdict]:
-    """Return the verdicts on one service, each with its sentence, as of now; none for what is no service."""
+) -> tuple[list[Verdict], datetime | None]:
+    """Return the verdicts on one service, each with its sentence, as of now; none for what is no service.
+
+    With them comes until when all of them are told like this if nothing is written; None where no time ends that.
+    """
     one = load_one(session, reader, judging, ref, now, checks=checks)
     if one is None:
-        return []
+        return [], None
     subject, view = one.loaded.subjects[ref]
     in_force = one.loaded.in_force.get(ref, NOTHING_IN_FORCE)
-    return [_told(judge(check, subject, view, now, in_force)) for check in checks]
+    verdicts = [_told(judge(check, subject, view, now, in_force), now) for check in checks]
+    # A run that falls silent is told of as interrupted, at a time that only its lease tells.
+    running = any(state.state == SourceState.RUNNING for state in one.loaded.health.values())
+    ends = [verdict.until for verdict in verdicts]
+    return verdicts, earliest(*ends, in_force.changes_at, now if running else None)
 
 
-def _told(result: CheckResult) -> Verdict:
+def _told(result: CheckResult, now: datetime) -> Verdict:
     facts = {used.evidence.key: seen for used in result.facts if (seen := _seen(used.evidence))}
-    return Verdict(result.check, result.status, facts, result.sentence)
+    return Verdict(result.check, result.status, facts, lasts_until(result, now), result.sentence)
 
 
 def verdicts_on_many(
@@ -175,7 +187,7 @@ def _needing_more(statuses: Mapping[str, Statuses], checks: Sequence[Check]) -> 
 
 def is_from_afar(check: Check) -> bool:
     """Say whether a check looks at what is kept with other entities, or in the catalog."""
-    return any(key == MIN_SLO_TARGET.key or key.startswith(ENTITY) for key in check.facts)
+    return any(key == MIN_SLO_TARGET.key or key.startswith((ENTITY, RELATED)) for key in check.facts)
 
 
 def _plain_views(reader: Reader, supply: Supply, refs: Collection[str], now: datetime) -> dict[str, View]:
@@ -199,15 +211,11 @@ class _Looking:
 
     def verdicts(self, statuses: Statuses, checks: Sequence[Check], view: View) -> list[Verdict]:
         """Return the verdicts with the observations that they rest on."""
-        return [
-            Verdict(
-                check,
-                statuses[check.id],
-                {key: seen for key in check.facts if (seen := self._look(view, key, check.max_age.get(key)))},
-            )
-            for check in checks
-            if check.id in statuses
-        ]
+        return [self._verdict(check, statuses[check.id], view) for check in checks if check.id in statuses]
+
+    def _verdict(self, check: Check, status: Status, view: View) -> Verdict:
+        facts = {key: seen for key in check.facts if (seen := self._look(view, key, check.max_age.get(key)))}
+        return Verdict(check, status, facts, earliest(*[fact.until for fact in facts.values()]))
 
     def _look(self, view: View, key: str, max_age: timedelta | None) -> FactSeen | None:
         """Return what `View.get` finds: of a derived fact by asking it, of others from the documents."""

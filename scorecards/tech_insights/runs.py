@@ -15,6 +15,7 @@ from portal_backend.core.quick_reading import Reader
 from scorecards.checks.definitions import Check, Status
 from scorecards.evidence.causes import Spec
 from scorecards.judging import Judging
+from scorecards.tech_insights.answers import RestsOn, Told, earliest
 from scorecards.tech_insights.checks import PASSING, chosen, result_heading, type_of
 from scorecards.tech_insights.conditions import Annotate, Seen, annotator, rooted
 from scorecards.tech_insights.results import (
@@ -27,7 +28,7 @@ from scorecards.tech_insights.results import (
     verdicts_on_many,
 )
 from scorecards.tech_insights.shelf import Ready, Results, Shelf
-from scorecards.tech_insights.tokens import tokens_from_afar, tokens_of
+from scorecards.tech_insights.tokens import resting_on, tokens_from_afar, tokens_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Asked:
 
 def run_on(
     session: Session, reader: Reader, judging: Judging, ref: str, ids: Sequence[str] | None, now: datetime
-) -> list[orjson.Fragment]:
+) -> Told:
     """Run checks (None: all) on one entity; raises NotFound for a check that there is not.
 
     A check that does not apply is left out, as Tech Insights leaves out one whose filter does not match. What is no
@@ -50,8 +51,27 @@ def run_on(
     """
     checks = chosen(judging.catalogue, ids)
     if not checks or "\0" in ref:  # no database takes that as a text
-        return []
-    return Form(judging.told_facts, now).results(verdicts_on(session, reader, judging, ref, checks, now))
+        return Told(b"[]", None)
+    verdicts, until = verdicts_on(session, reader, judging, ref, checks, now)
+    return Told(b"[" + b",".join(Form(judging.told_facts, now).results(verdicts)) + b"]", until)
+
+
+def run_on_some(
+    session: Session,
+    reader: Reader,
+    judging: Judging,
+    shelf: Shelf,
+    asked: Sequence[Asked],
+    ids: Sequence[str] | None,
+    now: datetime,
+) -> Told:
+    """Run checks (None: all) on 1 to PAGE entities, as `run_on_many` does, and tell until when the answer holds."""
+    try:
+        run = _Run(session, reader, judging, shelf, chosen(judging.catalogue, ids), now)
+    except NotFound as error:
+        return Told(b"[" + _failures(asked, error) + b"]", None)
+    page = run.page(asked)
+    return Told(b"[" + page + b"]", run.until, run.rests_on)
 
 
 def run_on_many(
@@ -71,15 +91,17 @@ def run_on_many(
     try:
         checks = chosen(judging.catalogue, ids)
     except NotFound as error:
-        failure = {"name": "NotFoundError", "message": error.message}
         for page in _pages(session, asked):
-            yield orjson.dumps([{"entity": one.echo, "error": failure, "results": []} for one in page])[1:-1]
+            yield _failures(page, error)
         return
     run = _Run(session, reader, judging, shelf, checks, now)
     for page in _pages(session, asked):
-        with uncollected():
-            found = run.results({one.ref for one in page})
-            yield b",".join([_item(one.echo, found.get(one.ref, b"")) for one in page])
+        yield run.page(page)
+
+
+def _failures(asked: Sequence[Asked], error: NotFound) -> bytes:
+    failure = {"name": "NotFoundError", "message": error.message}
+    return orjson.dumps([{"entity": one.echo, "error": failure, "results": []} for one in asked])[1:-1]
 
 
 def _item(echo: str, results: bytes) -> bytes:
@@ -100,10 +122,20 @@ class _Run:
     ) -> None:
         self.session, self.reader, self.judging, self.shelf = session, reader, judging, shelf
         self.checks, self.now = checks, now
+        self.until: datetime | None = None
+        """Until when all that was told so far holds if nothing is written; None where no time ends that."""
+        self.rests_on: RestsOn | None = None
+        """What was told last rests on; None where nobody can tell."""
         self.form = Form(judging.told_facts, now)
         self._parts = [
             (is_far, [check for check in checks if is_from_afar(check) is is_far]) for is_far in (False, True)
         ]
+
+    def page(self, asked: Sequence[Asked]) -> bytes:
+        """Return the answers on some entities, written as the inside of a JSON array."""
+        with uncollected():
+            found = self.results({one.ref for one in asked})
+            return b",".join([_item(one.echo, found.get(one.ref, b"")) for one in asked])
 
     def results(self, refs: Set[str]) -> dict[str, bytes]:
         """Return the results on services by reference, the passing ones first; what is no service is absent.
@@ -112,10 +144,13 @@ class _Run:
         """
         if not self.checks:
             return {}
-        tokens = tokens_of(self.reader, self.judging, refs, self.now)
+        tokens, until = tokens_of(self.reader, self.judging, refs, self.now)
+        self.until = earliest(self.until, until)
         found: dict[str, Results] = {ref: {} for ref in tokens}
         lacking: dict[tuple[bool, ...], set[str]] = defaultdict(set)
         of_parts = [(is_far, checks, self._tokens(is_far, tokens)) for is_far, checks in self._parts if checks]
+        is_far, _, widest = of_parts[-1]  # what is looked at from afar is known by more
+        self.rests_on = resting_on(refs, is_far, widest)
         for ref in tokens:
             lacks = []
             for is_far, checks, known in of_parts:
@@ -134,7 +169,11 @@ class _Run:
         return {ref: self._in_order(of_ref) for ref, of_ref in found.items()}
 
     def _tokens(self, is_far: bool, tokens: Mapping[str, bytes | None]) -> Mapping[str, bytes | None]:
-        return tokens_from_afar(self.reader, tokens) if is_far else tokens
+        if not is_far:
+            return tokens
+        if any(check.related for check in self.checks):
+            return dict.fromkeys(tokens)  # what they ask of may lie anywhere in the catalog
+        return tokens_from_afar(self.reader, tokens)
 
     def _made(self, refs: Set[str], parts: Sequence[bool]) -> Iterator[tuple[bool, str, Results, datetime | None]]:
         """Yield the results of each part of the checks, by service, and until when they hold."""
@@ -146,17 +185,17 @@ class _Run:
             absent: Results = dict.fromkeys([check.id for check in of_part])
             for ref, verdicts in told.items():
                 own = [one for one in verdicts if one.check.id in absent]
-                ends = [fact.until for one in own for fact in one.facts.values() if fact.until]
                 made = absent | {one.check.id: self._ready(one) for one in own}
-                yield is_far, ref, made, min(ends, default=None)
+                yield is_far, ref, made, earliest(*[one.until for one in own])
 
     def _ready(self, verdict: Verdict) -> Ready | None:
         if verdict.status is Status.NOT_APPLICABLE:
             return None
-        return Ready(verdict.status in PASSING, self.form.result(verdict))
+        return Ready(verdict.status in PASSING, self.form.result(verdict), verdict.until)
 
     def _in_order(self, results: Results) -> bytes:
         told = [one for check in self.checks if (one := results.get(check.id))]
+        self.until = earliest(self.until, *[one.until for one in told])
         passing = [one.body for one in told if one.passing]
         return b",".join(passing + [one.body for one in told if not one.passing])
 
@@ -182,11 +221,11 @@ class Form:
         self._facts: dict[str, tuple[bytes, bytes]] = {}
         self._seen: dict[tuple[str | None, ...], bytes] = {}
 
-    def results(self, verdicts: Sequence[Verdict]) -> list[orjson.Fragment]:
+    def results(self, verdicts: Sequence[Verdict]) -> list[bytes]:
         """Return the results, the passing ones first."""
         told = [verdict for verdict in verdicts if verdict.status is not Status.NOT_APPLICABLE]
         told.sort(key=lambda verdict: verdict.status not in PASSING)
-        return [orjson.Fragment(self.result(verdict)) for verdict in told]
+        return [self.result(verdict) for verdict in told]
 
     def result(self, verdict: Verdict) -> bytes:
         """Return one result."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
 
+from scorecards.tech_insights.answers import Answers
+
 MAX_BYTES = 64 * 2**20
 """What a process keeps at most: the answers of 57 checks on some 700 services, or of 6 checks on 7,000."""
 
@@ -16,6 +18,8 @@ class Ready:
 
     passing: bool
     body: bytes
+    until: datetime | None = None
+    """When the first of the observations that it shows grows stale; None where none does."""
 
 
 Results = dict[str, Ready | None]
@@ -44,6 +48,7 @@ class Shelf:
         self._size = 0
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._lock = Lock()
+        self.answers = Answers()
 
     def get(self, key: Key, token: bytes, now: datetime) -> Results:
         """Return the results on a service that rest on what the token stands for; empty when there are none."""

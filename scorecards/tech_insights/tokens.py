@@ -10,6 +10,7 @@ from portal_backend.core.quick_reading import Reader
 from scorecards.judging import Judging
 from scorecards.models import Scorecard
 from scorecards.quick_loading import among, listed
+from scorecards.tech_insights.answers import RestsOn, Told, earliest
 
 TOKEN_BYTES = 16
 
@@ -45,6 +46,15 @@ LEFT JOIN entity_facts told ON told.entity_ref = near.target_ref
 WHERE entity.ref {among} ORDER BY entity.ref, near.target_ref, told.source
 """
 """What stands in an entity, which services it depends on, and what was observed of those."""
+STATE = """
+SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE
+  CAST(pg_current_snapshot() AS TEXT) || ' ' || EXTRACT(EPOCH FROM pg_postmaster_start_time()) END
+"""
+"""Which transactions have ended, of all that there ever were: two equal snapshots see the same rows.
+
+A copy that follows another server tells of its snapshots only in part; a server that started anew may have been
+restored from a backup, and count the same numbers again.
+"""
 WRITTEN = {True: "CAST(told.xmin AS TEXT)", False: "told.document || coalesce(told.batch_observed_at, '')"}
 """By whether it is PostgreSQL: what tells one row of facts from what it was before."""
 COLUMNS = (
@@ -57,18 +67,31 @@ COLUMNS = (
 )
 
 
-def tokens_of(reader: Reader, judging: Judging, refs: Collection[str], now: datetime) -> dict[str, bytes | None]:
-    """Return of each judged service a token of its verdicts and of all that was observed of it.
+def state_of(reader: Reader) -> str | None:
+    """Return the state of the whole database, or None where it cannot be told.
 
-    None for one whose stored verdicts no longer hold: evidence went stale since, or the checks are others. A token does
-    not cover what `results.is_from_afar`; `tokens_from_afar` do.
+    Any write makes another, whoever makes it and of whatever. SQLite has nothing like it.
+    """
+    state: str | None = reader.rows(STATE)[0][0] if reader.is_postgresql else None
+    return state
+
+
+def tokens_of(
+    reader: Reader, judging: Judging, refs: Collection[str], now: datetime
+) -> tuple[dict[str, bytes | None], datetime | None]:
+    """Return of each judged service a token of its verdicts and of what was observed of it, and until when all hold.
+
+    The token is None for one whose stored verdicts no longer hold: evidence went stale since, or the checks are others.
+    Then all hold only `now`. A token does not cover what `results.is_from_afar`; `tokens_from_afar` do.
     """
     sql = POSTGRESQL if reader.is_postgresql else SQLITE
     tokens: dict[str, bytes | None] = {}
+    ends: list[datetime | None] = []
     for ref, valid_until, version, *told in reader.rows(sql, (listed(reader, refs),), COLUMNS):
         holds = version == judging.catalogue.version and (valid_until is None or now <= valid_until)
         tokens[ref] = blake2b(repr(told).encode(), digest_size=TOKEN_BYTES).digest() if holds else None
-    return tokens
+        ends.append(valid_until if holds else now)
+    return tokens, earliest(*ends)
 
 
 def tokens_from_afar(reader: Reader, tokens: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
@@ -81,3 +104,24 @@ def tokens_from_afar(reader: Reader, tokens: Mapping[str, bytes | None]) -> dict
         told = repr((tokens[ref], *of_ref))
         found[ref] = blake2b(told.encode(), digest_size=TOKEN_BYTES).digest()
     return found
+
+
+def resting_on(refs: Collection[str], is_far: bool, tokens: Mapping[str, bytes | None]) -> RestsOn | None:
+    """Return what an answer on these services rests on, given their tokens; None where one of them has none."""
+    if None in tokens.values():
+        return None
+    told = repr(sorted(tokens.items()))
+    return RestsOn(frozenset(refs), is_far, blake2b(told.encode(), digest_size=TOKEN_BYTES).digest())
+
+
+def confirmed(reader: Reader, judging: Judging, told: Told, now: datetime) -> Told | None:
+    """Return an answer that was read from an earlier state, if all that it rests on is what it was."""
+    if told.rests_on is None:
+        return None
+    refs, is_far, _ = told.rests_on
+    tokens, until = tokens_of(reader, judging, refs, now)
+    if is_far:
+        tokens = tokens_from_afar(reader, tokens)
+    if resting_on(refs, is_far, tokens) != told.rests_on:
+        return None
+    return told._replace(until=earliest(told.until, until))

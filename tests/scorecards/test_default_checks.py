@@ -29,16 +29,16 @@ PASSES = [
     ("obs.burn_alert", "Alerts on the burn rate: 2."),
     ("obs.user_failures", "Every SLO has an alert on its burn rate."),
     ("er.runbook", "Every paging alert has a runbook; they were reviewed 2026-09-01 (82 days ago)."),
-    ("er.page_load", "Pages a shift, mean of 30 days: 0.5; 2 are borne."),
+    ("er.page_load", "Pages a shift, mean of 30 days: 0.5; at most 2 are allowed."),
     ("er.oncall_scope", "Every paging alert names the team that answers it."),
     ("cap.limits", "Requests and limits are set for CPU and memory."),
     ("cap.autoscale", "It scales out by itself."),
-    ("cap.saturation", "95th percentile of 30 days: CPU 45 %, memory 60 %; 70 % are allowed."),
+    ("cap.saturation", "95th percentile of 30 days: CPU 45 %, memory 60 %; at most 70 % is allowed."),
     ("cap.storage", "The storage lasts for 400 days at the present growth."),
     ("chg.deploy_auto", "Automated deploys in 30 days: 100 %."),
     ("chg.rollback", "A revert rolls back by itself; the last rollback was 2026-10-10 (43 days ago)."),
-    ("chg.config", "Of its resources, 100 % are as the repository has them; 95 % are asked for."),
-    ("chg.cfr", "Failed changes in 30 days: 4 % of 25; 15 % are allowed."),
+    ("chg.config", "Of its resources, 100 % are as the repository has them; at least 95 % are asked for."),
+    ("chg.cfr", "Failed changes in 30 days: 4 % of 25; at most 15 % is allowed."),
     ("perf.availability", "99.96 % of the requests were good in 28 days; 99.95 % are promised."),
     ("perf.latency", "99.5 % of the requests were fast enough in 28 days; 99 % are promised."),
 ]
@@ -54,12 +54,12 @@ FAILS: list[tuple[str, dict[str, Any], str]] = [
     (
         "arch.criticality",
         {"catalog.criticality_confirmed_at": "2026-03-01T00:00:00Z"},
-        "The criticality was last confirmed 2026-03-01 (266 days ago); 180 days are allowed.",
+        "The criticality was last confirmed 2026-03-01 (266 days ago); it is to be confirmed every 180 days.",
     ),
     (
         "arch.design_doc",
         {"docs.design.updated_at": "2025-11-20T00:00:00Z"},
-        "The design document was last reviewed 2025-11-20 (367 days ago); 365 days are allowed.",
+        "The design document was last reviewed 2025-11-20 (367 days ago); it is to be reviewed every 365 days.",
     ),
     (
         "arch.deps_slo",
@@ -71,11 +71,11 @@ FAILS: list[tuple[str, dict[str, Any], str]] = [
         {"deps.hard.worst_criticality": "T3"},
         "It is T1, but depends on a service that is only T3.",
     ),
-    ("arch.redundancy", {"runtime.replicas": 2}, "Replicas: 2; 3 are asked for."),
+    ("arch.redundancy", {"runtime.replicas": 2}, "Replicas: 2; at least 3 are asked for."),
     (
         "arch.redundancy",
         {"runtime.replicas": 1, "runtime.zones": 1},
-        "Replicas: 1; 3 are asked for. Zones: 1; 2 are asked for.",
+        "Replicas: 1; at least 3 are asked for. Zones: 1; at least 2 are asked for.",
     ),
     ("obs.slo.defined", {"slo.count": 0}, "No SLO is defined."),
     ("obs.slo.defined", {"slo.owner": ""}, "The SLO names no owner."),
@@ -101,7 +101,7 @@ FAILS: list[tuple[str, dict[str, Any], str]] = [
     (
         "er.runbook",
         {"docs.runbook.reviewed_at": "2026-01-01T00:00:00Z"},
-        "The runbooks were last reviewed 2026-01-01 (325 days ago); 180 days are allowed.",
+        "The runbooks were last reviewed 2026-01-01 (325 days ago); they are to be reviewed every 180 days.",
     ),
     (
         "er.page_load",
@@ -118,17 +118,17 @@ FAILS: list[tuple[str, dict[str, Any], str]] = [
     (
         "cap.saturation",
         {"runtime.mem.p95_30d": 0.7004},
-        "Memory: 70.04 % at the 95th percentile of 30 days; 70 % are allowed.",
+        "Memory: 70.04 % at the 95th percentile of 30 days; at most 70 % is allowed.",
     ),
     (
         "cap.storage",
         {"storage.days_to_full": 12.5},
-        "The storage is full in 12.5 days at the present growth; 90 days are asked for.",
+        "The storage is full in 12.5 days at the present growth; at least 90 days are asked for.",
     ),
     (
         "chg.deploy_auto",
         {"deploys.automated_ratio_30d": 0.9496},
-        "Automated deploys in 30 days: 94.96 %; 95 % are asked for.",
+        "Automated deploys in 30 days: 94.96 %; at least 95 % are asked for.",
     ),
     (
         "chg.rollback",
@@ -143,12 +143,12 @@ FAILS: list[tuple[str, dict[str, Any], str]] = [
     (
         "chg.config",
         {"iac.coverage_ratio": 0.8},
-        "Of its resources, 80 % are as the repository has them; 95 % are asked for.",
+        "Of its resources, 80 % are as the repository has them; at least 95 % are asked for.",
     ),
     (
         "chg.cfr",
         {"deploys.change_failure_rate_30d": 0.2},
-        "Failed changes in 30 days: 20 % of 25; 15 % are allowed.",
+        "Failed changes in 30 days: 20 % of 25; at most 15 % is allowed.",
     ),
     (
         "perf.availability",

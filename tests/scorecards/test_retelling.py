@@ -10,7 +10,7 @@ from tests.scorecards.importing.test_products import OWN
 from tests.scorecards.samples import NOW
 
 
-def told_by(rule, status, values, folder):
+def told_by(rule, status, values, folder, digest=None):
     check = OWN | {
         "id": "org.x",
         "title": "x",
@@ -21,7 +21,7 @@ def told_by(rule, status, values, folder):
     }
     (folder / "org.yaml").write_text(yaml.safe_dump([check]))
     judging = make_judging(load_catalogue([folder / "org.yaml"], {}, None), {}, {}, ("service",))
-    return retell(judging, Told("org.x", None, status, "service_changed", 1, None, values), NOW)
+    return retell(judging, Told("org.x", None, status, "service_changed", 1, digest, values), NOW)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_a_verdict_by_fields_of_the_entity_is_told_by_what_stood_there(rule, sta
 def test_what_cannot_be_told_again_is_not_ascribed_to_people_where_none_could_attest(tmp_path):
     sentence = told_by("entity.spec.replicas >= 3", "pass", {"entity.spec.replicas": 1}, tmp_path)
     assert sentence == "It was judged pass; the values that are kept of it do not tell why."
+
+
+def test_a_verdict_of_an_earlier_form_of_the_check_is_not_told_by_todays(tmp_path):
+    sentence = told_by("entity.spec.replicas >= 3", "fail", {"entity.spec.replicas": 1}, tmp_path, digest="earlier")
+    assert sentence == "By an earlier form of the check, its version 1: fail."

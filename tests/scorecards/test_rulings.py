@@ -10,7 +10,7 @@ from plugins.contract import FactType
 from scorecards.checks.definitions import Criticality, Status
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evaluation import judge
-from scorecards.evidence.causes import Supply
+from scorecards.evidence.causes import CauseKind, Party, Supply
 from scorecards.evidence.view import Reading, View
 from scorecards.exceptions.in_force import Attestation, InForce
 from scorecards.settling import EvidenceKind
@@ -68,6 +68,20 @@ def source():
 def test_ruling_18_the_fact_decides_and_an_attestation_only_where_no_source_supplies_it(given, status, evidence):
     result = drilled(**given)
     assert (result.status, result.evidence) == (status, evidence)
+
+
+def test_an_attested_verdict_says_who_vouches_for_it_and_until_when():
+    assert drilled(supplied=False, in_force=attested(1)).sentence == (
+        "ann attested on 2026-11-21 that it holds, which counts until 2027-05-20: "
+        "Wheel of misfortune, all six of the rotation."
+    )
+
+
+def test_what_the_portal_itself_would_record_is_asked_of_the_team_and_not_of_a_source():
+    (cause,) = (cause for cause in drilled(supplied=False).causes if cause.kind is CauseKind.NO_SOURCE)
+    assert cause.sentence.startswith("Nothing is recorded here that says exercises.last_at (when an emergency was last")
+    assert cause.action.startswith("Record it in this portal: docs/engagements.md (Our own records as facts)")
+    assert cause.party is Party.TEAM
 
 
 def test_ruling_19_promises_and_what_was_kept_are_ratios_and_the_threshold_is_a_fact_of_its_own():

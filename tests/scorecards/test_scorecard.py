@@ -253,7 +253,7 @@ def test_changes_of_verdicts_are_kept_with_their_causes_latest_first(company, se
     (latest,) = page.items
     assert (latest["check_id"], latest["from_status"], latest["to_status"]) == ("arch.redundancy", "pass", "fail")
     assert (latest["cause"], latest["at"]) == ("service_changed", LATER)
-    assert latest["sentence"] == "Replicas: 1; 3 are asked for."
+    assert latest["sentence"] == "Replicas: 1; at least 3 are asked for."
     rest = list_changes(session, company.judging, REF, page.next_cursor, 200)
     assert {one["check_id"] for one in rest.items} == set(company.judging.catalogue.checks)
     assert {one["cause"] for one in rest.items} == {"first_judged"}

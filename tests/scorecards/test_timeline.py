@@ -70,6 +70,7 @@ def test_an_outage_freezes_the_level_for_its_grace_period_and_says_so(company, s
     held = card["frozen"]["checks"]
     assert {one["status"] for one in card["results"] if one["check"] in held} == {"unknown"}
     assert card["frozen"]["level_without_hold"] < "L3"
+    assert f"; then the level falls to {card['frozen']['level_without_hold']} unless" in card["frozen"]["sentence"]
     assert REF in due(session, company.judging, end + MINUTE)
     (fallen,) = update(session, company.judging, [REF], end + MINUTE)
     assert (fallen.from_level, fallen.cause) == ("L3", "evidence_lost")
@@ -95,6 +96,12 @@ def test_a_waived_blocker_leaves_the_ratio_and_caps_the_level_at_l3(company, ses
     assert kept(session).percent == 100.0
     card = read(session, company.judging, REF, LATER + MINUTE)
     assert card["counts"]["waived"] == 1
+    assert "keeps it at L3" not in card["summary"], "the catalogue asks for nothing above L3"
+    checks = company.judging.catalogue.checks
+    exemplary = {**checks, "cap.limits": replace(checks["cap.limits"], level=4)}
+    higher = replace(company.judging, catalogue=replace(company.judging.catalogue, checks=exemplary))
+    summary = read(session, higher, REF, LATER + MINUTE)["summary"]
+    assert summary.endswith(" 1 is waived. A waived blocker keeps it at L3: arch.redundancy.")
     waived = next(one for one in card["results"] if one["check"] == "arch.redundancy")
     assert waived["sentence"].startswith("Waived until 2026-12-22 by user:default/lead: Two zones come in spring.")
     assert waived["waiver"]["compensating_control"] == "We watch it"
@@ -113,7 +120,7 @@ def test_the_scorecard_as_it_was_on_a_date_is_told_from_the_changes(company, ses
     assert (then["level"], then["judged_at"]) == ("L1", LATER)
     failed = next(one for one in then["results"] if one["check"] == "arch.redundancy")
     assert (failed["status"], failed["since"]) == ("fail", LATER)
-    assert failed["sentence"] == "Replicas: 1; 3 are asked for."
+    assert failed["sentence"] == "Replicas: 1; at least 3 are asked for."
     assert then["not_known"]
     assert timeline.scorecard_at(session, company.judging, REF, NOW)["level"] == "L3"
     with pytest.raises(NotFound, match="was not judged before"):
@@ -202,6 +209,8 @@ def test_what_is_over_time_is_read_over_http(company, session, client, monkeypat
     session.commit()
     path = "/api/services/component/default/shakespeare/scorecard"
     assert client.get(path, query_string={"at": clock.format_time(NOW)}).json["judged_at"] == "2026-11-22T12:00:00Z"
+    ahead = client.get(path, query_string={"at": clock.format_time(LATER + MINUTE)})
+    assert (ahead.status_code, ahead.json["errors"][0]["field"]) == (400, "at")
     assert client.get(f"{path}/trend").json["points"][0]["level"] == "L3"
     assert client.get(f"{path}/diff", query_string={"from": clock.format_time(NOW)}).json["service_changed"] == []
     assert client.get(f"{path}/diff").status_code == 400

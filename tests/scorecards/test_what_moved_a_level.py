@@ -2,8 +2,9 @@
 
 import pytest
 
-from scorecards.changes import ChangeCause, LevelMove, StatusChange, change_cause, level_move, sentence_of
+from scorecards.changes import ChangeCause, LevelMove, StatusChange, change_cause, level_change, level_move, sentence_of
 from scorecards.checks.definitions import Axis
+from tests.scorecards.samples import DAY, NOW
 
 
 def _change(check: str, was: str, now: str, cause: ChangeCause, bars: int) -> StatusChange:
@@ -23,6 +24,18 @@ def test_a_blocker_that_fails_under_its_waiver_takes_the_fourth_level() -> None:
     move = level_move(None, "L4", "L3", False, [failed])
     assert move is not None
     assert sentence_of(move) == "Fell from L4 to L3 by cap.limits: the service changed."
+
+
+def test_a_move_told_again_is_the_same_event_and_one_for_another_cause_is_another() -> None:
+    moves = [
+        LevelMove(axis, "L3", "L1", cause, ("cap.limits",))
+        for axis in (None, Axis.CAPACITY)
+        for cause in (ChangeCause.SERVICE, ChangeCause.EVIDENCE_LOST)
+    ]
+    ids = [level_change("component:default/a", move, NOW).event_id for move in moves]
+    assert ids == [level_change("component:default/a", move, NOW).event_id for move in moves]
+    assert len(set(ids)) == len(moves)
+    assert level_change("component:default/a", moves[0], NOW + DAY).event_id not in ids
 
 
 @pytest.mark.parametrize(

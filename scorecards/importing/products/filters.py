@@ -17,9 +17,9 @@ TAGS = "metadata.tags."
 CORTEX_PARTS = frozenset({"category", "types", "groups", "query"})
 
 
-def together(word: str, parts: Sequence[Document]) -> Document:
+def together(word: str, parts: Sequence[Document]) -> dict[str, Any]:
     """Join conditions by `all` or `any`; one stands for itself."""
-    return parts[0] if len(parts) == 1 else {word: list(parts)}
+    return dict(parts[0]) if len(parts) == 1 else {word: list(parts)}
 
 
 def applying(parts: Sequence[Document], what: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def applying(parts: Sequence[Document], what: str) -> dict[str, Any]:
     return {"applies_to": {"when": together("all", parts), "otherwise": otherwise}}
 
 
-def of_entity(tree: Document) -> Document:
+def of_entity(tree: Document) -> dict[str, Any]:
     """Write a rule over an entity as a condition on the service; raises NotSaid for one over facts."""
     for word in ("all", "any"):
         if word in tree:

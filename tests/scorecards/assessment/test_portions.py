@@ -4,6 +4,7 @@ import pickle
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from plugins.health import health
@@ -74,6 +75,40 @@ def test_services_judged_with_another_process_are_kept_as_if_judged_here(company
         scorecard.update(session, company.judging, None, NOW, run)
     assert stored(session) == here
     assert REF in here[0]
+
+
+@pytest.fixture
+def some(company, monkeypatch):
+    """A company whose services are read and kept in several steps, each beside the judging where the database can."""
+    monkeypatch.setattr(scorecard, "AT_ONCE", 2)
+    monkeypatch.setattr(scorecard, "PORTION", 1)
+    company.write("more.yaml", "---".join(MORE.format(number=number) for number in range(5)))
+    return company
+
+
+def test_services_read_and_kept_beside_the_judging_are_kept_as_in_one_step(some, session, monkeypatch):
+    with monkeypatch.context() as plain, session.begin_nested() as undone:
+        plain.setattr(scorecard, "AT_ONCE", 100)
+        moved = scorecard.update(session, some.judging, None, NOW)
+        in_one_step = stored(session)
+        undone.rollback()
+    assert scorecard.update(session, some.judging, None, NOW) == moved
+    assert stored(session) == in_one_step
+    assert len(in_one_step[0]) > 5
+
+
+def test_what_fails_beside_the_judging_is_raised_and_nothing_after_it_is_kept(some, session, monkeypatch):
+    kept = []
+
+    def fails_then(session, written):
+        kept.append(written)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(scorecard, "keep", fails_then)
+    with pytest.raises(OSError, match="the disk is full"):
+        scorecard.update(session, some.judging, None, NOW)
+    assert len(kept) == 1
+    assert session.scalars(select(Scorecard.entity_ref)).all() == []
 
 
 MORE = """

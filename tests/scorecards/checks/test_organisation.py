@@ -58,7 +58,7 @@ def test_a_threshold_a_level_and_a_weight_are_changed_without_copying_the_check(
     assert (check.level, check.weight, check.criticality) == (2, 5, Criticality.BLOCKER)
     assert check.rule.tree["value"] == 0.05
     assert check.question == "Do at most 5 % of the changes fail?"
-    assert check.fails.endswith("5 % are allowed.")
+    assert check.fails.endswith("at most 5 % is allowed.")
     assert check.needs.rule.tree["value"] == 10
     assert check.digest != ours.checks["chg.cfr"].digest
     assert catalogue.version != ours.version
@@ -226,7 +226,7 @@ def test_the_example_of_the_documentation_is_a_check(tmp_path):
     (tmp_path / "org.yaml").write_text(example)
     check = load_catalogue([tmp_path / "org.yaml"], SPECS, None).checks["chg.cfr"]
     assert check.question == "Do at most 15 % of the changes fail?"
-    assert check.fails.endswith("; 15 % are allowed.")
+    assert check.fails.endswith("; at most 15 % is allowed.")
     assert check.rule.tree["value"] == 0.15
 
 

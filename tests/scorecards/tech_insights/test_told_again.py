@@ -6,6 +6,7 @@ from portal_backend.core import clock
 from scorecards.facts import forget
 from scorecards.scorecard import update
 from scorecards.tech_insights.shelf import Ready, Shelf
+from scorecards.tech_insights.tokens import STATE
 from scorecards.tech_insights.views import SHELF
 from tests.scorecards.conftest import QUILL, REF
 from tests.scorecards.samples import DAY, MINUTE, NOW
@@ -43,7 +44,8 @@ def test_a_repeated_run_asks_for_its_tokens_only_and_answers_the_same(judged, cl
     made = len(statements)
     second = client.post(MANY, json=asked)
     assert second.data == first.data
-    assert len(statements) - made == tokens < made
+    again = [sql for sql in statements[made:] if sql != STATE]
+    assert len(again) <= tokens < made - 1  # none where PostgreSQL tells that nothing at all was written
 
 
 @pytest.mark.parametrize("checks", [["chg.cfr", "cap.limits"], None])
