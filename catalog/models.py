@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Connection, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog.ingestion.bulk import table_of
+from catalog.ingestion.flatten import INDEXING
 from portal_backend.core.db import Model
 
 
@@ -61,14 +62,13 @@ class Entity(Model):
     __tablename__ = "catalog_entity"
     __table_args__ = (
         Index(None, "kind", "name", "id", "title"),  # a text is looked for in names and titles
-        Index(None, "kind", "ref"),
+        Index(None, "kind", "ref", "id"),
         Index(None, "kind", "type", "type_original", "id"),
         Index(None, "kind", "lifecycle", "lifecycle_original", "id"),
         Index(None, "kind", "owner", "owner_original", "id"),
         Index(None, "kind", "system", "system_original", "id"),
         Index(None, "kind", "title", "id"),
         # Equal keys stand once in an index without the id: a tenth of the pages to count.
-        Index(None, "kind", "namespace"),
         Index(None, "kind", "type", "type_original"),
         Index(None, "kind", "lifecycle", "lifecycle_original"),
         Index(None, "location_id", "file"),
@@ -242,6 +242,9 @@ class CatalogVersion(Model):
     number: Mapped[int]
     lineage: Mapped[str | None] = mapped_column(default=lambda: uuid.uuid4().hex)
     """Made with the row: the first version of an emptied catalog is not the first one of the catalog before."""
+    indexed_as: Mapped[int | None] = mapped_column(default=INDEXING)
+    """The way in which values were found in all stored entities (`flatten.INDEXING`); None: in that of a release before
+    it was kept."""
 
 
 STORE_BODIES_UNCOMPRESSED = "ALTER TABLE catalog_entity_body ALTER COLUMN body SET STORAGE EXTERNAL"
@@ -252,3 +255,23 @@ STORE_BODIES_UNCOMPRESSED = "ALTER TABLE catalog_entity_body ALTER COLUMN body S
 def _tune_bodies(_table: Table, connection: Connection, **_: Any) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(STORE_BODIES_UNCOMPRESSED))
+
+
+INDEX_TEXTS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') THEN
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE INDEX IF NOT EXISTS ix_catalog_entity_trigrams ON catalog_entity
+            USING gin (name gin_trgm_ops, title gin_trgm_ops) WITH (gin_pending_list_limit = 256);
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_object OR undefined_file THEN
+    RAISE NOTICE 'pg_trgm cannot be used here: texts are looked for entity by entity';
+END $$
+"""
+"""PostgreSQL: finds a text within names and titles, where the extension is installed and its owner lets us use it."""
+
+
+@event.listens_for(table_of(Entity), "after_create")
+def _index_texts(_table: Table, connection: Connection, **_: Any) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(INDEX_TEXTS))

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 import catalog.facts
 import catalog.services
 import catalog.settings
-from catalog.ingestion.refresh import CLAIM, IngestReport, begin, read, write_some
+from catalog.ingestion.refresh import CLAIM, INGESTION, IngestReport, begin, read, write_some
+from catalog.ingestion.reindexing import reindex_some
 from catalog.locations import list_locations
 from catalog.models import Entity, Location
 from catalog.services import Service
@@ -119,6 +120,22 @@ def read_one(
         with transaction() as session:
             write_some(session, ingestion, clock.now(), settings_, allow_removals=allow_removals)
     return ingestion.report
+
+
+def reindex() -> int:
+    """Bring what filters see of stored entities up to date, once after an upgrade; return how many differed."""
+    changed = after = 0
+    while True:
+        with transaction() as session:
+            serialise(session, INGESTION)
+            step = reindex_some(session, after)
+        if step is None:
+            break
+        after, some = step
+        changed += some
+    if changed:
+        log.info("indexed entities as this release does", extra={"portal": {"entities": changed}})
+    return changed
 
 
 def vanished(session: Session) -> set[str]:

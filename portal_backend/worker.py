@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from flask import Flask
 
-from portal_backend import exception_events, folder_broker, judgement, pipeline
+from portal_backend import catalog_refresh, exception_events, folder_broker, judgement, pipeline
 from portal_backend.core import clock
 from portal_backend.core.config import Config
 from portal_backend.core.db import transaction
@@ -85,6 +85,7 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
         with app.app_context():
             pipeline.prune_history()
             pipeline.prune_catalog_history()
+            catalog_refresh.reindex()
             pipeline.recount_catalog()
 
 

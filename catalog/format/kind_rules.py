@@ -101,14 +101,18 @@ def _check_reference(relation: RelationType, path: str, value: Any, namespace: s
         yield Fault(path, f"is longer than {MAX_REF} bytes, written out; no entity has such a reference")
 
 
+def named_targets(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield path and value of each target that a Location names, good or not."""
+    if "target" in spec:
+        yield "spec.target", spec["target"]
+    listed = spec.get("targets")
+    for index, target in enumerate(listed if isinstance(listed, list) else ()):
+        yield f"spec.targets[{index}]", target
+
+
 def _check_folders(spec: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a fault for each folder among the targets of a Location of files: Backstage follows none."""
-    listed = spec.get("targets")
-    named = [("spec.target", spec.get("target"))]
-    named += [
-        (f"spec.targets[{index}]", target) for index, target in enumerate(listed if isinstance(listed, list) else ())
-    ]
-    for path, target in named:
+    for path, target in named_targets(spec):
         if isinstance(target, str) and target.endswith("/"):
             yield Fault(path, FOLDER_RULE)
 

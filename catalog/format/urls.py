@@ -2,13 +2,17 @@
 
 import ipaddress
 import re
+from urllib.parse import unquote_to_bytes
+
+from catalog.format.domain_names import to_ascii
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 SPECIAL_SCHEMES = frozenset({"http", "https", "ws", "wss", "ftp"})
 C0_AND_SPACE = "".join(map(chr, range(0x21)))
 FORBIDDEN_IN_HOST = frozenset("\0\t\n\r #/:<>?@[\\]^|")
 FORBIDDEN_IN_DOMAIN = FORBIDDEN_IN_HOST | frozenset("%\x7f") | frozenset(map(chr, range(0x20)))
-ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+FILE_HOST = re.compile(r"[/\\]{2}([^/\\?#]*)")
+DRIVE = re.compile(r"[A-Za-z][:|]")
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 MAX_PORT = 65535
 
@@ -22,10 +26,18 @@ def is_absolute_url(text: str) -> bool:
     scheme, rest = match.group(1).lower(), match.group(2)
     if scheme in SPECIAL_SCHEMES:
         return _has_good_authority(re.split(r"[/\\?#]", rest.lstrip("/\\"), maxsplit=1)[0], special=True)
-    if scheme == "file" or not rest.startswith("//"):
+    if scheme == "file":
+        return _has_good_file_host(rest)
+    if not rest.startswith("//"):
         return True
     authority = re.split(r"[/?#]", rest[2:], maxsplit=1)[0]
     return not authority or _has_good_authority(authority, special=False)
+
+
+def _has_good_file_host(rest: str) -> bool:
+    named = FILE_HOST.match(rest)
+    host = named.group(1) if named else ""
+    return not host or DRIVE.fullmatch(host) is not None or _is_host(host)
 
 
 def _has_good_authority(authority: str, *, special: bool) -> bool:
@@ -34,9 +46,15 @@ def _has_good_authority(authority: str, *, special: bool) -> bool:
         return False
     if not host:
         return False
+    if special or host.startswith("["):
+        return _is_host(host)
+    return FORBIDDEN_IN_HOST.isdisjoint(host)
+
+
+def _is_host(host: str) -> bool:
     if host.startswith("["):
         return host.endswith("]") and _is_ipv6(host[1:-1])
-    return _is_domain(host) if special else FORBIDDEN_IN_HOST.isdisjoint(host)
+    return _is_domain(host)
 
 
 def _split_port(host_and_port: str) -> tuple[str, str]:
@@ -56,13 +74,11 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _is_domain(host: str) -> bool:
-    domain = ESCAPE.sub(lambda match: chr(int(match.group(1), 16)), host)
-    if not FORBIDDEN_IN_DOMAIN.isdisjoint(domain):
+    domain = to_ascii(unquote_to_bytes(host).decode("utf-8", errors="replace"))
+    if not domain or not FORBIDDEN_IN_DOMAIN.isdisjoint(domain):
         return False
-    labels = domain.rstrip(".").split(".") if domain.endswith(".") else domain.split(".")
-    if NUMBER.fullmatch(labels[-1]):
-        return _is_ipv4(labels)
-    return domain.strip(".") != "" or domain == "."
+    labels = domain.removesuffix(".").split(".")
+    return _is_ipv4(labels) if NUMBER.fullmatch(labels[-1]) else True
 
 
 def _is_ipv4(labels: list[str]) -> bool:

@@ -1,12 +1,13 @@
 """YAML events to plain values, with the bounds that keep a hostile document from costing more than it weighs."""
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import yaml
 
 from catalog.format.yaml_scalars import key_text, resolve
+from catalog.format.yaml_tags import BadTag, tagged_collection, tagged_scalar
 from portal_backend.core.faults import Fault
 
 MAX_DEPTH = 100
@@ -52,11 +53,12 @@ class _Anchor:
 class _Frame:
     """A collection under construction."""
 
-    __slots__ = ("anchor", "column", "container", "cost", "flow", "key", "line", "nesting", "seen")
+    __slots__ = ("anchor", "column", "container", "cost", "flow", "key", "line", "nesting", "seen", "tag")
 
     def __init__(self, container: Any, event: Any) -> None:
         self.container = container
         self.anchor = event.anchor
+        self.tag = event.tag
         self.flow = bool(event.flow_style)
         self.line: int = event.start_mark.line
         self.column: int = event.start_mark.column
@@ -79,6 +81,8 @@ class Composer:
         self._anchors: dict[str, _Anchor | None] = {}
         self._cost = 0
         self._root: Any = None
+        self._last: Any = None
+        """The scalar that was read last, if no bracket and no alias came after it."""
 
     def compose(self, events: Iterable[yaml.Event]) -> Any:
         """Return the value; raises NodeFault, and whatever the scanner raises."""
@@ -105,17 +109,28 @@ class Composer:
                 self._check_indent(event, event.start_mark.line, closing=False)
         elif event.style in {"|", ">"}:
             self._check_block(event)
-        value = resolve(text, event.tag, plain=event.implicit[0])
-        cost = NODE_COST + len(text)
+        in_list = self._stack and isinstance(self._stack[-1].container, list)
+        self._last = None if in_list and event.style else event
+        value, cost = self._resolved(event, text)
         if event.anchor:
             self._anchors[event.anchor] = _Anchor(value, cost, 1)
         self._attach(event, value, cost, 1)
+
+    def _resolved(self, event: Any, text: str) -> tuple[Any, int]:
+        """Return the value of a scalar, and what it weighs: of bytes each is a value."""
+        value = resolve(text, event.tag, plain=event.implicit[0])
+        cost = NODE_COST + len(text)
+        if event.tag is None or not isinstance(value, str):
+            return value, cost
+        value = self._tagged(event, tagged_scalar, event.tag, value)
+        return value, cost if isinstance(value, str) else cost + NODE_COST * len(text)
 
     def _start(self, event: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise self._fault(event, f"is nested more than {MAX_DEPTH} levels deep")
         if event.flow_style and self._stack:
             self._check_key(event, self._stack[-1])
+            self._last = None
         if event.anchor:
             self._anchors[event.anchor] = None
         container: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -124,12 +139,22 @@ class Composer:
     def _end(self, event: Any) -> None:
         frame = self._stack.pop()
         if frame.flow:
+            self._last = None
             self._check_comment(event)
             if event.end_mark.line > frame.line:
                 self._check_indent(event, frame.line, closing=True)
+        container = frame.container
+        if frame.tag is not None:
+            container = self._tagged(event, tagged_collection, frame.tag, container)
         if frame.anchor:
-            self._anchors[frame.anchor] = _Anchor(frame.container, frame.cost, frame.nesting)
-        self._attach(event, frame.container, frame.cost, frame.nesting)
+            self._anchors[frame.anchor] = _Anchor(container, frame.cost, frame.nesting)
+        self._attach(event, container, frame.cost, frame.nesting)
+
+    def _tagged(self, event: Any, read: Callable[[str, Any], Any], tag: str, value: Any) -> Any:
+        try:
+            return read(tag, value)
+        except BadTag as error:
+            raise self._fault(event, str(error)) from error
 
     def _alias(self, event: Any) -> None:
         if event.anchor not in self._anchors:
@@ -137,6 +162,7 @@ class Composer:
         anchor = self._anchors[event.anchor]
         if anchor is None:
             raise self._fault(event, f"uses *{event.anchor} inside &{event.anchor} itself")
+        self._last = None
         anchor.uses += 1
         if anchor.uses * anchor.nesting > MAX_ALIASES:
             raise self._fault(event, f"repeats &{event.anchor} too often; more than {MAX_ALIASES} copies are refused")
@@ -172,12 +198,23 @@ class Composer:
         frame.seen.add(identity)
 
     def _check_key(self, event: Any, frame: _Frame) -> None:
-        """Refuse `{{ a }}: b` below another entry of a block mapping: YAML 1.2 has it, Backstage's library has not."""
+        """Refuse `{{ a }}: b` below another entry of a block mapping: YAML 1.2 has it, Backstage's library has not.
+
+        It takes it where nothing stands behind the last `:` or `-` before, or right below an entry's block of text.
+        """
         if frame.flow or frame.key is not _UNSET or not frame.container or isinstance(frame.container, list):
             return
         start = event.start_mark.index
+        if self._last is not None and self._is_open_end(self._last, start):
+            return
         if not self._text[self._text.rfind("\n", 0, start) + 1 : start].strip(" "):
             raise self._fault(event, "has a key in braces or brackets; put the key in quotes")
+
+    def _is_open_end(self, last: Any, start: int) -> bool:
+        if not last.style:
+            return not last.value
+        before = self._text[:start].rstrip(" ")
+        return last.style in {"|", ">"} and "#" not in before[last.end_mark.index :] and not before.endswith("\n\n")
 
     def _check_block(self, event: Any) -> None:
         """Refuse a block of text whose mark libyaml lets pass, and YAML 1.2 does not: too far left, or glued."""

@@ -7,16 +7,19 @@ Scalars are those of YAML 1.2's core schema, as the `yaml` library of Backstage 
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from catalog.format.positions import Position, field_positions
 from catalog.format.yaml_composer import Composer, NodeFault
+from catalog.format.yaml_lines import compose_plainest
+from catalog.format.yaml_mending import AMENDMENTS, TAB, Stop, mended
 from catalog.format.yaml_quick import Unusual, compose_ordinary
 from portal_backend.core.faults import Fault
 
@@ -27,32 +30,20 @@ DIGEST_CHARACTERS = 32
 MAX_DOCUMENTS = 10_000
 """Documents in one file; what follows is not read, and a fault says so."""
 
-MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\n]|\Z)", re.MULTILINE)
-"""A document's start or end. Unindented it is one wherever it stands, also inside a scalar (YAML 1.2, 9.1.2)."""
-
-TAB_LINE = re.compile(r" *\t[ \t]*(?:#.*)?")
-"""A line with a tab and nothing else but a comment: libyaml refuses it outside scalars, YAML 1.2 does not."""
-
-TAB_AFTER_DASH = re.compile(r""" *(?:- +)*- *\t[ \t]*(?:['"\[{].*|(?![-?][ \t]|[&!]|.*:(?:[ \t]|$)).*)""")
-"""A list's scalar item behind a tab: libyaml refuses the tab, YAML 1.2 does not."""
-
 MAX_MENDED = 20
 """Places that are mended in one document; each costs another reading of it."""
 
-ANCHOR = re.compile(r"[^\s,\[\]{}]+")
-"""The name of an anchor; libyaml takes letters, digits, `-` and `_` of ASCII only."""
+MARKER = re.compile(r"^(?:---(?=[ \t\r\n]|\Z)|\.\.\.(?=[ \t\n]|\Z))", re.MULTILINE)
+"""A document's start or end. Unindented it is one wherever it stands, also inside a scalar (YAML 1.2, 9.1.2)."""
 
-DIRECTIVE = re.compile(r"^%(?!TAG[ \t]|YAML[ \t]+1\.[12](?:[ \t]|$)).*$", re.MULTILINE)
-"""A directive that libyaml refuses, while YAML 1.2 has it passed over."""
-
-PREFIX = re.compile(r"\A(?:(?:%.*|[ \t]*#.*|[ \t]*)\n)+(?=---)")
-"""What stands before a document that its `---` begins."""
-
-SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
-"""A character beyond U+FFFF as JSON escapes it, in two halves: libyaml takes neither half by itself."""
+BYTE_ORDER = "\ufeff"
+BETWEEN_DOCUMENTS = re.compile(
+    rf"(?:\A(?!{BYTE_ORDER})|^\.\.\.[ \t]*\n)(?:{BYTE_ORDER}?(?:%.*|[ \t]*(?:#.*)?)\n)*{BYTE_ORDER}?", re.MULTILINE
+)
+"""The lines before a document, at whose starts a byte order mark says nothing: files with one may be put together."""
 
 _FOREIGN = [
-    *range(0x01, 0x09),
+    *range(0x09),
     *range(0x0B, 0x20),
     *range(0x7F, 0xA0),
     0x2028,
@@ -64,28 +55,10 @@ _FOREIGN = [
 """Characters that libyaml refuses or takes for line breaks, while YAML 1.2 as Backstage reads it does not."""
 
 _STAND_INS = {code: 0x10FF00 + index for index, code in enumerate(_FOREIGN)}
-TAB = chr(0x10FF00 + len(_FOREIGN))
-"""Stands in for a tab that begins a block of text: libyaml takes it for indentation."""
 _ORIGINALS = {ord(TAB): ord("\t"), **{stand_in: code for code, stand_in in _STAND_INS.items()}}
 _HAS_FOREIGN = re.compile("[" + "".join(re.escape(chr(code)) for code in _FOREIGN) + "]")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-BLOCK = "while scanning a block scalar"
-TAB_IN_BLOCK = "found a tab character where an indentation space is expected"
-NO_KEY = frozenset({"did not find expected key", "did not find expected node content"})
-NOTHING_AS_KEY = re.compile(r":(?=[ \t\n])")
-"""An entry whose key is empty; libyaml takes it at the start of a mapping only."""
-ANCHOR_CONTEXTS = frozenset({"while scanning an anchor", "while scanning an alias"})
-
-
-class Stop(NamedTuple):
-    """Where libyaml gave up on a document, by the position in its text, and what it says of it."""
-
-    at: int
-    context_at: int
-    context: str | None
-    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +69,7 @@ class Document:
     """Position in the file from 0; empty documents count, though they are left out."""
     value: Any = None
     fault: Fault | None = None
-    stop: "Stop | None" = None
+    stop: Stop | None = None
     """Where the scanner gave up."""
     open_quote: str = ""
     """The quotation mark that the document opens and never closes."""
@@ -126,10 +99,9 @@ def read_documents(content: bytes, known: Mapping[int, str] = NOTHING_KNOWN) -> 
     `known` holds the digests of documents, by their positions, whose values the caller knows.
     """
     text = content.decode("utf-8-sig", errors="replace")
-    if "\0" in text:
-        yield Document(0, fault=Fault("", "The file holds NUL characters: it is binary, not YAML."))
-        return
     text = text.replace("\r\n", "\n")
+    if BYTE_ORDER in text:
+        text = BETWEEN_DOCUMENTS.sub(lambda lines: lines.group().replace(BYTE_ORDER, ""), text)
     if not text.endswith("\n"):
         text += "\n"  # a block of text at the end has a line break there, written or not
     parts = list(islice(split_documents(text), MAX_DOCUMENTS + 1))
@@ -172,7 +144,9 @@ def split_documents(text: str) -> Iterator[tuple[int, str]]:
 
 def _is_prefix(text: str) -> bool:
     """Say whether the text before a document's start holds comments and directives only."""
-    return all(line.startswith("%") or line.lstrip(" \t").startswith("#") for line in text.split("\n") if line.strip())
+    return all(
+        line.startswith("%") or line.lstrip(" \t").startswith("#") for line in text.split("\n") if line.strip(" \t\r")
+    )
 
 
 def _read_document(index: int, line: int, text: str, digest: str) -> Document:
@@ -184,8 +158,9 @@ def _ordinary_document(index: int, line: int, text: str, digest: str) -> Documen
     """Return an ordinary document; None where the careful composer must say."""
     if TAB in text or _HAS_FOREIGN.search(text):
         return None
-    with contextlib.suppress(Unusual, yaml.YAMLError):
-        return Document(index, compose_ordinary(text, _LOADER), text=text, first_line=line, digest=digest)
+    for compose in (compose_plainest, partial(compose_ordinary, loader=_LOADER)):
+        with contextlib.suppress(Unusual, yaml.YAMLError):
+            return Document(index, compose(text), text=text, first_line=line, digest=digest)
     return None
 
 
@@ -193,7 +168,7 @@ def _carefully_read(index: int, line: int, text: str) -> Document:
     document, text = _compose_mended(index, line, text)
     if document.fault is None:
         return document
-    for pattern, replacement in _AMENDMENTS:
+    for pattern, replacement in AMENDMENTS:
         if pattern.search(text):
             text = pattern.sub(replacement, text)
             retried, text = _compose_mended(index, line, text)
@@ -206,54 +181,12 @@ def _compose_mended(index: int, line: int, text: str) -> tuple[Document, str]:
     """Return the document and the text it was read from, in which what libyaml alone refuses is written otherwise."""
     first = document = _compose(index, line, text)
     for _ in range(MAX_MENDED):
-        mended = _mended(document, text)
-        if mended is None:
+        rewritten = mended(document.stop, text) if document.stop else None
+        if rewritten is None:
             break
-        text = mended
+        text = rewritten
         document = _compose(index, line, text)
     return (document if document.fault is None else first), text
-
-
-def _mended(document: Document, text: str) -> str | None:
-    """Return the text with the place at which the scanner gave up written as it takes it; None where that is wrong."""
-    stop = document.stop
-    if document.fault is None or stop is None:
-        return None
-    if stop.problem == TAB_IN_BLOCK and text[stop.at : stop.at + 1] == "\t":
-        return text[: stop.at] + TAB + text[stop.at + 1 :]
-    if stop.problem in NO_KEY and NOTHING_AS_KEY.match(text, stop.at):
-        return f"{text[: stop.at]}~{text[stop.at :]}"
-    if stop.context in ANCHOR_CONTEXTS and (name := ANCHOR.match(text, stop.context_at + 1)):
-        return f"{text[: name.start()]}u{name.group().encode().hex()}{text[name.end() :]}"
-    return None if stop.context == BLOCK else _without_tab(text, stop.at)
-
-
-def _without_tab(text: str, index: int) -> str | None:
-    """Return the text without the tab that the scanner stopped at; None where the tab is wrong, or there is none."""
-    start = text.rfind("\n", 0, index) + 1
-    end = text.find("\n", index)
-    end = end if end != -1 else len(text)
-    if TAB_LINE.fullmatch(text, start, end):
-        return text[:start] + text[end:]
-    if text[index : index + 1] == "\t" and TAB_AFTER_DASH.fullmatch(text, start, end):
-        return f"{text[:index]} {text[index + 1 :]}"
-    return None
-
-
-def _joined(halves: re.Match[str]) -> str:
-    before, high, low = halves.groups()
-    return f"{before}\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}"
-
-
-def _without_directives(match: re.Match[str]) -> str:
-    return DIRECTIVE.sub("#", match.group())
-
-
-_AMENDMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (PREFIX, _without_directives),
-    (SURROGATES, _joined),
-)
-"""What is tried, one after the other, on a document that libyaml refuses."""
 
 
 def _compose(index: int, line: int, text: str) -> Document:

@@ -16,6 +16,7 @@ INTEGER = re.compile(r"[-+]?[0-9]+")
 HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN")
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+FRACTION = re.compile(rf"(?!{INTEGER.pattern}\Z){FLOAT.pattern}")
 
 SPECIAL_STARTS = frozenset("~nNtTfF.+-0123456789")
 """What a scalar that is not a string may start with."""
@@ -25,25 +26,19 @@ MAX_DIGITS = 400
 """Past this every number is infinite as a double anyway."""
 
 _TAG = "tag:yaml.org,2002:"
-_TYPES: dict[str, tuple[type, ...]] = {
-    f"{_TAG}null": (type(None),),
-    f"{_TAG}bool": (bool,),
-    f"{_TAG}int": (int, float),
-    f"{_TAG}float": (int, float),
-}
+_WORDS: dict[str, type] = {f"{_TAG}null": type(None), f"{_TAG}bool": bool}
+_NUMBERS = {f"{_TAG}int": (INTEGER, OCTAL, HEXADECIMAL), f"{_TAG}float": (FRACTION, NOT_FINITE)}
+"""What a tag makes a number; otherwise the text stays one."""
 
 
 def resolve(text: str, tag: str | None, plain: bool) -> Any:
     """Return the value of a scalar: `plain` says that it was written without quotes, `tag` is its tag if it has one."""
     if tag is None:
         return resolve_plain(text) if plain else text
-    expected = _TYPES.get(tag)
-    if expected is None:
-        return text
-    if tag == f"{_TAG}float" and INTEGER.fullmatch(text):
-        return text
+    if tag in _NUMBERS:
+        return _number(text) if any(written.fullmatch(text) for written in _NUMBERS[tag]) else text
     value = resolve_plain(text)
-    return value if isinstance(value, expected) else text
+    return value if isinstance(value, _WORDS.get(tag, ())) else text
 
 
 def resolve_plain(text: str) -> Any:

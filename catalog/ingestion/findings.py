@@ -88,6 +88,17 @@ def known_files(session: Session, location_id: str) -> dict[str, KnownFile]:
     return {file: KnownFile.recalled(digest, etag, remembered) for file, digest, etag, remembered in rows}
 
 
+def still_known_files(session: Session, location_id: str, known: Mapping[str, KnownFile]) -> dict[str, KnownFile]:
+    """Return what is remembered of the files by now; what stands as it was `known` is not read whole again."""
+    columns = (LocationFile.file, LocationFile.content_hash, LocationFile.http_etag)
+    return {
+        file: one
+        if (one := known.get(file)) and (one.digest, one.http_etag) == (digest, etag)
+        else KnownFile(digest, etag)
+        for file, digest, etag in session.execute(select(*columns).where(LocationFile.location_id == location_id))
+    }
+
+
 def doubt_files(session: Session, location_id: str, files: Collection[str]) -> None:
     """Have files judged whole at the next read, unless this one gets to its end and remembers them.
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from catalog.format.numbers import number_text, utf16_length
 
+INDEXING = 1
+"""Raised when the same entity is found by other values than before: stored rows are then brought up to date once."""
+
 MAX_KEY = 200
 MAX_VALUE = 200
 """Of UTF-16, in lower case. A longer key is not indexed; a longer value is indexed as present only."""

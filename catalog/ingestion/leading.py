@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from catalog.format.kind_rules import FOLDER_RULE
+from catalog.format.kind_rules import FOLDER_RULE, named_targets
 from catalog.ingestion.file_readings import FoundFault, Nested, Reading
 from catalog.ingestion.reading import FILE, URL, Place, Reader
 from catalog.places.faults import Unreadable
@@ -16,9 +16,7 @@ def targets(
 ) -> Iterator[Nested]:
     """Yield where a Location entity leads; what cannot be followed becomes a fault of its document."""
     optional = spec.get("presence") == "optional"
-    named = [("spec.target", spec["target"])] if "target" in spec else []
-    named += [(f"spec.targets[{index}]", target) for index, target in enumerate(spec.get("targets", ()))]
-    for path, target in named:
+    for path, target in named_targets(spec):
         try:
             yield Nested(*_resolve(reader, place, spec.get("type"), target), optional, ref)
         except Unreadable as error:

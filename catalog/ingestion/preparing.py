@@ -164,7 +164,7 @@ def _told(relations: Pairs) -> list[dict[str, str]]:
 def _add(prepared: Prepared, draft: Draft, before: Final | None, entity: Final) -> None:
     etag, body = entity["metadata"]["etag"], orjson.dumps(entity)
     row = {**columns(entity), **draft.columns, "id": draft.id, "etag": etag}
-    prepared.found.append(Found(draft.id, entity["kind"].lower(), search_values(entity), _is_plain(body)))
+    prepared.found.append(found_in(draft.id, entity, body))
     if before is None:
         prepared.new.append({**row, "ref": draft.ref, "uid": entity["metadata"]["uid"]})
         prepared.new_bodies.append((draft.id, body))
@@ -174,6 +174,11 @@ def _add(prepared: Prepared, draft: Draft, before: Final | None, entity: Final) 
     prepared.changed_bodies.append((draft.id, body))
     change = Change(draft.ref, draft.change, before["metadata"]["etag"], etag, differences(before, entity))
     prepared.changes.append(change)
+
+
+def found_in(id_: int, entity: Final, body: bytes) -> Found:
+    """Return what the rest-index is to hold of a final entity; `body` is its JSON."""
+    return Found(id_, entity["kind"].lower(), search_values(entity), _is_plain(body))
 
 
 def _is_plain(body: bytes) -> bool:

@@ -26,7 +26,7 @@ MAX_FILE_BYTES = MAX_BYTES
 MAX_TARGET_CHARACTERS = 2000
 LOCATION_SECONDS = 600.0
 """For all the URLs that one registered location leads to."""
-JUDGEMENT = 3
+JUDGEMENT = 4
 """Raised when files are judged in another way: what was remembered of them is then forgotten."""
 ACCEPT = "application/yaml, text/yaml, text/plain, */*;q=0.1"
 

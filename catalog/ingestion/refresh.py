@@ -28,6 +28,7 @@ from catalog.ingestion.findings import (
     known_files,
     let_others_try,
     remember_files,
+    still_known_files,
     store_findings,
 )
 from catalog.ingestion.following import read_location
@@ -270,7 +271,8 @@ def _keep_findings(
     parents = {file.place.target: file.parent_ref for file in reading.files}
     found = findings(reading, plan.conflicts, notes, parents, location.entity_ref)
     doubtful = {*(one.file for one in found), *(one.file for one in leaving.withheld if one.orphaned_at is None)}
-    remember_files(session, location.id, reading, doubtful, known_files(session, location.id))
+    known = still_known_files(session, location.id, ingestion.known)
+    remember_files(session, location.id, reading, doubtful, known)
     return store_findings(session, location.id, found, now)
 
 

@@ -14,6 +14,8 @@ PROCESSING = "backstage.io/catalog-processing"
 MAX_ITEMS = 10
 MAX_MESSAGE = 500
 
+ANY_SHOWN = select(CatalogFault.id).where(CatalogFault.shown_at.is_not(None)).limit(1)
+
 
 def status_items(
     session: Session, refs: Iterable[str], *, but_faults_of: str | None = None
@@ -33,6 +35,8 @@ def status_items(
     )
     if but_faults_of is not None:
         statement = statement.where(CatalogFault.location_id != but_faults_of)
+    if session.execute(ANY_SHOWN).first() is None:
+        return {}  # most catalogs are without fault: then nobody is asked about by name
     for some in chunks(refs):
         for fault, type_, target, supplier in session.execute(statement.where(CatalogFault.shown_at.in_(some))):
             items = found.setdefault(fault.shown_at or "", [])

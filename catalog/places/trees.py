@@ -18,6 +18,8 @@ from catalog.places.web import Answer, Limits, Question, ask, origin
 PAGE_SIZE = 100
 MAX_PAGES = 200
 MAX_MATCHES = 5_000
+CONFLICT = 409
+"""What GitHub answers for the tree of a repository without a commit, saying that it is empty."""
 MAX_KNOWN, MAX_KNOWN_PATHS = 200, 5_000
 """Pages of trees that a process remembers, and the paths of one."""
 
@@ -139,6 +141,8 @@ def _listed(url: str, headers: Mapping[str, str], policy: UrlPolicy, limits: Lim
 
 
 def _learnt(key: tuple[str, str], answer: Answer) -> _Listed:
+    if answer.status == CONFLICT and b"empty" in answer.body:
+        return _Listed("", (), None)
     tree = read_json(key[0], answer)
     if isinstance(tree, dict) and tree.get("truncated"):
         raise Unreadable(f"{key[0]} does not tell all files, there are too many; name the catalog files one by one")

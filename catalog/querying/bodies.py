@@ -34,7 +34,8 @@ def parse_page_body(body: bytes) -> PageRequest:
     fields = _fields(given)
     orders = [_order(order, f"orderBy[{number}]") for number, order in enumerate(_list(given, "orderBy"))]
     text = _object(given.get("fullTextFilter", {}), "fullTextFilter", {"term", "fields"})
-    words = (_string(text.get("term", ""), "fullTextFilter.term"), _strings(text, "fields", "fullTextFilter.fields"))
+    searched = _strings(text, "fields", "fullTextFilter.fields") if "fields" in text else None
+    words = (_string(text.get("term", ""), "fullTextFilter.term"), searched)
     if "cursor" in given:
         return continued(_string(given["cursor"], "cursor"), fields, limit)
     carried = {"query": given["query"]} if "query" in given else {}

@@ -3,9 +3,12 @@
 Where nothing was counted yet (in a database of an earlier release, until its first write), the same statements count.
 """
 
-from catalog.querying.conditions import ALWAYS, Equals
+from collections.abc import Sequence
+
+from catalog.ingestion.flatten import COUNTED_COLUMNS
+from catalog.querying.conditions import ALWAYS, Equals, Every
 from catalog.querying.selection import Selection
-from catalog.querying.translation import KIND, NUL, Sql, is_one_of, join_and, says_only_the_kind
+from catalog.querying.translation import KIND, NUL, Sql, Translator, is_one_of, join_and, says_only_the_kind
 
 NOTHING = "NOT EXISTS (SELECT 1 FROM catalog_value_count)"
 """That nothing was counted yet."""
@@ -17,11 +20,33 @@ def is_counted(selection: Selection) -> bool:
     return selection.text is None and (condition == ALWAYS or says_only_the_kind(condition))
 
 
-def kept_total_sql(selection: Selection, total: Sql) -> Sql:
-    """Return how many entities such a selection has; `total` is the query that counts them."""
-    of_kinds = _of(KIND, selection)
-    text = f"SELECT COALESCE((SELECT sum(c.entities) FROM catalog_value_count c WHERE {of_kinds.text}), ({total.text}))"  # noqa: S608
-    return Sql(text, of_kinds.parameters + total.parameters)
+def kept_total_sql(translator: Translator, selection: Selection, total: Sql) -> Sql:
+    """Return how many entities a selection has; `total` is the query that counts them, and stays where none is kept."""
+    if is_counted(selection):
+        kept = _of(KIND, selection)
+    elif selection.text is None and (said := _said_of_a_column(translator, selection)):
+        kept = join_and([Sql("c.path = %s", (said[-1].key,)), *(_has("c.kind", one) for one in said[:-1])])
+        kept = join_and([kept, _has("c.value", said[-1])])
+    else:
+        return total
+    text = f"SELECT COALESCE((SELECT sum(c.entities) FROM catalog_value_count c WHERE {kept.text}), ({total.text}))"  # noqa: S608
+    return Sql(text, kept.parameters + total.parameters)
+
+
+def _said_of_a_column(translator: Translator, selection: Selection) -> Sequence[Equals]:
+    """Return the kind, if it is said, and the values of one counted column; nothing where more is said, or less.
+
+    An entity has one value of a column, so numbers of several values add up, unless the rest-index has some too.
+    """
+    condition = selection.condition
+    parts = condition.conditions if isinstance(condition, Every) else (condition,)
+    said = sorted((part for part in parts if isinstance(part, Equals)), key=lambda part: part.key != KIND)
+    keys = [part.key for part in said]
+    if len(said) != len(parts) or not said or keys[:-1] not in ([], [KIND]) or keys[-1] == KIND:
+        return ()
+    if not all(any(NUL not in value for value in part.values) for part in said):
+        return ()
+    return said if keys[-1] in COUNTED_COLUMNS and not translator.sources(keys[-1]) else ()
 
 
 def kept_facet_sql(path: str, selection: Selection, columns: str, rows: Sql) -> Sql:
@@ -37,6 +62,8 @@ def kept_facet_sql(path: str, selection: Selection, columns: str, rows: Sql) -> 
 def _of(path: str, selection: Selection) -> Sql:
     parts = [Sql("c.path = %s", (path,))]
     condition = selection.condition
-    if isinstance(condition, Equals):
-        parts.append(is_one_of("c.kind", tuple(value for value in condition.values if NUL not in value) or ("",)))
-    return join_and(parts)
+    return join_and([*parts, _has("c.kind", condition)] if isinstance(condition, Equals) else parts)
+
+
+def _has(column: str, condition: Equals) -> Sql:
+    return is_one_of(column, tuple(value for value in condition.values if NUL not in value) or ("",))

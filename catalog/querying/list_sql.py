@@ -50,10 +50,14 @@ def whole_list_sql(translator: Translator, selection: Selection) -> Sql:
 
 
 def part_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
-    """Return a part of the bare list; the window's parameters are to be added."""
+    """Return a part of the bare list, bodies or else rows; the window's parameters are to be added."""
     orders = _orders(translator, selection)
     by = [*_bare_order(orders, selection), By("e.id" if orders else "e.ref", "ASC")]
-    return _read(_ordered(_rows_sql(orders, translator.where(selection), by), by, window), by, with_bodies=with_bodies)
+    page = _ordered(_rows_sql(orders, translator.where(selection), by), by, window)
+    if not with_bodies:
+        return _read(page, by, with_bodies=False)
+    join = "JOIN catalog_entity_body b ON b.id = p.id"
+    return Sql(f"SELECT b.body FROM ({page.text}) p {join} ORDER BY {_order_of('p', by)}", page.parameters)  # noqa: S608
 
 
 def page_sql(
@@ -73,10 +77,9 @@ def page_sql(
 def total_sql(translator: Translator, selection: Selection) -> Sql:
     """Return how many entities a query has."""
     orders = _orders(translator, selection)
-    where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
+    where = join_and([translator.where_of_all(selection), *(_has_value(ordered) for ordered in orders)])
     total = _joined("SELECT count(*) FROM catalog_entity e", orders, where)
-    is_kept = is_counted(selection) and all(ordered.is_never_null for ordered in orders)
-    return kept_total_sql(selection, total) if is_kept else total
+    return kept_total_sql(translator, selection, total) if all(ordered.is_never_null for ordered in orders) else total
 
 
 def counted_page_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
@@ -87,7 +90,7 @@ def counted_page_sql(translator: Translator, selection: Selection, window: str, 
     """
     orders = _orders(translator, selection)
     by = _page_order(orders, selection, None)
-    where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
+    where = join_and([translator.where_of_all(selection), *(_has_value(ordered) for ordered in orders)])
     rows = _rows_sql(orders, where, by)
     if selection.text is None and not any(translator.sources(key) for key in keys_of(selection)):
         return _read(_ordered(rows, by, window), by, total_sql(translator, selection), with_bodies=with_bodies)

@@ -51,7 +51,8 @@ def list_entities(reader: Reader, version: Version | None, request: EntitiesRequ
         f"part{window.text}{with_bodies}", lambda t, s: part_sql(t, s, window.text, with_bodies=with_bodies)
     )
     rows = reader.rows(sql.text, sql.parameters + window.parameters)
-    return _listed(reader, rows[: request.limit], with_bodies=with_bodies), len(rows) > request.limit
+    part, more = rows[: request.limit], len(rows) > request.limit
+    return Listed((), [body for (body,) in part]) if with_bodies else _listed(reader, part, with_bodies=False), more
 
 
 def query_entities(reader: Reader, version: Version | None, request: PageRequest) -> QueryPage:

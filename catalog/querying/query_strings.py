@@ -39,7 +39,8 @@ KEPT_LENGTH = 1_024
 NUMBER = re.compile(r"-?[0-9]{1,18}")
 ENTITIES_ORDER = re.compile(r"(asc|desc):(.*\S.*)")
 REPEATED = frozenset({"filter", "fields", "order", "orderField", "fullTextFilterFields", "facet"})
-UID = "metadata.uid"
+BY_UID = Order("metadata.uid", False)
+"""What a list without an order is ordered by, as far as a text is looked for in it."""
 
 Parameters = Mapping[str, Sequence[str]]
 
@@ -98,7 +99,7 @@ def parse_page(query_string: str) -> PageRequest:
     if "filter" in given:
         carried["filter"] = given["filter"]
     term = given.get("fullTextFilterTerm", [""])[0]
-    text_fields = [field for text in given.get("fullTextFilterFields", ()) for field in text.split(",")]
+    text_fields = [field for text in given.get("fullTextFilterFields", ()) for field in text.split(",")] or None
     return first_page(
         parse_filters(given.get("filter", ())), carried, orders, (term, text_fields), _fields(given), limit,
         offset or 0, wants_total=wants_total,
@@ -126,20 +127,24 @@ def first_page(
     condition: Condition,
     carried: dict[str, object],
     orders: Sequence[Order],
-    text: tuple[str, Sequence[str]],
+    text: tuple[str, Sequence[str] | None],
     fields: tuple[str, ...],
     limit: int,
     offset: int,
     *,
     wants_total: bool,
 ) -> PageRequest:
-    """Return the request for a query's first page; `carried` holds the filter or predicate as it was given."""
+    """Return the request for a query's first page; `carried` holds the filter or predicate as it was given.
+
+    A text without fields is looked for in the field of the order; one with an empty list of fields is nowhere.
+    """
     order = orders[0] if orders else None
     term = text[0].strip().lower()
     text_filter = None
     if term:
-        text_fields = tuple(dict.fromkeys(field for one in text[1] if (field := one.strip().lower())))
-        text_filter = TextFilter(term, text_fields or ((order.field if order else UID),))
+        text_fields = tuple(dict.fromkeys(field for one in text[1] or () if (field := one.strip().lower())))
+        is_nowhere = text[1] is not None and not text[1]
+        text_filter = TextFilter(term, text_fields if is_nowhere or text_fields else ((order or BY_UID).field,))
         carried["text"] = [text_filter.term, text_filter.fields]
     if order:
         carried["order"] = [order.field, order.descending]
@@ -219,7 +224,7 @@ def _fields(given: Parameters) -> tuple[str, ...]:
 
 
 def _entities_order(text: str) -> Order:
-    match = ENTITIES_ORDER.fullmatch(text.strip())
+    match = ENTITIES_ORDER.fullmatch(text)
     if match is None:
         raise fault("order", f"must be asc:<field> or desc:<field>, not {text[:100]!r}")
     return Order(match[2].strip().lower(), match[1] == "desc")

@@ -32,21 +32,34 @@ class Statements:
         """Look the keys up, unless that was done since the last one came."""
         self.selection = selection
         self._is_postgresql = reader.is_postgresql
+        self._indexes_texts = selection.text is not None and _indexes_texts(reader, version)
         self._keys = _keys(reader, version, frozenset(key_names([*keys_of(selection), *more_keys])))
 
     def write(self, purpose: str, build: Callable[[Translator, Selection], Sql]) -> Sql:
         """Return the SQL that `build` writes; `purpose` tells the statements of one selection apart."""
-        key = (self._is_postgresql, purpose, self.selection.key, self._keys.known)
+        key = (self._is_postgresql, self._indexes_texts, purpose, self.selection.key, self._keys.known)
         found: Sql | None = statements.get(key)
         if found is None:
-            translator = Translator(self._is_postgresql, self._keys.ids).within(self.selection.condition)
-            found = build(translator, self.selection)
+            translator = Translator(self._is_postgresql, self._keys.ids, indexes_texts=self._indexes_texts)
+            found = build(translator.within(self.selection.condition), self.selection)
             statements.keep(key, found, _weight(found, self._keys) + len(self.selection.key) + OVERHEAD)
         return found
 
 
 def _weight(sql: Sql, keys: Keys) -> int:
     return len(sql.text) + sum(len(str(parameter)) + 50 for parameter in sql.parameters) + 200 * len(keys.known)
+
+
+def _indexes_texts(reader: Reader, version: Version | None) -> bool:
+    if not reader.is_postgresql:
+        return False
+    key = None if version is None else (version.lineage, "texts")
+    found: bool | None = statements.get(key) if key else None
+    if found is None:
+        found = bool(reader.rows("SELECT to_regclass('ix_catalog_entity_trigrams') IS NOT NULL")[0][0])
+        if key:
+            statements.keep(key, found, OVERHEAD)
+    return found
 
 
 def _keys(reader: Reader, version: Version | None, names: frozenset[str]) -> Keys:

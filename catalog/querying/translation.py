@@ -4,6 +4,7 @@ The entity is `e`. On PostgreSQL the rest-index is asked by EXISTS, of which the
 hashed list as it pays; SQLite is given lists, which it computes once. What a request says becomes parameters only.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
@@ -24,6 +25,11 @@ ITEM_COLUMNS = f"'{ITEM_VALUE}' AS value, NULL AS original, TRUE AS is_item"
 KIND = "kind"
 NUL = "\0"
 """No text of the database holds it; PostgreSQL refuses to compare with it."""
+TEXTS = frozenset({"name", "title"})
+"""Columns whose texts PostgreSQL may have an index of."""
+IN_TRIGRAMS = re.compile("[a-z0-9]{3}")
+"""What a text holds that such an index can find."""
+LIKE_SPECIAL = re.compile(r"[\\%_]")
 
 
 class Sql(NamedTuple):
@@ -104,6 +110,8 @@ class Translator:
     key_ids: Mapping[str, Mapping[str, int]]
     kinds: frozenset[str] | None = None
     """Those that entities can have at all where this is written; None: every kind."""
+    indexes_texts: bool = False
+    """Whether the database has an index of the texts in names and titles."""
 
     def within(self, condition: Condition) -> "Translator":
         """Return one for what is said of entities that fulfil the condition too: of other kinds it need not look."""
@@ -125,6 +133,33 @@ class Translator:
         """Return what an entity of the selection fulfils, its order left aside."""
         condition = self.condition(selection.condition)
         return join_and([condition, self._text(selection.text)]) if selection.text else condition
+
+    def where_of_all(self, selection: Selection) -> Sql:
+        """Return the same, for a statement that has to find all entities of the selection, not the first few."""
+        if selection.text is None or not self._is_indexed(selection.text):
+            return self.where(selection)
+        return join_and([self._beside_text(selection.condition), self._like(selection.text)])
+
+    def _is_indexed(self, text: TextFilter) -> bool:
+        """Say whether the index of texts finds every entity that has the text in one of the fields."""
+        if not self.indexes_texts or not IN_TRIGRAMS.search(text.term) or NUL in text.term:
+            return False
+        return not any(self.sources(field) or COLUMNS.get(field, "name") not in TEXTS for field in text.fields)
+
+    def _beside_text(self, condition: Condition) -> Sql:
+        if (
+            isinstance(condition, Equals)
+            and says_only_the_kind(condition)
+            and any(NUL not in v for v in condition.values)
+        ):
+            # Most entities are of few kinds: kept from the index of kinds, the planner takes that of texts.
+            return is_one_of("e.kind || ''", tuple(value for value in condition.values if NUL not in value))
+        return self.condition(condition)
+
+    def _like(self, text: TextFilter) -> Sql:
+        pattern = "%" + LIKE_SPECIAL.sub(r"\\\g<0>", text.term) + "%"
+        columns = dict.fromkeys(COLUMNS[field] for field in text.fields if field in COLUMNS)
+        return join_or([Sql(f"e.{column} LIKE %s", (pattern,)) for column in columns])
 
     @singledispatchmethod
     def condition(self, condition: Any) -> Sql:

@@ -73,17 +73,14 @@ class LocationsQueryBody(Schema):
         unknown = RAISE
 
     query = fields.Raw(
-        load_default=None,
         metadata={"description": 'A predicate over `id`, `type`, `target` and `entityRef`: `{"type": "url"}`.'},
     )
     limit = fields.Integer(
         strict=True,
-        load_default=None,
         validate=validate.Range(1),
         metadata={"description": f"Locations on a page; {DEFAULT_LIMIT} if not given, at most {MAX_LIMIT}."},
     )
     cursor = fields.String(
-        load_default=None,
         validate=validate.Length(min=1),
         metadata={"description": "`nextCursor` of the previous page; it holds query and limit."},
     )

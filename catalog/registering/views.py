@@ -67,7 +67,7 @@ def register_location(query: dict[str, Any], body: dict[str, Any]) -> dict[str, 
 def get_locations_by_query(body: dict[str, Any]) -> dict[str, Any]:
     """Read a page of the locations that a predicate selects."""
     with reading() as session:
-        page = query_locations(session, body["query"], body["limit"], body["cursor"])
+        page = query_locations(session, body.get("query"), body.get("limit"), body.get("cursor"))
         info = {} if page.next_cursor is None else {"next_cursor": page.next_cursor}
         return {"items": [_form(location) for location in page.items], "total": page.total, "page_info": info}
 

@@ -32,6 +32,7 @@ from portal_backend.commands.common import (
 )
 from portal_backend.core.config import Config
 from portal_backend.core.errors import PortalError
+from portal_backend.core.memory import keep_what_is_loaded
 from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_logging
 from portal_backend.migrations import FOLDER, wanted_revision
 from portal_backend.supervisor import Program, portal_command, supervise
@@ -67,7 +68,9 @@ def web_server(config: Config) -> WebServer:
 def _application(config: Config) -> Flask:
     """Build the application in a web process."""
     configure_logging()
-    return create_app(config)
+    app = create_app(config)
+    keep_what_is_loaded()
+    return app
 
 
 @click.command("serve")

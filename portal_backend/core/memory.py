@@ -18,3 +18,12 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def keep_what_is_loaded() -> None:
+    """Let the cyclic collector pass over all that exists now; call it once a server has started.
+
+    That is code and configuration, which stays until the end: going through its 270,000 objects would hold up every
+    request for 0.13 s.
+    """
+    gc.freeze()

@@ -155,8 +155,10 @@ def test_the_quick_composer_reads_what_the_careful_one_does(monkeypatch):
     contents = [*ODD, *(path.read_bytes() for path in sorted(shared("corpus").rglob("*.y*ml")))]
     quick = [list(read_documents(content)) for content in contents]
 
-    def give_up(*_):
+    def give_up(*_, **__):
         raise yaml_documents.Unusual
 
+    monkeypatch.setattr(yaml_documents, "compose_plainest", give_up)
+    assert quick == [list(read_documents(content)) for content in contents]
     monkeypatch.setattr(yaml_documents, "compose_ordinary", give_up)
     assert quick == [list(read_documents(content)) for content in contents]

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from catalog.format.yaml_documents import MAX_DOCUMENTS, read_documents
+from catalog.format.yaml_mending import mended
 
 
 def values(text: str) -> list:
@@ -180,6 +181,12 @@ def test_many_copies_of_a_large_text_are_refused():
     assert "MiB" in fault(text).message
 
 
+def test_an_anchor_that_cannot_be_mended_is_not_mended_again_and_again():
+    text = "a: *xyz[b]\n"
+    stop = next(iter(read_documents(text.encode()))).stop
+    assert mended(stop, text) is None
+
+
 def test_an_anchor_inside_itself_is_refused():
     assert "inside" in fault("a: &x [*x]").message
 
@@ -189,9 +196,14 @@ def test_deep_nesting_is_refused():
     assert "levels deep" in fault("a: " + "{a: " * 500 + "1" + "}" * 500).message
 
 
-@pytest.mark.parametrize("content", [b"\x00\x01", b"a: b\x00c", "a: b".encode("utf-16")])
+@pytest.mark.parametrize("content", [b"\x00\x01", "a: b".encode("utf-16")])
 def test_binary_files_are_one_fault(content):
     assert fault(content).path == ""
+
+
+def test_a_nul_costs_its_own_document_only_and_in_a_comment_nothing():
+    faulty, good = read_documents(b"a: b\x00c\n---\nb: c # \x00\n")
+    assert (faulty.fault.path, good.value) == ("a", {"b": "c"})
 
 
 def test_an_escaped_nul_is_a_fault_since_no_database_keeps_it():

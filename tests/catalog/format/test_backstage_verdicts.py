@@ -104,7 +104,9 @@ def test_values_at_the_end_of_a_file(written, read):
         ("x: 'a'#c", False), ('x: "a"#c', False), ("x: |#c\n    a", False), ("x: [a]#c", False), ("x: {a: b}#c", False),
         ("x: 1\n\t\n  y: 2", True), ("x: 1\n\t# c\n  y: 2", True), ("x: |\n    a\n\t\n  y: 2", False),
         ("[a]: b", False), ("{{ a }}: b", False), ("'{{ a }}': b", True), ("x: {{ a }}", True),
-        ("x:\n    {{ a }}: b", True),
+        ("x:\n    {{ a }}: b", True), ("x:\n  {{ a }}: b", True), ("x:\n    -\n  # c\n  [a]: b", True),
+        ("x: |\n    a\n  [a]: b", True), ("x: |\n    a\n  # c\n  [a]: b", False), ("x: &a\n  y: *a\n  [a]: b", False),
+        ("x:\n    - |\n      a\n  [a]: b", False), ("x: |\n    a\n\n  [a]: b", False), ("x: {a: }\n  [a]: b", False),
         ("x:\n  |\n    a", False), ("x:\n  >-\n    a", False), ("x:\n   |\n    a", True),
         ("x:\n  -\n  |\n    a", False), ("x: |\n\ta", False), ("x:\n  -\ta\n  - b", True),
         ("x:\n  -\ta: b", False), ("x:\n  - -\t a#b: c", False), ("x:\n  -\t- b", False),
@@ -185,3 +187,83 @@ def test_a_template_is_owned():
         ("template:default/a", "ownedBy", "user:a/b"),
         ("user:a/b", "ownerOf", "template:default/a"),
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("!!timestamp 2020-1-1", "2020-01-01T00:00:00.000Z"),
+        ("!!timestamp 2001-12-14 21:59:43.10 -5", "2001-12-15T02:59:43.100Z"),
+        ("!!timestamp 2020-13-45T25:00:00+01:30", "2021-02-14T23:30:00.000Z"),
+        ("!!timestamp 0020-01-01", "1920-01-01T00:00:00.000Z"),
+        ("!!binary 'a G-_=k'", {"type": "Buffer", "data": [104, 111, 191]}),
+        ("!!binary x", {"type": "Buffer", "data": []}),
+        ("!!set {a, b: ~}", {}), ("!!set [a]", ["a"]), ("!!omap [a: 1, b]", {}), ("!!omap {a: 1}", {"a": 1}),
+        ("!!pairs [a: 1, a: 2, b, {}]", [{"a": 1}, {"a": 2}, {"b": None}, {"": None}]),
+        ("!!int 1.5", "1.5"), ("!!int 0x1F", 31), ("!!int true", "true"), ("!!float 1", "1"), ("!!float .5", 0.5),
+        ("!!float 0x1F", "0x1F"), ("!!null ''", None), ("!!bool 'true'", True), ("!!str 5", "5"), ("!foo [a]", ["a"]),
+    ],
+)  # fmt: skip
+def test_tags(written, read):
+    assert only(component("a", spec=f"  x: {written}")).entity["spec"]["x"] == read
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "!!timestamp x", "!!timestamp", "!!set {a: b}", "!!omap [a: 1, a: 2]",
+        "!!omap [{a: 1, b: 2}]", "!!pairs [{a: 1, b: 2}]",
+    ],
+)  # fmt: skip
+def test_what_is_none_of_what_its_tag_says_is_a_fault(written):
+    assert [fault.path for fault in only(component("a", spec=f"  x: {written}")).faults] == ["spec.x"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "read"),
+    [
+        ("x: [] :", {"x": [], "": None}), ("x: {} : b", {"x": {}, "": "b"}),
+        ("x: &a [] : [c] # d", {"x": [], "": ["c"]}),
+        ("x:\n  - a: [] :", {"x": [{"a": [], "": None}]}), ("x:\r y", {"x": "\r y"}),
+        ("x: a # \0", {"x": "a"}),
+    ],
+)  # fmt: skip
+def test_slips_that_backstage_lets_pass(spec, read):
+    entity = only(component("a", spec=f"  {spec}\n")).entity
+    assert {key: entity["spec"][key] for key in read} == read
+
+
+@pytest.mark.parametrize("spec", ["x: [] :\n  y: [] :", "x: [] :b", "x: [] : b: c", "x: *a :", "x: 'a' :"])
+def test_a_colon_behind_a_list_makes_one_entry_at_most(spec):
+    assert verdicts(component("a", spec=f"  {spec}\n")) == [False]
+
+
+MARK, GOOD = "\ufeff", component("a")
+
+
+@pytest.mark.parametrize(
+    ("content", "good"),
+    [
+        (f"# c\n{MARK}{GOOD}", [True]), (f"# c\n{MARK}---\n{GOOD}", [True]), (f"{GOOD}...\n{MARK}{GOOD}", [True, True]),
+        (f"{MARK}{MARK}{GOOD}", [False]), (f"{GOOD}---\n{MARK}{GOOD}", [True, False]), (f"{GOOD}{MARK}---\n", [False]),
+        (f"# c\n{MARK}", []), ("\u2028\n", [False]), (f"\u00a0\n---\n{GOOD}", [False, True]),
+        (f"\r\n---\n{GOOD}", [True]),
+        (f"{GOOD}---\r{GOOD}", [True, False]), (f"{GOOD}---\nx: \0\n---\n{GOOD}", [True, False, True]),
+    ],
+)  # fmt: skip
+def test_byte_order_marks_and_blanks_between_documents(content, good):
+    assert verdicts(content) == good
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("http://é.com", True), ("http://１２７.1", True), ("http://☃.net", True), ("http://..", True),
+        ("http://xn--a", True), ("http://é.xn--a", False), ("http://\u00ad", False), ("http://a\u200db", False),
+        ("http://\u0300a", False), ("http://אa", False), ("http://1א", False), ("http://א1", True),
+        ("http://%FF", False), ("http://℻", True), ("http://\ue000", False), ("http://256..", True),
+        ("file://h:80", False), ("file://a b", False), ("file:///a b", True), ("file://C:/a", True), ("file:a", True),
+    ],
+)  # fmt: skip
+def test_hosts_of_links(url, good):
+    assert verdicts(component("a", metadata=f"  links: [{{url: '{url}'}}]\n")) == [good]

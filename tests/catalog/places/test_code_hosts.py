@@ -109,6 +109,16 @@ def test_a_pattern_in_a_tree_that_is_not_told_whole_is_refused(host):
         list(reader(host).places("url", page(host, "**/a.yaml")))
 
 
+def test_a_pattern_finds_nothing_in_a_github_repository_without_a_commit(host):
+    if not isinstance(host, GithubFiles):
+        return
+    host.faults.append(Fault(409, '{"message": "Git Repository is empty."}'))
+    assert list(reader(host).places("url", page(host, "**/a.yaml"))) == []
+    host.faults.append(Fault(409, '{"message": "Conflict"}'))
+    with pytest.raises(Unreadable, match="409"):
+        list(reader(host).places("url", page(host, "**/a.yaml")))
+
+
 def test_a_pattern_elsewhere_than_in_a_repository_is_refused():
     with pytest.raises(Unreadable, match="is a pattern"):
         list(Reader().places("url", "https://example.com/a/*.yaml"))
@@ -120,6 +130,14 @@ def test_a_listing_is_never_continued_on_another_host(host):
     host.faults.append(Fault(200, "[]", {"Link": '<http://127.0.0.1:1/more>; rel="next"'}))
     with pytest.raises(Unreadable, match="on another host"):
         list(reader(host).places("url", page(host, "**/a.yaml")))
+
+
+def test_a_repository_that_moved_is_read_where_it_is_now_with_the_token(host):
+    host.add("acme/new", {"a.yaml": component("a")})
+    moved = raw_file(find_page(page(host, "a.yaml", slug="acme/new"), [integration(host)]))
+    host.faults.append(Fault(301, "", {"Location": moved.url}))
+    content = reader(host).read(Place("url", page(host, "a.yaml", slug="acme/old")))
+    assert content.data == component("a").encode()
 
 
 def test_a_token_does_not_follow_to_another_host(host):

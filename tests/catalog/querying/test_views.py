@@ -90,6 +90,7 @@ WRONG_PATHS = [
     "entities?limit=0", "entities?limit=-1", "entities?limit=abc", "entities?limit=", "entities?limit=1.5",
     "entities?offset=-1", "entities?after=nonsense", "entities?after=", "entities?after=bnVsbA==",
     "entities?after=eyJsaW1pdCI6MH0=", "entities?filter=", "entities?filter=%3Dx", "entities?filter",
+    "entities?order=%20asc:kind",
     "entities?order=name", "entities?order=up:kind", "entities?order=asc:", "entities?fields=a[0]",
     "entities?fields=", "entities?unknown=1", "entities?limit=1&limit=2", "entities?limit=99999999999999999999",
     "entities/by-query?limit=-1", "entities/by-query?limit=x", "entities/by-query?offset=-1",

@@ -76,6 +76,7 @@ def test_the_limit_may_change_between_pages(client, locations):
     [
         {"limit": 0}, {"limit": -1}, {"limit": 1.5}, {"limit": "x"}, {"limit": True}, {"cursor": ""}, {"cursor": "x"},
         {"cursor": "bnVsbA=="}, {"cursor": "ä"}, {"cursor": 5}, {"query": []}, {"query": "x"}, {"query": 5},
+        {"query": None}, {"limit": None}, {"cursor": None},
         {"query": {"metadata.name": "x"}}, {"query": {"$no": []}}, {"query": {"type": {"$contains": {"type": "x"}}}},
         {"query": {"relations": {"$contains": {"type": "ownedBy"}}}}, {"query": {"type": None}}, {"unknown": 1},
         {"cursor": "eyJxdWVyeSI6eyJ4IjoxfSwibGltaXQiOjEsImFmdGVyIjoiIn0="},
