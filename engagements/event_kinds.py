@@ -106,3 +106,14 @@ EVENT_KINDS: dict[str, str] = {
     "disengagement.completed": "SRE handed the service back.",
     "event.corrected": "An earlier event was wrong; `details.corrects` is its sequence number.",
 }
+
+CORRECTION = "event.corrected"
+
+OBSERVED_KINDS = frozenset(
+    kind
+    for kind in EVENT_KINDS
+    if kind.partition(".")[0] in {"alert", "budget", "deploy", "fact", "flag", "incident", "postmortem", "slo"}
+    or kind in {"launch.stage_entered", "launch.aborted"}
+)
+"""What connected systems may report. Every other kind tells what people decided here, or what this portal worked out:
+states follow from those, so that nobody else may write them."""

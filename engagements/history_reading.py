@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from engagements.event_kinds import CORRECTION
 from engagements.models import HistoryEvent
 from portal_backend.core.clock import format_time, parse_time
+from portal_backend.core.db import chunks
 from portal_backend.core.pagination import DEFAULT_LIMIT, Page, bad_cursor, decode_cursor, encode_cursor
 
 MAX_SEQUENCE = 2**31
-CORRECTION = "event.corrected"
 NEWER = "newer"
 
 
@@ -90,6 +91,18 @@ def corrections_of(ref: str) -> Select[Any]:
     return select(HistoryEvent.sequence, HistoryEvent.details).where(
         HistoryEvent.entity_ref == ref, HistoryEvent.kind == CORRECTION
     )
+
+
+def own_of(session: Session, source: str, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return which of these events, by service and sequence number, this source reported itself."""
+    found: set[tuple[str, int]] = set()
+    possible = {(ref, sequence) for ref, sequence in places if _is_number(sequence)}
+    for few in chunks(sorted(possible)):
+        query = select(HistoryEvent.entity_ref, HistoryEvent.sequence).where(
+            HistoryEvent.source == source, tuple_(HistoryEvent.entity_ref, HistoryEvent.sequence).in_(few)
+        )
+        found.update((ref, sequence) for ref, sequence in session.execute(query))
+    return found
 
 
 def conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session
 
-from engagements.event_kinds import EVENT_KINDS
-from engagements.history_reading import CORRECTION, HistoryFilter, conditions
+from engagements.event_kinds import CORRECTION, EVENT_KINDS
+from engagements.history_reading import HistoryFilter, conditions
 from engagements.models import HistoryEvent
 from engagements.tiers import Tier
 

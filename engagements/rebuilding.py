@@ -49,7 +49,7 @@ def from_history(session: Session) -> dict[str, SupportState]:
     """Return the support of every service whose tier ever changed, as its history tells it."""
     newest = (
         select(HistoryEvent.entity_ref, func.max(HistoryEvent.sequence).label("sequence"))
-        .where(HistoryEvent.kind == "tier.changed")
+        .where(HistoryEvent.kind == "tier.changed", HistoryEvent.source.in_((support.PORTAL, support.IMPORT)))
         .group_by(HistoryEvent.entity_ref)
         .subquery()
     )

@@ -1,4 +1,4 @@
-"""Takes what a connector yields out of a thread of its own, and waits for it no longer than a run may take.
+"""Takes what a connector yields out of a thread of its own, and waits for it no longer than a run or a check may take.
 
 The client that a connector is handed keeps its deadline. A connector that blocks elsewhere (a sleep, a socket of its
 own) keeps none, and no thread can be ended from outside: it is left behind, so that it costs neither the run's lease
@@ -10,15 +10,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from plugins.contract import Batch, FailureKind, PullFailed
+from plugins.contract import FailureKind, PullFailed
 from portal_backend.core import clock
 
 BLOCKED = (
     "the connector was not done after {seconds:g} s, and waits where no time-out of the portal reaches it (a sleep, a "
-    "connection that is not context.client's): the run was given up, and its thread left behind"
+    "connection that is not context.client's): it was given up, and its thread left behind"
 )
 STILL_BLOCKED = (
     "the connector still waits in the run that was given up at {since}, where no time-out of the portal reaches it; it "
@@ -26,6 +27,12 @@ STILL_BLOCKED = (
 )
 
 ENDS_ALL = "the connector tried to end the whole process"
+
+T = TypeVar("T")
+
+
+class Blocked(PullFailed):
+    """The connector itself waits for ever; its source may be well."""
 
 
 @dataclass(frozen=True)
@@ -47,58 +54,64 @@ def left_behind() -> dict[str, str]:
         return {source: left.since for source, left in _left_behind.items()}
 
 
-def batches(
+def one(source: str, ask: Callable[[], T], seconds: float) -> T:
+    """Return what `ask` returns, which is called in another thread; raises as `each` does."""
+    with closing(each(source, lambda: iter((ask(),)), seconds, nullcontext)) as answers:
+        return next(answers)
+
+
+def each(
     source: str,
-    begin: Callable[[], Iterator[Batch]],
+    begin: Callable[[], Iterator[T]],
     seconds: float,
     surroundings: Callable[[], AbstractContextManager[object]],
-) -> Generator[Batch, None, None]:
-    """Yield what `begin` yields, which is called in another thread and within `surroundings`.
+) -> Generator[T, None, None]:
+    """Yield what `begin` yields (no None), which is called in another thread and within `surroundings`.
 
-    That thread works only while the next batch is waited for; `seconds` bounds these waits together. Raises what the
-    iterator raises, and PullFailed when it takes longer, or when an earlier one of the source still blocks.
+    That thread works only while the next one is waited for; `seconds` bounds these waits together. Raises what the
+    iterator raises, and Blocked when it takes longer, or when an earlier one of the source still blocks.
     """
     since = left_behind().get(source)
     if since:
-        raise PullFailed(FailureKind.TIMEOUT, STILL_BLOCKED.format(since=since))
+        raise Blocked(FailureKind.TIMEOUT, STILL_BLOCKED.format(since=since))
     reader = _Reader(source, begin, surroundings)
     reader.start()
     left = seconds
     try:
         while True:
             asked_at = time.monotonic()
-            batch = reader.following(left)
+            found = reader.following(left)
             left -= time.monotonic() - asked_at
-            if batch is None:
+            if found is None:
                 return
-            yield batch
+            yield found
     except queue.Empty:
         with _registering:
             _left_behind[source] = _LeftBehind(reader, clock.format_time(clock.now()))
             count = len(_left_behind)
         log.warning("a connector blocks a thread", extra={"portal": {"source": source, "threads_left_behind": count}})
-        raise PullFailed(FailureKind.TIMEOUT, BLOCKED.format(seconds=seconds)) from None
+        raise Blocked(FailureKind.TIMEOUT, BLOCKED.format(seconds=seconds)) from None
     finally:
         reader.wanted.put(False)
 
 
-class _Reader(threading.Thread):
-    """Answers each `wanted` with the next batch, with None at the end, or with what was raised."""
+class _Reader(threading.Thread, Generic[T]):
+    """Answers each `wanted` with the next of what is yielded, with None at the end, or with what was raised."""
 
     def __init__(
         self,
         source: str,
-        begin: Callable[[], Iterator[Batch]],
+        begin: Callable[[], Iterator[T]],
         surroundings: Callable[[], AbstractContextManager[object]],
     ) -> None:
         super().__init__(name=f"pull-{source}", daemon=True)
         self.wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._begin = begin
         self._surroundings = surroundings
-        self._answers: queue.SimpleQueue[Batch | BaseException | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[T | BaseException | None] = queue.SimpleQueue()
 
-    def following(self, seconds: float) -> Batch | None:
-        """Return the next batch; raises queue.Empty when there is none in time."""
+    def following(self, seconds: float) -> T | None:
+        """Return the next one; raises queue.Empty when there is none in time."""
         self.wanted.put(True)
         answer = self._answers.get(timeout=max(seconds, 0.0))
         if isinstance(answer, BaseException):
@@ -106,11 +119,11 @@ class _Reader(threading.Thread):
         return answer
 
     def run(self) -> None:
-        """Work as long as somebody wants a batch."""
+        """Work as long as somebody wants the next one."""
         try:
             with self._surroundings():
                 found = self._begin()
                 while self.wanted.get():
                     self._answers.put(next(found, None))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the batch is waited for
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
             self._answers.put(error)

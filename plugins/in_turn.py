@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from plugins import deployments
-from plugins.contract import Batch, FailureKind, PullContext, PullFailed, PullFault
+from plugins import deployments, parts
+from plugins.contract import Batch, PullContext, PullFailed
 
 PER_BATCH = 20
-_OF_ONE = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
-"""Failures that concern one repository; with any other the next would fail too."""
 
 
 @dataclass
@@ -89,11 +87,9 @@ def _try(
     try:
         return read(name, refs)
     except PullFailed as failure:
-        if failure.kind not in _OF_ONE:
-            raise
+        fault = parts.fault(f"repository {name}", failure, parts.GONE)
         failures.append(failure)
-        reason = "it is gone, or the token may not see it" if failure.status == 404 else failure.message
-        return Batch(faults=[PullFault(f"repository {name}", reason)])
+        return Batch(faults=[fault])
 
 
 def _joined(batches: Sequence[Batch], cursor: str) -> Batch:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from marshmallow import fields, validate
 
@@ -14,19 +14,16 @@ from plugins.contract import (
     FactSpec,
     FactType,
     FactValue,
-    FailureKind,
     PullContext,
-    PullFailed,
     PullFault,
 )
 from plugins.moments import rfc3339
 
 WINDOW = timedelta(days=30)
 _TRUSTED = timedelta(hours=72)
-_OF_ONE_QUESTION = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
-"""Failures that concern this question only; with any other the next one would fail too."""
+OLD = timedelta(days=30)
+"""The age from which a critical vulnerability counts."""
 
-Answer = TypeVar("Answer")
 Read = Callable[[str, Sequence[str], Sequence[str], in_turn.Memory], Batch]
 """Reads one repository: its name, the services in it, the names of production environments, and what is remembered."""
 
@@ -97,21 +94,6 @@ def pull(
         options["requests_per_run"],
         lambda name, refs: read(name, refs, environments, memory),
     )
-
-
-def part(scope: str, ask: Callable[[], Answer], faults: list[PullFault]) -> Answer | None:
-    """Return the answer to one question of several; None, and a fault more, where the code host keeps it to itself.
-
-    Raises PullFailed where the next question would fail as well.
-    """
-    try:
-        return ask()
-    except PullFailed as failure:
-        if failure.kind not in _OF_ONE_QUESTION:
-            raise
-        hidden = "it is not there, or the token may not see it"
-        faults.append(PullFault(scope, hidden if failure.status == 404 else failure.message))
-        return None
 
 
 def batch(

@@ -23,7 +23,7 @@ from catalog.ingestion.refresh import IngestReport
 from catalog.ingestion.storing import INGESTION
 from catalog.registering.registrations import keep_configured
 from engagements import history
-from engagements.event_kinds import EVENT_KINDS
+from engagements.event_kinds import OBSERVED_KINDS
 from plugins import apart, pulling, registry, sources
 from plugins import settings as collecting
 from plugins.contract import Batch, FailureKind, PullFailed, PullFault
@@ -172,7 +172,7 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
         )
         begin = partial(pulling.pull, connector, context)
         patience = limits.total_seconds + OWN_WORK_SECONDS
-        with contextlib.closing(apart.batches(config.name, begin, patience, app.app_context)) as batches:
+        with contextlib.closing(apart.each(config.name, begin, patience, app.app_context)) as batches:
             for batch in batches:
                 batch = _without_odd_events(batch)
                 report.progress.add(batch, client.requests_made)
@@ -183,12 +183,12 @@ def _pull(config: SourceConfig, lease: Lease, report: RefreshReport) -> None:
 
 
 def _without_odd_events(batch: Batch) -> Batch:
-    """Turn events of a kind that the history does not know into faults: the connector errs, the rest is good."""
-    odd = sorted({event.kind for event in batch.events} - EVENT_KINDS.keys())
+    """Turn events of a kind that no system may report into faults: the connector errs, the rest is good."""
+    odd = sorted({event.kind for event in batch.events} - OBSERVED_KINDS)
     if not odd:
         return batch
-    faults = [PullFault(f"events of kind {kind}", "are no kind of event that a history takes") for kind in odd]
-    events = [event for event in batch.events if event.kind in EVENT_KINDS]
+    faults = [PullFault(f"events of kind {kind}", "are of no kind that a source may report") for kind in odd]
+    events = [event for event in batch.events if event.kind in OBSERVED_KINDS]
     return replace(batch, events=events, faults=[*batch.faults, *faults])
 
 

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 import catalog.services
 from engagements import history
-from engagements.event_kinds import EVENT_KINDS
+from engagements.event_kinds import CORRECTION, OBSERVED_KINDS
+from engagements.history_reading import own_of
 from plugins import registry, sources
 from plugins.contract import Batch, Event, Fact, FactSpec
 from plugins.pulling import Progress
 from plugins.views import blueprint
-from portal_backend import judgement, pipeline, settings
+from portal_backend import judgement, pipeline
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import serialise, transaction
@@ -23,7 +24,6 @@ from portal_backend.core.errors import Conflict, Fault, InvalidInput, NotAllowed
 from portal_backend.core.http import Moment
 from portal_backend.core.principal import Role
 from scorecards import facts, judging, scorecard
-from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.evidence.values import normalise
 from scorecards.exceptions.recording import JUDGING
 from scorecards.loading import dependents_of
@@ -53,7 +53,13 @@ class PushedEventSchema(Schema):
         validate=validate.Length(1, 200),
         metadata={"description": "The sender's own id: the same id is recorded once."},
     )
-    kind = fields.String(required=True, validate=validate.OneOf(sorted(EVENT_KINDS)))
+    kind = fields.String(
+        required=True,
+        validate=validate.OneOf(sorted({*OBSERVED_KINDS, CORRECTION})),
+        metadata={
+            "description": "What a system can see. What people decide, and what the portal works out, it is not."
+        },
+    )
     occurred_at = Moment(required=True)
     summary = fields.String(required=True, validate=validate.Length(1, MAX_TEXT))
     link = fields.String(load_default="", validate=validate.Regexp(r"^(|https?://.{1,2000})$"))
@@ -111,7 +117,7 @@ def take(
     if connector is None or connector.is_pulled:
         raise Conflict(f"The source {name} is pulled by the plugin {config.plugin}; post to one with `plugin: push`.")
     with transaction() as session:
-        batch = _checked(session, posted, happened, now)
+        batch = _checked(session, name, posted, happened, now)
         progress = Progress()
         progress.add(batch, requests=0)
         sources.note_push(session, name, progress, now)
@@ -126,12 +132,16 @@ def take(
 
 
 def _specs() -> Mapping[str, FactSpec]:
-    """Every fact that may be posted: also those that no connector supplies yet."""
-    return {**VOCABULARY, **settings.current().specs}
+    """Every fact that may be posted: also those that only the organisation's checks declare."""
+    return judging.current().specs
 
 
 def _checked(
-    session: Session, posted: Sequence[Mapping[str, Any]], happened: Sequence[Mapping[str, Any]], now: datetime
+    session: Session,
+    name: str,
+    posted: Sequence[Mapping[str, Any]],
+    happened: Sequence[Mapping[str, Any]],
+    now: datetime,
 ) -> Batch:
     """Return what was posted as a connector would yield it; raises InvalidInput."""
     asked = {entry["ref"].lower() for entry in (*posted, *happened)}
@@ -141,6 +151,7 @@ def _checked(
     faults = [
         *(fault for number, entry in enumerate(posted) for fault in _fact_faults(number, entry, known, specs, now)),
         *(fault for number, entry in enumerate(happened) for fault in _event_faults(number, entry, known, now)),
+        *_correction_faults(session, name, happened),
     ]
     if faults:
         raise InvalidInput("Nothing was taken; mend what is wrong and post all of it again.", faults)
@@ -167,11 +178,12 @@ def _checked(
 def _fact_faults(
     number: int, entry: Mapping[str, Any], known: set[str], specs: Mapping[str, FactSpec], now: datetime
 ) -> Iterator[Fault]:
-    path = f"facts.{number}"
+    path = f"facts[{number}]"
     yield from _common_faults(path, entry["ref"], entry.get("observed_at"), "observed_at", known, now)
     spec = specs.get(entry["key"])
     if spec is None:
-        message = f"{entry['key']!r} is no declared fact; declare it under `options.facts` of the source"
+        where = "`options.facts` of the source, or `facts` of your checks"
+        message = f"{entry['key']!r} is no declared fact; declare it under {where}"
         yield Fault(f"{path}.key", message)
         return
     try:
@@ -181,7 +193,21 @@ def _fact_faults(
 
 
 def _event_faults(number: int, entry: Mapping[str, Any], known: set[str], now: datetime) -> Iterator[Fault]:
-    yield from _common_faults(f"events.{number}", entry["ref"], entry["occurred_at"], "occurred_at", known, now)
+    yield from _common_faults(f"events[{number}]", entry["ref"], entry["occurred_at"], "occurred_at", known, now)
+
+
+def _correction_faults(session: Session, name: str, happened: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    """What others reported, or people decided, is not a system's to correct."""
+    corrected = {
+        number: (entry["ref"].lower(), entry["details"]["corrects"])
+        for number, entry in enumerate(happened)
+        if entry["kind"] == CORRECTION and isinstance(entry["details"].get("corrects"), int)
+    }
+    own = own_of(session, name, corrected.values())
+    for number, (ref, sequence) in corrected.items():
+        if (ref, sequence) not in own:
+            message = f"event {sequence} of {ref} is none that {name} reported; a source corrects its own events only"
+            yield Fault(f"events[{number}].details.corrects", message)
 
 
 def _common_faults(

@@ -27,6 +27,14 @@ kind: Component
 metadata: {name: checkout}
 spec: {type: service, lifecycle: production, owner: shop}
 """
+ORG_CHECKS = """
+facts: [{key: repo.coverage, type: number, unit: ratio, description: Lines under test}]
+checks:
+  - {id: org.coverage, title: Enough lines are tested, question: "Are at least {least} tested?", axis: change, level: 1,
+     weight: 3, criticality: major, version: 1, owner: platform, effort: days, sources: [house rule],
+     why: Untested breaks., how_to_fix: [Write tests.], guide: "https://wiki.example/tests", thresholds: {least: 80%},
+     rule: repo.coverage >= $least, passes: "{repo.coverage}.", fails: "{repo.coverage}."}
+"""
 OWN = {
     "key": "team.size",
     "type": "integer",
@@ -138,11 +146,42 @@ def test_a_postmortem_and_a_launch_come_by_push_once_each_and_where_they_belong(
     assert details["postmortem.published"]["incident"] == "PT4KHLK"
 
 
+def test_a_source_corrects_its_own_events_and_nobody_elses(client):
+    client.post(URL, json={"events": [event()]})
+    items = client.get("/api/services/component/default/checkout/history").get_json()["items"]
+    own = next(item["sequence"] for item in items if item["kind"] == "deploy.finished")
+    registered = next(item["sequence"] for item in items if item["kind"] == "service.registered")
+    for wrong in (registered, 999):
+        correction = event(2, kind="event.corrected", details={"corrects": wrong})
+        assert (
+            "corrects its own events only"
+            in faults(client.post(URL, json={"events": [correction]}))["events[0].details.corrects"]
+        )
+    correction = event(2, kind="event.corrected", details={"corrects": own})
+    for recorded in (1, 0):
+        assert client.post(URL, json={"events": [correction]}).get_json()["events_recorded"] == recorded
+
+
 def test_facts_of_the_organisations_own_are_declared_with_the_source(client):
     assert client.post(URL, json={"facts": [fact("team.size", 7)]}).status_code == 200
     refused = client.post(URL, json={"facts": [fact("team.size", "seven")]})
     assert refused.status_code == 400
-    assert "declared as integer" in faults(refused)["facts.0.value"]
+    assert "declared as integer" in faults(refused)["facts[0].value"]
+
+
+def test_a_fact_that_the_organisations_checks_declare_is_posted_and_judged_by(make, tmp_path):
+    (tmp_path / "org.yaml").write_text(ORG_CHECKS)
+    portal = make(SourceConfig("ci", "push"), check_paths=(tmp_path / "org.yaml",))
+    with portal.app_context():
+        pipeline.prepare()
+        pipeline.refresh("catalog")
+    client = portal.test_client()
+    assert (
+        "declared as number"
+        in faults(client.post(URL, json={"facts": [fact("repo.coverage", "most")]}))["facts[0].value"]
+    )
+    assert client.post(URL, json={"facts": [fact("repo.coverage", 0.9)]}).status_code == 200
+    assert verdict(client, "org.coverage") == "pass"
 
 
 def test_every_fault_is_named_and_nothing_is_taken(client):
@@ -160,11 +199,11 @@ def test_every_fault_is_named_and_nothing_is_taken(client):
     answer = client.post(URL, json=body)
     assert answer.status_code == 400
     assert set(faults(answer)) == {
-        "facts.1.ref",
-        "facts.2.key",
-        "facts.3.value",
-        "facts.4.observed_at",
-        "events.0.occurred_at",
+        "facts[1].ref",
+        "facts[2].key",
+        "facts[3].value",
+        "facts[4].observed_at",
+        "events[0].occurred_at",
     }
     assert verdict(client, "chg.deploy_auto") == "unknown"
 
@@ -179,6 +218,8 @@ def test_every_fault_is_named_and_nothing_is_taken(client):
         {"things": []},
         {"facts": [fact(colour="red")]},
         {"events": [event(kind="party")]},
+        {"events": [event(kind="attestation.given", details={"check": "er.controls", "state": {"id": "x"}})]},
+        {"events": [event(kind="tier.changed", details={"to": "full_sre"})]},
         {"events": [event(link="javascript:alert(1)")]},
         {"events": [event(occurred_at="yesterday")]},
         {"events": [event(summary="x" * 5000)]},

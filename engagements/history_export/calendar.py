@@ -15,9 +15,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.models import RelationRow
-from engagements.event_kinds import EVENT_KINDS
+from engagements.event_kinds import CORRECTION, EVENT_KINDS
 from engagements.history_export.dates import dues_of, moment_of
-from engagements.history_reading import CORRECTION, HistoryFilter, conditions
+from engagements.history_reading import HistoryFilter, conditions
 from engagements.models import HistoryEvent
 
 KINDS = (

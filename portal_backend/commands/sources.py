@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,13 @@ import click
 from rich.markup import escape
 
 import catalog.services
-from plugins import declarations, pulling, registry
+from plugins import declarations, registry, reports
 from plugins.circuit import CircuitState
-from plugins.contract import Connector, FailureKind, PullFailed, Target
+from plugins.contract import Connector
 from plugins.health import health, unknown_source
-from plugins.http_client import Limits
+from plugins.schemas import SourceRunSchema
 from portal_backend.commands import common
+from portal_backend.commands.source_checks import check_source
 from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading
@@ -27,38 +28,10 @@ if TYPE_CHECKING:
 
     from portal_backend import pipeline
 
-CHECK_LIMITS = Limits(read_seconds=20, total_seconds=30, attempts=2)
-"""Somebody is waiting for the answer."""
 SHOWN = 5
 """Of a list of troubles, to a person; --json has more."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check of one source found."""
-
-    name: str
-    ok: bool
-    kind: str | None
-    """What is wrong, in one word; None when nothing is."""
-    message: str
-    """What answered, or what is wrong."""
-    remedy: str | None
-    """Who has to do what about it."""
-
-
-REMEDIES = {
-    "unreachable": "address or network: check url, and that this machine may reach it",
-    "timeout": "address or load: check url, and how busy the source is",
-    "credentials": "credentials: check auth, and that the secret is set and still valid",
-    "permission": "permission: grant the credentials what the connector needs: {permissions}",
-    "rate_limited": "wait, or raise every",
-    "bad_answer": "address or options: check that url is the root of the API, not a sign-in page or another product",
-    "internal": "the portal: look at its log",
-    "misconfigured": "configuration: correct the source in portal.yaml, or the annotations in the catalog",
-}
-NOT_FOUND = "address: correct url in portal.yaml; it is the root of the API, without the path of a page"
-BROKEN = "the source: it is there and fails; its own log says why"
 AT_ONCE = 8
 """Sources that are tried side by side: one that hangs is waited for, and the others with it."""
 
@@ -158,6 +131,33 @@ def collect(name: str | None, json_output: bool) -> None:
     sys.exit(common.DONE if done else common.FOUND_FAULT)
 
 
+@sources.command("runs")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 200), default=10, show_default=True, help="How many, the newest first.")
+@common.as_json
+@common.with_app
+def runs(name: str, limit: int, json_output: bool) -> None:
+    """List the runs of one source, the newest first; one that is under way shows how far it is."""
+    with reading() as session:
+        found: list[dict[str, Any]] = SourceRunSchema(many=True).dump(reports.list_runs(session, name, limit).items)
+    if json_output:
+        common.print_json(found)
+        return
+    common.print_table(
+        ["Started", "State", "Requests", "Facts", "Events", "Services", "Unmatched", "Faults"],
+        [
+            [
+                *(run[key] for key in ("started_at", "state", "requests", "facts", "events")),
+                f"{run['matched']} of {run['targets']}",
+                *(run[key] for key in ("unmatched", "faults")),
+            ]
+            for run in found
+        ],
+    )
+    for run in found[:1]:
+        _print_troubles(name, run["failure_message"], run["fault_sample"], run["unmatched_sample"])
+
+
 @sources.command("docs")
 @click.argument("name", required=False)
 @click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write into NAME.md there.")
@@ -184,29 +184,6 @@ def _write_page(connector: Connector, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     page.write_text(text)
     return str(page)
-
-
-def check_source(config: Config, source: SourceConfig, targets: Sequence[Target]) -> Finding:
-    """Try one source; a fault of the source is a finding, never an error."""
-    permissions = ""
-    try:
-        connector = registry.connector(source.plugin)
-        permissions = "; ".join(connector.permissions)
-        with pulling.open_client(source, CHECK_LIMITS) as client:
-            context = pulling.make_context(source, client, targets, clock.now(), base_dir=config.base_dir)
-            return Finding(source.name, True, None, pulling.check(connector, context), None)
-    except PullFailed as failure:
-        remedy = _remedy(failure).format(permissions=permissions)
-        return Finding(source.name, False, str(failure.kind), failure.message, remedy)
-
-
-def _remedy(failure: PullFailed) -> str:
-    """Return who has to do what; a status tells it better than the kind that it stands for."""
-    if failure.kind is FailureKind.MISCONFIGURED and failure.status is not None:
-        return NOT_FOUND
-    if failure.kind is FailureKind.BAD_ANSWER and failure.status is not None and failure.status >= 500:
-        return BROKEN
-    return REMEDIES[failure.kind]
 
 
 def _spinner() -> "ProgressBar":

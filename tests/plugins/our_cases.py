@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from plugins.conformance import Case
-from plugins.connectors import alertmanager, argocd, buildbot, github, gitlab, grafana, kubernetes, pagerduty
+from plugins.connectors import alertmanager, argocd, buildbot, github, gitlab, grafana, kubernetes, openslo, pagerduty
 from plugins.connectors import prometheus as prometheus_connector
 from plugins.connectors.prometheus.options import Options
 from plugins.contract import (
@@ -22,6 +22,7 @@ from tests.fakes.kubernetes import Kubernetes
 from tests.fakes.pagerduty import PagerDuty
 from tests.fakes.prometheus import Prometheus
 from tests.fakes.server import Fake
+from tests.plugins.connectors.openslo_files import slo
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -140,10 +141,14 @@ def gitlab_case() -> Iterator[Case]:
 @contextmanager
 def grafana_case() -> Iterator[Case]:
     fake = Grafana(shared("specs", "grafana.openapi.json"))
-    for uid, name in (("u1", "checkout"), ("u2", "search"), ("u3", "checkout")):
+    for uid, name in (("u1", "checkout"), ("u2", "search")):
         query = [{"refId": "A", "expr": f"rate({name}_{uid}_total[5m])"}]
         panel = {"type": "timeseries", "datasource": {"type": "prometheus", "uid": "p"}, "targets": query}
         fake.save(uid, f"{name} {uid}", NOW - DAY, tags=[name], panels=[panel])
+    asked = {"kind": "DataQuery", "group": "prometheus", "spec": {"expr": "rate(checkout_u3_total[5m])"}}
+    queries = [{"kind": "PanelQuery", "spec": {"query": asked, "refId": "A", "hidden": False}}]
+    panel = {"kind": "Panel", "spec": {"id": 1, "data": {"kind": "QueryGroup", "spec": {"queries": queries}}}}
+    fake.save_v2("u3", "checkout u3", NOW - DAY, tags=["checkout"], elements={"panel-1": panel})
     with keeping_the_contract(fake):
         yield Case(
             grafana.CONNECTOR,
@@ -281,6 +286,18 @@ def prometheus_case() -> Iterator[Case]:
         )
 
 
+@contextmanager
+def openslo_case() -> Iterator[Case]:
+    """Documents that stand at an address; tests/plugins/connectors reads files."""
+    yield Case(
+        openslo.CONNECTOR,
+        [Target(CHECKOUT, "checkout"), Target(SEARCH, "search")],
+        {(CHECKOUT, "slo.count"): 1, (SEARCH, "slo.availability.target"): 0.999},
+        answers={"/": [slo(f"{service}-answers", service=service) for service in ("checkout", "search")]},
+        now=NOW,
+    )
+
+
 CASES: dict[str, Callable[[], Any]] = {
     "alertmanager": alertmanager_case,
     "argocd": argocd_case,
@@ -289,6 +306,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "gitlab": gitlab_case,
     "grafana": grafana_case,
     "kubernetes": kubernetes_case,
+    "openslo": openslo_case,
     "pagerduty": pagerduty_case,
     "prometheus": prometheus_case,
 }

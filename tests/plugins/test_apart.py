@@ -25,7 +25,7 @@ def released() -> Iterator[threading.Event]:
 
 
 def read(source: str, begin, seconds: float = 5) -> list[str | None]:
-    with closing(apart.batches(source, begin, seconds, nullcontext)) as batches:
+    with closing(apart.each(source, begin, seconds, nullcontext)) as batches:
         return [batch.cursor for batch in batches]
 
 
@@ -40,7 +40,7 @@ def test_what_it_raises_is_raised_after_what_it_had_yielded():
         raise PullFailed(FailureKind.PERMISSION, "no")
 
     seen = []
-    with pytest.raises(PullFailed, match="no"), closing(apart.batches("a", failing, 5, nullcontext)) as batches:
+    with pytest.raises(PullFailed, match="no"), closing(apart.each("a", failing, 5, nullcontext)) as batches:
         seen.extend(batch.cursor for batch in batches)
     with pytest.raises(PullFailed, match="end the whole process"):
         read("a", lambda: sys.exit("enough"))
@@ -56,7 +56,7 @@ def test_one_that_blocks_is_given_up_and_not_started_again_beside_itself(release
 
     seen = []
     given_up = pytest.raises(PullFailed, match="no time-out of the portal reaches it")
-    with given_up as failed, closing(apart.batches("stuck", blocking, 0.2, nullcontext)) as batches:
+    with given_up as failed, closing(apart.each("stuck", blocking, 0.2, nullcontext)) as batches:
         seen.extend(batch.cursor for batch in batches)
     assert (seen, failed.value.kind) == (["before"], FailureKind.TIMEOUT)
     assert list(apart.left_behind()) == ["stuck"]
@@ -77,7 +77,7 @@ def test_only_the_waiting_for_the_connector_counts():
             yield Batch(cursor=str(number))
 
     seen = []
-    with closing(apart.batches("a", quick, 0.5, nullcontext)) as batches:
+    with closing(apart.each("a", quick, 0.5, nullcontext)) as batches:
         for batch in batches:
             time.sleep(0.25)  # what storing takes
             seen.append(batch.cursor)
@@ -94,7 +94,7 @@ def test_a_reader_that_stops_early_ends_the_connector_and_its_thread():
         finally:
             ended.set()
 
-    with closing(apart.batches("a", endless, 5, nullcontext)) as batches:
+    with closing(apart.each("a", endless, 5, nullcontext)) as batches:
         assert next(batches).cursor == "more"
     assert ended.wait(10)
     assert apart.left_behind() == {}

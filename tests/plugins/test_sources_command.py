@@ -1,6 +1,7 @@
 """`portal sources` on a database of its own, with a real Prometheus."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
+from plugins import registry
+from plugins.contract import PullContext
 from portal_backend.app import create_app
 from portal_backend.commands.sources import sources
 from portal_backend.core.clock import now
@@ -118,6 +121,29 @@ def test_each_kind_of_trouble_is_told_in_words_and_ends_with_1(tmp_path: Path, u
     assert "no service matches" in found["stranger"]["message"]
 
 
+def test_a_connector_that_blocks_is_given_up_and_the_others_are_checked(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    find = registry.connector
+
+    class Blocking(type(find("prometheus"))):  # type: ignore[misc]
+        def check(self, context: PullContext) -> str:
+            released.wait(60)
+            return "never said"
+
+    monkeypatch.setattr(registry, "connector", lambda name: Blocking() if name == "grafana" else find(name))
+    monkeypatch.setattr("portal_backend.commands.source_checks.CHECK_SECONDS", 1.0)
+    try:
+        result = Portal(tmp_path, [source(url), {"name": "boards", "plugin": "grafana", "url": url}]).run("check")
+    finally:
+        released.set()
+    assert result.exit_code == 1
+    assert "ok prod: Prometheus" in result.output
+    assert "timeout boards: the connector was not done after 1 s" in result.output
+    assert "tell whoever wrote it" in result.output
+
+
 def test_one_source_can_be_checked_alone(tmp_path: Path, url: str) -> None:
     portal = Portal(tmp_path, [source(url), source("http://127.0.0.1:9", "away")])
     assert portal.run("check", "prod").exit_code == 0
@@ -138,6 +164,10 @@ def test_a_collection_is_reported_and_then_listed(tmp_path: Path, url: str) -> N
     catalog, listed = json.loads(portal.run("list", "--json").output)
     assert catalog["name"] == "catalog"
     assert (listed["state"], listed["matched"], listed["simulated"]) == ("ok", 1, True)
+    (run,) = json.loads(portal.run("runs", "prod", "--json").output)
+    assert (run["state"], run["matched"], run["targets"], run["unmatched_sample"]) == ("ok", 1, 2, ["legacy"])
+    assert "1 of 2" in portal.run("runs", "prod").output
+    assert portal.run("runs", "nobody").exit_code == 2
     shown = portal.run("list").output
     assert "simulated" in shown
     assert "names that no service claims: legacy" in shown

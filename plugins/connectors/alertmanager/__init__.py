@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from marshmallow import Schema, fields, validate
 
+from plugins import parts
 from plugins.connectors.alertmanager.routing import Matcher, Routing, checked, concerns, read_routing
 from plugins.contract import (
     AnnotationSpec,
@@ -29,6 +31,7 @@ LABELS_ANNOTATION = "sre.portal/alert-labels"
 SERVICES_PER_BATCH = 500
 HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
 DAY = timedelta(days=1)
+ALERTS, SILENCES = "api/v2/alerts", "api/v2/silences"
 Read = TypeVar("Read")
 
 _LABEL = validate.Regexp(r"^[a-zA-Z_][a-zA-Z0-9_]*$", error="must be a Prometheus label name")
@@ -94,7 +97,7 @@ class AlertmanagerConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """Ask for the version and read the routes; raises PullFailed."""
+        """Ask for the version, read the routes, and try alerts and silences; raises PullFailed."""
         status = _status(context)
         version = (status.get("versionInfo") or {}).get("version", "of unknown version")
         try:
@@ -103,17 +106,21 @@ class AlertmanagerConnector(Connector):
             raise PullFailed(FailureKind.BAD_ANSWER, f"the configuration that Alertmanager shows {error}") from error
         seen = _Seen(context, [])
         reached = sum(1 for ref in seen.names if seen.receivers(ref, routing))
-        return (
+        hidden: list[PullFault] = []
+        for path in (ALERTS, SILENCES):
+            parts.part(path, partial(context.client.get_json, path), hidden)
+        answered = (
             f"Alertmanager {version} answers; a page of {reached} of {len(context.targets)} services "
             "would reach somebody"
         )
+        return parts.checked(answered, hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Ask for status, alerts and silences, once each, and yield what they mean for each service."""
         faults: list[PullFault] = []
         status = _status(context)  # an Alertmanager that does not even answer this ends the pull
         routing = _part("routes", lambda: _routing(status), faults)
-        alerts = _part("alerts", lambda: _listed(context, "api/v2/alerts"), faults)
+        alerts = _part("alerts", lambda: _listed(context, ALERTS), faults)
         silences = _part("silences", lambda: _silences(context, faults), faults)
         seen = _Seen(context, alerts or [])
         yield Batch(faults=[*seen.join.faults, *faults], unmatched=sorted(seen.join.unmatched))
@@ -213,7 +220,7 @@ def _listed(context: PullContext, path: str) -> list[Mapping[str, Any]]:
 
 def _silences(context: PullContext, faults: list[PullFault]) -> list[Silence]:
     found = []
-    for entry in _listed(context, "api/v2/silences"):
+    for entry in _listed(context, SILENCES):
         if ((entry.get("status") or {}).get("state")) != "active":
             continue
         try:

@@ -74,7 +74,7 @@ class BuildbotConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """List the builders; raises PullFailed when none that a service names is among them."""
+        """List the builders, and try the builds; raises PullFailed when no builder is one that a service names."""
         known = set(_builders(context).values())
         wanted = {name for target in context.targets for key in (DEPLOYS, TESTS) for name in _named(target, key)}
         if wanted and not wanted & known:
@@ -83,6 +83,7 @@ class BuildbotConnector(Connector):
                 FailureKind.MISCONFIGURED,
                 f"Buildbot answers, but has none of the builders that {DEPLOYS} and {TESTS} name; it has: {there}",
             )
+        _listed(context, "builds", {"complete": "true", "limit": "1"})
         return f"Buildbot answers; {len(wanted & known)} of {len(wanted)} builders that services name are there"
 
     def pull(self, context: PullContext) -> Iterator[Batch]:

@@ -1,12 +1,13 @@
 """GitHub: how a repository is protected, tested, owned, and how its deployments go."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
 from marshmallow import fields
 
-from plugins import in_turn, repositories, repository_stories
+from plugins import in_turn, parts, repositories, repository_stories
 from plugins.connectors.github import deploys, repository, scanning, vulnerabilities
 from plugins.connectors.github.api import Repository, requests_left
 from plugins.contract import (
@@ -70,22 +71,23 @@ class GitHubConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """Ask for the rate limit and one repository; raises PullFailed."""
+        """Ask for the rate limit and for all that is read of one repository; raises PullFailed."""
         by_slug, faults = _by_slug(context.targets)
         slugs = sorted(by_slug)
         left = requests_left(context.client)
         if faults and not slugs:
             message = f"GitHub answers, but no service names a repository; {faults[0].scope}: {faults[0].message}"
             raise PullFailed(FailureKind.MISCONFIGURED, message)
+        hidden: list[PullFault] = []
         try:
             for slug in slugs[:1]:
-                Repository(context.client, slug).about()
+                hidden += _hidden(context, slug)
         except PullFailed as failure:
             if failure.status == 404:
                 message = f"GitHub answers, but the token sees no repository {slugs[0]}: see its name and rights"
                 raise PullFailed(FailureKind.PERMISSION, message) from None
             raise
-        return f"GitHub answers ({left}); {len(slugs)} repositories are named by {SLUG}"
+        return parts.checked(f"GitHub answers ({left}); {len(slugs)} repositories are named by {SLUG}", hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read repositories, those first that have waited longest, until the run has cost what it may."""
@@ -105,19 +107,30 @@ def _read(
     faults: list[PullFault] = []
     values = repository.read(source, str(about.get("default_branch") or "main"), context.now, faults)
     if context.options.get("code_scanning"):
-        values |= repositories.part("code scanning", partial(scanning.read, source, context.now), faults) or {}
+        values |= parts.part("code scanning", partial(scanning.read, source, context.now), faults) or {}
     known = memory.known.get(slug, {})
     if slug in memory.anew:
         known = deploys.settled(known)
-    found = repositories.part(
-        "deployments", lambda: deploys.read(source, environments, known, context.now, faults), faults
-    )
+    found = parts.part("deployments", lambda: deploys.read(source, environments, known, context.now, faults), faults)
     if found is not None:
         memory.known[slug] = {one.id: one for one in found}
-    faults = [PullFault(f"{slug}: {fault.scope}", fault.message) for fault in faults]
+    faults = [replace(fault, scope=f"{slug}: {fault.scope}") for fault in faults]
     link = f"{about.get('html_url') or ''}/deployments" if about.get("html_url") else ""
     stories = repository_stories.read(source, context, memory, slug, refs, faults)
     return repositories.batch(refs, values, found, slug, link, context.now, faults, stories)
+
+
+def _hidden(context: PullContext, slug: str) -> list[PullFault]:
+    """Ask once for each kind of thing that is read of a repository; return what is kept from the token."""
+    source = Repository(context.client, slug)
+    about, faults = source.about(), list[PullFault]()
+    repository.read(source, str(about.get("default_branch") or "main"), context.now, faults)
+    parts.part("deployments", lambda: next(source.deployments(), None), faults)
+    if context.options.get("code_scanning"):
+        parts.part("code scanning", partial(scanning.read, source, context.now), faults)
+    if context.options.get("vulnerabilities"):
+        parts.part("Dependabot alerts", partial(vulnerabilities.may_list, context.client, slug), faults)
+    return [replace(fault, scope=f"{slug}: {fault.scope}") for fault in faults]
 
 
 def _by_slug(targets: Sequence[Target]) -> tuple[dict[str, list[str]], list[PullFault]]:

@@ -7,7 +7,8 @@ from functools import partial
 from plugins.connectors.github.api import Entry, Repository
 from plugins.contract import FactValue, PullFault
 from plugins.moments import moment, rfc3339
-from plugins.repositories import ci_facts, part
+from plugins.parts import part
+from plugins.repositories import ci_facts
 
 JUDGED = frozenset({"success", "failure", "timed_out", "startup_failure"})
 """Conclusions of a run that say something of the code; a cancelled or skipped one does not."""

@@ -1,13 +1,12 @@
 """What code scanning (CodeQL, or whatever uploads its findings) says of a repository."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from plugins.connectors.github.api import Repository
 from plugins.contract import FactType, FactValue, FailureKind, PullFailed
 from plugins.moments import moment
-from plugins.repositories import spec
+from plugins.repositories import OLD, spec
 
-OLD = timedelta(days=30)
 CRITICAL = spec(
     "code.vuln.critical_over_30d",
     FactType.INTEGER,

@@ -1,17 +1,17 @@
 """Vulnerable dependencies, as Dependabot reports them: two lists for each organisation, none for a repository."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from plugins.connectors.github.api import HEADERS, PAGE, Entry, limits_told
 from plugins.contract import Batch, Fact, FailureKind, PullContext, PullFailed, PullFault
+from plugins.http_client import SourceClient
 from plugins.moments import moment
-from plugins.repositories import VULNERABLE, part
-
-OLD = timedelta(days=30)
+from plugins.parts import part
+from plugins.repositories import OLD, VULNERABLE
 
 
 def read(context: PullContext, by_slug: Mapping[str, Sequence[str]]) -> Iterator[Batch]:
@@ -34,17 +34,30 @@ def read(context: PullContext, by_slug: Mapping[str, Sequence[str]]) -> Iterator
 
 def _counts(context: PullContext, organisation: str) -> dict[str, int]:
     """Return the counts of the repositories that are watched, by their names in lower case."""
-    path = f"orgs/{quote(organisation, safe='')}"
-    found = {_name(one): 0 for one in _listed(context, f"{path}/repos", {}) if _is_watched(one)}
-    for alert in _listed(context, f"{path}/dependabot/alerts", {"state": "open"}):
+    repositories = _listed(context.client, f"{_path(organisation)}/repos")
+    found = {_name(one): 0 for one in repositories if _is_watched(one)}
+    for alert in _alerts(context.client, organisation):
         name = _name(alert.get("repository") or {})
         found[name] = found.get(name, 0) + _is_old_and_critical(alert, context.now)
     return found
 
 
-def _listed(context: PullContext, path: str, params: Mapping[str, str]) -> Iterator[Entry]:
+def may_list(client: SourceClient, slug: str) -> None:
+    """Raise PullFailed where the token may not see the alerts of a repository's organisation."""
+    next(_alerts(client, slug.partition("/")[0]), None)
+
+
+def _alerts(client: SourceClient, organisation: str) -> Iterator[Entry]:
+    return _listed(client, f"{_path(organisation)}/dependabot/alerts", state="open")
+
+
+def _path(organisation: str) -> str:
+    return f"orgs/{quote(organisation, safe='')}"
+
+
+def _listed(client: SourceClient, path: str, **params: str) -> Iterator[Entry]:
     with limits_told():
-        for answer in context.client.get_pages(path, {**params, "per_page": str(PAGE)}, HEADERS):
+        for answer in client.get_pages(path, {**params, "per_page": str(PAGE)}, HEADERS):
             if not isinstance(answer, list):
                 raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answered no list")
             yield from (entry for entry in answer if isinstance(entry, dict))

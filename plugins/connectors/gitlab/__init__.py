@@ -1,12 +1,13 @@
 """GitLab: how a project is protected, tested, owned, and how its deployments go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from marshmallow import fields
 
-from plugins import in_turn, repositories, repository_stories
+from plugins import deployments, in_turn, parts, repositories, repository_stories
 from plugins.connectors.gitlab import project, vulnerabilities
 from plugins.connectors.gitlab.api import Project
 from plugins.connectors.gitlab.shelf import Shelf
@@ -65,20 +66,22 @@ class GitLabConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """Ask for the version and one project; raises PullFailed."""
+        """Ask for the version and for all that is read of one project; raises PullFailed."""
         answer = context.client.get_json("api/v4/version")
         if not isinstance(answer, dict) or "version" not in answer:
             raise PullFailed(FailureKind.BAD_ANSWER, "api/v4/version answered no version of a GitLab")
         names = sorted(_projects(context.targets))
+        hidden: list[PullFault] = []
         if names:
             try:
-                Project(context.client, names[0]).about()
+                hidden = _hidden(context, names[0])
             except PullFailed as failure:
                 if failure.status == 404:
                     message = f"GitLab answers, but the token sees no project {names[0]}: see its name and rights"
                     raise PullFailed(FailureKind.PERMISSION, message) from None
                 raise
-        return f"GitLab {answer['version']} answers; {len(names)} projects are named by {SLUG} or {ID}"
+        answered = f"GitLab {answer['version']} answers; {len(names)} projects are named by {SLUG} or {ID}"
+        return parts.checked(answered, hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read projects, those first that have waited longest, until the run has cost what it may."""
@@ -94,22 +97,39 @@ def _read(
     about = source.about()
     hidden: list[PullFault] = []
     known = memory.known.get(name, {})
-    found = repositories.part(
+    found = parts.part(
         "deployments", lambda: project.deployments(source, environments, known, context.now, hidden), hidden
     )
     if found is not None:
         memory.known[name] = {one.id: one for one in found}
-    branch = "" if about.get("empty_repo") else str(about.get("default_branch") or "main")
+    branch = _branch(about)
     values = project.settings(source, about, branch, context.now, hidden)
     path = str(about.get("path_with_namespace") or name)
     if context.options.get("vulnerabilities"):
         ask = partial(vulnerabilities.read, source, path, context.now)
-        values |= repositories.part("vulnerabilities", ask, hidden) or {}
+        values |= parts.part("vulnerabilities", ask, hidden) or {}
     link = f"{about['web_url']}/-/deployments" if about.get("web_url") else ""
-    faults = [PullFault(f"{path}: {fault.scope}", fault.message) for fault in hidden]
+    faults = [replace(fault, scope=f"{path}: {fault.scope}") for fault in hidden]
     shelf = Shelf(source, branch, str(about.get("web_url") or ""))
     stories = repository_stories.read(shelf, context, memory, name, refs, faults)
     return repositories.batch(refs, values, found, path, link, context.now, faults, stories)
+
+
+def _hidden(context: PullContext, name: str) -> list[PullFault]:
+    """Ask once for each kind of thing that is read of a project; return what is kept from the token."""
+    source = Project(context.client, name)
+    about, faults = source.about(), list[PullFault]()
+    project.settings(source, about, _branch(about), context.now, faults)
+    parts.part("deployments", lambda: next(source.deployments(context.now - deployments.WINDOW), None), faults)
+    parts.part("tiers of environments", source.production_environments, faults)
+    if context.options.get("vulnerabilities"):
+        parts.part("vulnerabilities", source.may_list_vulnerabilities, faults)
+    return [replace(fault, scope=f"{name}: {fault.scope}") for fault in faults]
+
+
+def _branch(about: Mapping[str, Any]) -> str:
+    """Return the default branch; empty where an empty project has none."""
+    return "" if about.get("empty_repo") else str(about.get("default_branch") or "main")
 
 
 def _projects(targets: Sequence[Target]) -> dict[str, list[str]]:

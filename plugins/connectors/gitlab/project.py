@@ -10,7 +10,8 @@ from plugins.connectors.gitlab.api import MAX_DEPLOYMENTS, Entry, Project
 from plugins.contract import FactValue, PullFault
 from plugins.deployments import FAILED, MAX_REMEMBERED, PENDING, SUCCEEDED, WINDOW, Deployment, with_lead_times
 from plugins.moments import moment, rfc3339
-from plugins.repositories import ci_facts, part
+from plugins.parts import part
+from plugins.repositories import ci_facts
 
 CODEOWNERS = ("CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
 """Where GitLab looks, in its order."""

@@ -1,15 +1,14 @@
 """Vulnerable dependencies and images of a project, as GitLab's own scanners report them (edition Ultimate)."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from plugins.connectors.gitlab.api import Entry, Project
 from plugins.contract import FactValue, FailureKind, PullFailed
 from plugins.moments import moment
-from plugins.repositories import VULNERABLE
+from plugins.repositories import OLD, VULNERABLE
 
-OLD = timedelta(days=30)
 SCANNERS = frozenset({"DEPENDENCY_SCANNING", "CONTAINER_SCANNING"})
 MAX_PAGES = 50
 QUESTION = """

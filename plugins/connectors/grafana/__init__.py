@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from marshmallow import Schema, fields, validate
 
+from plugins import parts
+from plugins.connectors.grafana import schema_v2
 from plugins.connectors.grafana.dashboards import metrics_of, read_panel, variables_of
 from plugins.connectors.grafana.joining import SELECTOR, UID, is_claiming, join
 from plugins.connectors.grafana.selectors import Dashboard, dashboard_of
@@ -32,8 +34,6 @@ SERVICES_PER_BATCH = 200
 HOURS_72 = timedelta(hours=72)
 """An outage of the source shall not change a level for 72 hours."""
 
-_ONE_ONLY = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
-"""Failures that concern one dashboard; with any other the next request would fail too."""
 _EMPTY_SEARCH = (
     "Grafana finds no dashboard: the service account's role needs dashboards:read on the folders (it answers an empty "
     "list instead of a refusal), or the option tag leaves nothing"
@@ -88,7 +88,7 @@ class GrafanaConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """Search, and say how many services find dashboards."""
+        """Search, say how many services find dashboards, and read those of one; raises PullFailed."""
         dashboards = _search(context)
         if not dashboards:
             raise PullFailed(FailureKind.PERMISSION, _EMPTY_SEARCH)
@@ -101,7 +101,10 @@ class GrafanaConnector(Connector):
             there = ", ".join(sorted(dashboard.title for dashboard in dashboards)[:5])
             message = f"{answered}, and none of them selects one{first}; the token sees: {there}"
             raise PullFailed(FailureKind.MISCONFIGURED, message)
-        return f"{answered}, {selecting} of them select some"
+        reader = _Reader(context)
+        for ref, found in [one for one in joined.dashboards.items() if one[1]][:1]:
+            reader.facts(ref, found[:1])
+        return parts.checked(f"{answered}, {selecting} of them select some", reader.take_faults())
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Search once, then read each dashboard that some service selects, once."""
@@ -166,7 +169,7 @@ class _Reader:
             answer = self._get(f"api/dashboards/uid/{quote(dashboard.uid, safe='')}", scope)
             if answer is None:
                 return None
-            model, updated = answer["dashboard"], (answer.get("meta") or {}).get("updated")
+            model, updated = schema_v2.read(answer)
             shown = metrics_of(model)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             self._faults.append(PullFault(scope, f"cannot be read: {error}"))
@@ -192,11 +195,11 @@ class _Reader:
         try:
             return self._context.client.get_json(path)
         except PullFailed as failure:
-            if failure.kind not in _ONE_ONLY:
-                raise
+            elsewhere = schema_v2.path_named_by(failure)
+            if elsewhere and elsewhere != path:
+                return self._get(elsewhere, scope)
+            self._faults.append(parts.fault(scope, failure, parts.GONE))
             self._last_failure = failure
-            reason = "it is gone, or the token may not see it" if failure.status == 404 else failure.message
-            self._faults.append(PullFault(scope, reason))
             return None
 
 

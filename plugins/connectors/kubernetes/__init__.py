@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from plugins.connectors.kubernetes import progressive, workloads
-from plugins.connectors.kubernetes.listing import Resource, listed
+from plugins.connectors.kubernetes.listing import Resource, listed, may_list
 from plugins.connectors.kubernetes.selectors import Selector, of_object, parse
 from plugins.connectors.kubernetes.workloads import Cluster, labels_of, place, zone_of
 from plugins.contract import (
@@ -25,6 +26,7 @@ from plugins.contract import (
     Target,
 )
 from plugins.moments import moment, rfc3339
+from plugins.parts import checked, part
 
 ID = "backstage.io/kubernetes-id"
 SELECTOR = "backstage.io/kubernetes-label-selector"
@@ -126,14 +128,19 @@ class KubernetesConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """List the workloads; raises PullFailed when no service of the catalog has one."""
-        listed_now, _ = _released(context, _workloads(context), [])
+        """List the workloads, and try the other lists; raises PullFailed when no service has a workload."""
+        hidden: list[PullFault] = []
+        listed_now, _ = _released(context, _workloads(context), hidden)
+        backups = [CRON_JOBS] if context.options.get("backup_selector") else []
+        for path in (AUTOSCALERS, BUDGETS, PODS, NODES, *backups):
+            part(path, partial(may_list, context.client, path), hidden)
         found, faults = _matched(context, listed_now)
         claiming = [target for target in context.targets if _claims(target)]
         if claiming and not found:
             hint = faults[0].message if faults else f"no workload fits the annotations {ID} or {SELECTOR}"
             raise PullFailed(FailureKind.MISCONFIGURED, f"the cluster answers, but {hint}")
-        return f"the cluster answers; {len(found)} of {len(claiming)} annotated services have a workload in it"
+        answered = f"the cluster answers; {len(found)} of {len(claiming)} annotated services have a workload in it"
+        return checked(answered, hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """List each kind once for the whole cluster, and yield what that says of each service."""
@@ -225,13 +232,7 @@ def _read(context: PullContext, faults: list[PullFault]) -> Cluster:
 
 
 def _part(context: PullContext, path: str, faults: list[PullFault]) -> list[Resource] | None:
-    try:
-        return listed(context.client, path)
-    except PullFailed as failure:
-        if failure.kind in {FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER}:
-            faults.append(PullFault(path, failure.message))
-            return None
-        raise
+    return part(path, partial(listed, context.client, path), faults)
 
 
 def _scaled(autoscaler: Resource) -> tuple[str, str, str]:

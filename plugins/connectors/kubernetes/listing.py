@@ -28,6 +28,11 @@ def listed(client: SourceClient, path: str) -> list[Resource]:
     return _all_pages(client, path)
 
 
+def may_list(client: SourceClient, path: str) -> None:
+    """Ask for one object of a kind. Raises PullFailed where the credentials may not list it in all namespaces."""
+    client.get_json(path, {"limit": "1"})
+
+
 def _all_pages(client: SourceClient, path: str) -> list[Resource]:
     found: dict[tuple[str, str], Resource] = {}
     token = ""

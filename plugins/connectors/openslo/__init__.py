@@ -113,7 +113,7 @@ def _read(context: PullContext) -> tuple[Loaded, Definitions]:
         where = ", ".join(paths) if paths else context.client.describe()
         first = _first(loaded, definitions)
         raise PullFailed(
-            FailureKind.MISCONFIGURED,
+            FailureKind.MISCONFIGURED if paths else FailureKind.BAD_ANSWER,
             f"{where} holds no document of {', '.join(FORMATS)}" + (f"; the first fault: {first}" if first else ""),
         )
     return loaded, definitions

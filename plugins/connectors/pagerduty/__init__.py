@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import ClassVar
 
 from marshmallow import Schema, fields, validate
@@ -23,16 +24,15 @@ from plugins.contract import (
     PullFault,
     Target,
 )
+from plugins.parts import checked, part
 
 SERVICE_ID = "pagerduty.com/service-id"
 INTEGRATION_KEY = "pagerduty.com/integration-key"
+ANALYTICS, USERS = "analytics", "users"
 SERVICES_PER_BATCH = 200
 ENDED_AT_ONCE = 100
 """Incidents that were open for more than 90 days and are asked for one by one once they have ended."""
-_OF_ONE_QUESTION = frozenset({FailureKind.PERMISSION, FailureKind.MISCONFIGURED, FailureKind.BAD_ANSWER})
-"""Failures that concern this question only; with any other the next one would fail too."""
 HOUR, HOURS_72 = timedelta(hours=1), timedelta(hours=72)
-
 
 _SEVERITY = validate.OneOf([f"sev{number}" for number in range(1, 6)])
 
@@ -116,7 +116,7 @@ class PagerDutyConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """List the services; raises PullFailed when none of ours is among them."""
+        """List the services, and try the other lists; raises PullFailed when none of ours is among them."""
         joined = _join(context.targets, list(api.services(context.client)))
         if _claiming(context.targets) and not joined.services:
             raise PullFailed(
@@ -124,7 +124,8 @@ class PagerDutyConnector(Connector):
                 f"PagerDuty answers, but no service of the catalog names one of its: see {SERVICE_ID} (such as "
                 "`PIJ90N7`, the end of the service's address in PagerDuty) and the key's rights",
             )
-        return f"PagerDuty answers and knows {len(joined.services)} of {len(context.targets)} services"
+        answered = f"PagerDuty answers and knows {len(joined.services)} of {len(context.targets)} services"
+        return checked(answered, _hidden(context, min(joined.services.items())[1]) if joined.services else [])
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Ask by list, never by service, and yield what the answers say of each."""
@@ -144,9 +145,10 @@ class PagerDutyConnector(Connector):
             told = incidents.priority(incident) is not None or severities.of(incident) is not None
             account_tells = account_tells or told
             by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
-        analysed, faults = _analysed(context)
-        zones, hidden = _time_zones(context)
-        yield Batch(faults=[*faults, *hidden])
+        hidden: list[PullFault] = []  # not every plan and key has these, and the rest goes on without
+        analysed = part(ANALYTICS, partial(_analysed, context), hidden) or {}
+        zones = part(USERS, partial(_time_zones, context), hidden) or {}
+        yield Batch(faults=hidden)
         seen = Memory()
         refs = sorted(joined.services)
         for start in range(0, len(refs), SERVICES_PER_BATCH):
@@ -266,27 +268,34 @@ def _rotations(context: PullContext, joined: Joined) -> dict[str, oncall.Rotatio
     return rotations
 
 
-def _analysed(context: PullContext) -> tuple[dict[str, list[incidents.Incident]], list[PullFault]]:
-    """Return what analytics know, by service; not every plan and key has them, and the rest goes on without."""
+def _analysed(context: PullContext) -> dict[str, list[incidents.Incident]]:
+    """Return what analytics know, by service."""
     found: dict[str, list[incidents.Incident]] = {}
-    try:
-        for one in api.analysed(context.client, context.now - incidents.DAYS_90, context.now):
-            found.setdefault(str(one.get("service_id")), []).append(one)
-    except PullFailed as failure:
-        if failure.kind not in _OF_ONE_QUESTION:
-            raise
-        return {}, [PullFault("analytics", failure.message)]
-    return found, []
+    for one in api.analysed(context.client, context.now - incidents.DAYS_90, context.now):
+        found.setdefault(str(one.get("service_id")), []).append(one)
+    return found
 
 
-def _time_zones(context: PullContext) -> tuple[dict[str, str | None], list[PullFault]]:
-    """Return where people live, by user; not every key may read the users, and the rest goes on without."""
-    try:
-        return {str(user.get("id")): user.get("time_zone") for user in api.users(context.client)}, []
-    except PullFailed as failure:
-        if failure.kind not in _OF_ONE_QUESTION:
-            raise
-        return {}, [PullFault("users", failure.message)]
+def _time_zones(context: PullContext) -> dict[str, str | None]:
+    """Return where people live, by user."""
+    return {str(user.get("id")): user.get("time_zone") for user in api.users(context.client)}
+
+
+def _hidden(context: PullContext, service: api.Entry) -> list[PullFault]:
+    """Ask once for each list that a pull reads; return what is kept from the key."""
+    client, now, faults = context.client, context.now, list[PullFault]()
+    lists = {
+        "escalation policies": api.escalation_policies(client),
+        "schedules": api.schedules(client),
+        "on-calls": api.oncalls(client, [_policy_id(service)], now, now + HOUR),
+        "incidents": api.incidents(client, now - HOUR, now),
+        USERS: api.users(client),
+    }
+    for scope, entries in lists.items():
+        part(scope, partial(next, entries, None), faults)
+    unsold: list[PullFault] = []
+    part(ANALYTICS, partial(next, api.analysed(client, now - HOUR, now), None), unsold)
+    return [*faults, *(PullFault(one.scope, one.message) for one in unsold)]
 
 
 def _policy_id(service: api.Entry) -> str:

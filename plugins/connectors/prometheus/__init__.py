@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from plugins import parts
 from plugins.connectors.prometheus import alert_history, api
 from plugins.connectors.prometheus.facts import Answers, View, figures
 from plugins.connectors.prometheus.measurements import FACTS, OVER_TIME, PRESENCE, QUERIES
@@ -52,10 +53,11 @@ class PrometheusConnector(Connector):
     options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
-        """Ask for the version and for the services; raises PullFailed when none of ours is among them."""
+        """Ask for version and services, and try the rest; raises PullFailed when no service of ours is among them."""
         options = Options.of(context.options)
         answered = f"Prometheus {api.version(context.client)} answers"
-        samples = api.instant(context.client, options.promql().get(PRESENCE) or options.fill(QUERIES[PRESENCE]))
+        question = options.promql().get(PRESENCE) or options.fill(QUERIES[PRESENCE])
+        samples = api.instant(context.client, question)
         joined = _join(context, options)
         matched = {ref for sample in samples for ref in joined.find(sample.labels)}
         if context.targets and not matched:
@@ -66,7 +68,11 @@ class PrometheusConnector(Connector):
                 f"{known}; write `{options.annotation}: VALUE` with one of them under metadata.annotations in the "
                 f"service's catalog file, or set the option service_label",
             )
-        return f"{answered} and knows {len(matched)} of {len(context.targets)} services"
+        hidden: list[PullFault] = []
+        parts.part("rules", partial(api.recording_rules, context.client), hidden)
+        now = context.now.timestamp()
+        parts.part("query_range", partial(api.over_time, context.client, question, now, now, 60), hidden)
+        return parts.checked(f"{answered} and knows {len(matched)} of {len(context.targets)} services", hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Ask every question once, join the answers to the services, and yield them by groups of services."""

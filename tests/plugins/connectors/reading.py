@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from plugins.contract import Batch, Connector, PullContext
+from plugins.contract import Batch, Connector, FactValue, PullContext
 from plugins.moments import rfc3339
 
 
@@ -16,6 +16,12 @@ def joined(connector: Connector, context: PullContext) -> Batch:
         unmatched=[name for batch in batches for name in batch.unmatched],
         cursor=next((batch.cursor for batch in reversed(batches) if batch.cursor is not None), None),
     )
+
+
+def told_of(batch: Batch, key: str, scope: str) -> tuple[FactValue | None, list[str]]:
+    """Return the value of the one fact of a key, if there is one, and the faults of a scope."""
+    found = [fact.value for fact in batch.facts if fact.key == key]
+    return found[0] if found else None, [fault.message for fault in batch.faults if scope in fault.scope]
 
 
 def ended(word: str, state: str, at: datetime) -> dict[str, object]:

@@ -8,6 +8,7 @@ from plugins.contract import Target
 from tests.fakes.github import GitHub
 from tests.fakes.server import Fault
 from tests.plugins.connectors.github_pulls import DAY, NOW, SLUG, pull, values
+from tests.plugins.connectors.reading import told_of
 
 
 def test_vulnerabilities_are_read_by_organisation_and_only_of_what_is_watched(github):
@@ -45,9 +46,7 @@ FINDINGS = "code.vuln.critical_over_30d"
 
 
 def told_of_findings(github: GitHub) -> tuple[Any, list[str]]:
-    batch = pull(github, code_scanning=True)
-    found = [fact.value for fact in batch.facts if fact.key == FINDINGS]
-    return (found or [None])[0], [fault.message for fault in batch.faults if "code scanning" in fault.scope]
+    return told_of(pull(github, code_scanning=True), FINDINGS, "code scanning")
 
 
 def test_critical_findings_of_code_scanning_are_counted_over_all_pages(github):

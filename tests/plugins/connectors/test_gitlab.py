@@ -13,7 +13,7 @@ from portal_backend.core.config import Secret, SourceAuth
 from tests.conftest import shared
 from tests.fakes.gitlab import GitLab
 from tests.fakes.server import Fault, html
-from tests.plugins.connectors.reading import ended, joined
+from tests.plugins.connectors.reading import ended, joined, told_of
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -195,9 +195,7 @@ VULNERABLE = "deps.vuln.critical_over_30d"
 
 
 def told_of_vulnerabilities(gitlab: GitLab) -> tuple[Any, list[str]]:
-    batch = pull(gitlab, vulnerabilities=True)
-    found = [fact.value for fact in batch.facts if fact.key == VULNERABLE]
-    return (found or [None])[0], [fault.message for fault in batch.faults if "vulnerabilities" in fault.scope]
+    return told_of(pull(gitlab, vulnerabilities=True), VULNERABLE, "vulnerabilities")
 
 
 def test_critical_vulnerabilities_of_dependencies_and_images_are_counted_over_all_pages(gitlab):

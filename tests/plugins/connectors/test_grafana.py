@@ -166,7 +166,13 @@ def test_one_unreadable_dashboard_leaves_the_other_services_alone(grafana):
 
 @pytest.mark.parametrize(
     "body",
-    ["[]", '{"dashboard": 7}', '{"dashboard": {}, "meta": [1]}', '{"meta": {}}', '{"dashboard": {"elements": {}}}'],
+    [
+        "[]",
+        '{"dashboard": 7}',
+        '{"dashboard": {}, "meta": [1]}',
+        '{"meta": {}}',
+        '{"dashboard": {"elements": {"a": {}}}}',
+    ],
 )
 def test_a_dashboard_of_an_unknown_shape_is_named(grafana, body):
     grafana.save("u1", "Odd", NOW, tags=["checkout"])
