@@ -130,6 +130,10 @@ class ServiceSchema(Schema):
     level = fields.String(allow_none=True, metadata=said("Its overall readiness, `L0` to `L4`; null: never judged."))
     percent = fields.Float(allow_none=True)
     coverage = fields.Float(allow_none=True)
+    frozen_until = Moment(
+        allow_none=True,
+        metadata=said("Until when the outage of a source holds its level, or that of an axis; null: none does."),
+    )
     evaluated_at = Moment(allow_none=True, metadata=said("When its readiness was last judged."))
     axes = fields.Dict(
         fields.String(validate=validate.OneOf([axis.value for axis in Axis])),

@@ -33,7 +33,8 @@ from scorecards.models import Scorecard
 
 _SUPPORTED = (Support.tier, Support.engagement_model, Support.phase, Engagement.model, Engagement.state)
 """What an open engagement says counts more than what the support says."""
-_HOT = (Scorecard.level, Scorecard.percent, Scorecard.coverage, Scorecard.next_step, Scorecard.evaluated_at)
+_HOT = (Scorecard.level, Scorecard.percent, Scorecard.coverage, Scorecard.frozen_until, Scorecard.next_step,
+        Scorecard.evaluated_at)  # fmt: skip
 _AXIS_NAMES = tuple(axis.value for axis in Axis)
 _AXES = tuple(getattr(Scorecard, f"{axis}_{part}") for axis in _AXIS_NAMES for part in AXIS_PARTS)
 _DESCRIBED = (
@@ -125,7 +126,7 @@ def links_of(ref: str) -> dict[str, str]:
 
 def _item(service: Service, supported: Sequence[Any], scorecard: Sequence[Any]) -> dict[str, Any]:
     tier, engagement_model, phase, model, state = supported
-    level, percent, coverage, next_step, evaluated_at, *axes = scorecard
+    level, percent, coverage, frozen_until, next_step, evaluated_at, *axes = scorecard
     return {
         "ref": service.ref,
         "kind": service.kind,
@@ -145,6 +146,7 @@ def _item(service: Service, supported: Sequence[Any], scorecard: Sequence[Any]) 
         "level": level,
         "percent": percent,
         "coverage": coverage,
+        "frozen_until": frozen_until,
         "evaluated_at": evaluated_at,
         "axes": {
             axis: dict(zip(AXIS_PARTS, axes[3 * i : 3 * i + 3], strict=True)) for i, axis in enumerate(_AXIS_NAMES)

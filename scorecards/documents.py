@@ -66,10 +66,12 @@ def _frozen(grade: Grade) -> Document | None:
         return None
     first = min(grade.held.values(), key=lambda one: (one.until, one.source))
     sources = sorted({one.source for one in grade.held.values()})
-    falls_to = level_name(grade.overall.level_without_hold)
+    # What holds the overall level is told alone; where it is low enough anyhow, the axes are.
+    told = {"the level": grade.overall} if "overall" in held else {name: standings[name] for name in held}
+    falls = ", ".join(f"{name} falls to {level_name(one.level_without_hold)}" for name, one in told.items())
     sentence = (
         f"Frozen until {moment(first.until)}, because source {first.source} is dark since {moment(first.since)}; "
-        f"then the level falls to {falls_to} unless it is back."
+        f"then {falls} unless it is back."
     )
     return {
         "until": format_time(first.until),
@@ -77,7 +79,7 @@ def _frozen(grade: Grade) -> Document | None:
         "sources": sources,
         "held": held,
         "checks": sorted(grade.held),
-        "level_without_hold": falls_to,
+        "level_without_hold": level_name(grade.overall.level_without_hold),
         "sentence": sentence,
     }
 

@@ -8,7 +8,7 @@ from flask import Response
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading
-from portal_backend.core.errors import NotFound
+from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.http import plain_json
 from portal_backend.core.pagination import Page
 from portal_backend.core.quick_reading import quick_reading
@@ -50,6 +50,9 @@ def get_scorecard(query: dict[str, Any], kind: str, namespace: str, name: str) -
     With `at` the answer is a `PastScorecard`: what the kept changes tell of that moment, and what they do not.
     """
     ref, at = make_ref(kind, namespace, name), query["at"]
+    if at is not None and at > clock.now():
+        message = "lies in the future: nobody knows how it will stand"
+        raise InvalidInput(f"at {message}.", [Fault("at", message)])
     with reading() as session:
         if at is not None:
             return plain_json(timeline.scorecard_at(session, judging.current(), ref, at))

@@ -100,7 +100,7 @@ def _answer_portal_error(error: PortalError) -> Response:
 
 def _answer_http_exception(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    faults = flatten_messages(_validation_messages(error))
+    faults = _faults_of_request(error)
     if faults:
         status = HTTPStatus.BAD_REQUEST
         code, message = InvalidInput.code, "The request has faults: " + "; ".join(str(fault) for fault in faults)
@@ -122,10 +122,15 @@ def _answer_unexpected(error: Exception) -> Response:
     )
 
 
-def _validation_messages(error: HTTPException) -> Any:
-    """Return what webargs found wrong, by location and field, or nothing."""
+def _faults_of_request(error: HTTPException) -> list[Fault]:
+    """Return what webargs found wrong, named as the documentation names it: by field, `body` where it is all of it."""
     data = getattr(error, "data", None)
-    return data.get("messages", {}) if isinstance(data, dict) else {}
+    messages = data.get("messages", {}) if isinstance(data, dict) else {}
+    found: list[Fault] = []
+    for location, faults in messages.items():
+        whole = "body" if location == "json" else location
+        found += (Fault(fault.path or whole, fault.message) for fault in flatten_messages(faults))
+    return found
 
 
 def flatten_messages(messages: Any, prefix: str = "") -> list[Fault]:

@@ -15,7 +15,7 @@ from scorecards.campaigns.models import Campaign, CampaignExemption
 from scorecards.campaigns.targets import Target, comparable
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.exceptions.models import plain_form
-from scorecards.exceptions.people import require_role
+from scorecards.exceptions.people import owner_ref, require_role
 from scorecards.exceptions.recording import Done, Happening
 from scorecards.exceptions.versions import refuse_outdated
 
@@ -57,7 +57,7 @@ def plan(
     values = {
         "title": wanted.title,
         "reason": wanted.reason,
-        "owner": wanted.owner,
+        "owner": owner_ref(wanted.owner),
         "checks": _known_checks(catalogue, wanted.checks),
         "target": comparable(wanted.target),
         "due_on": wanted.due_on,

@@ -19,6 +19,7 @@ COUNT_AGAIN = timedelta(hours=1)
 """How old the present day's count may grow before upkeep counts again."""
 TEAMS_LISTED = 500
 DAYS_LISTED = 366
+LEFT = {Stand.OPEN.value, Stand.UNKNOWN.value}
 LACKING = {Status.FAIL.value, Status.UNKNOWN.value}
 
 
@@ -102,9 +103,27 @@ def campaigns_of(session: Session, catalogue: CheckCatalogue, ref: str, now: dat
             stand = stand_of(member, checks)
             if stand is not Stand.NOT_APPLICABLE:
                 told = member_form(member, stand, checks)
-                more = {"campaign": campaign.name, "title": campaign.title, "due_on": campaign.due_on}
-                found.append({**told, **more, "days_left": days_left(campaign.due_on, now)})
+                found.append({**told, **_to_a_team(catalogue, campaign, told, now)})
     return found
+
+
+def _to_a_team(catalogue: CheckCatalogue, campaign: Campaign, told: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return what a team is told of a campaign besides where its service stands: why, who asks, what would do."""
+    left = days_left(campaign.due_on, now)
+    return {
+        "campaign": campaign.name,
+        "title": campaign.title,
+        "reason": campaign.reason,
+        "asked_by": campaign.owner,
+        "due_on": campaign.due_on,
+        "days_left": left,
+        "overdue": left < 0 and told["stand"] in LEFT,
+        "lacking": [
+            {**one, "title": check.title, "guide": check.guide}
+            for one in told["lacking"]
+            for check in (catalogue.checks[one["check"]],)
+        ],
+    }
 
 
 def count_day(session: Session, catalogue: CheckCatalogue, campaign: Campaign, now: datetime) -> None:

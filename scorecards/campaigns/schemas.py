@@ -43,7 +43,7 @@ class CampaignPlanSchema(_Body):
 
     title = word("As people call it.", required=True)
     reason = sentence("Why, in the words that the teams read.", required=True)
-    owner = word("Who answers for it.", required=True)
+    owner = word("Who answers for it, `group:default/sre`.", required=True)
     checks = _some("The checks to pass.", required=True, validate=validate.Length(1, 20))
     target = fields.Nested(
         CampaignTargetSchema, load_default=dict, metadata={"description": "Which services; without it every one."}
@@ -145,13 +145,24 @@ class MemberPageSchema(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+class ToDoSchema(CampaignLackingSchema):
+    """A check that a service lacks, and where to read how to mend it."""
+
+    title = fields.String()
+    guide = fields.String(metadata={"description": "The scorecard says what to do for this service."})
+
+
 class ServiceCampaignSchema(CampaignMemberSchema):
     """A running campaign that a service takes part in."""
 
     campaign = fields.String()
     title = fields.String()
+    reason = fields.String(metadata={"description": "Why it is asked for."})
+    asked_by = fields.String(metadata={"description": "Who answers for the campaign."})
     due_on = fields.Date()
-    days_left = fields.Integer()
+    days_left = fields.Integer(metadata={"description": "Negative once the last day has passed."})
+    overdue = fields.Boolean(metadata={"description": "The last day has passed with something lacking."})
+    lacking = fields.List(fields.Nested(ToDoSchema))
 
 
 class ServiceCampaignListSchema(Schema):

@@ -52,7 +52,9 @@ Answer = tuple[Any, int, dict[str, str]]
 def list_campaigns(query: dict[str, Any]) -> Page[Campaign]:
     """List the campaigns by name."""
     with reading() as session:
-        return campaigns.list_campaigns(session, query["state"], query["owner"], query["cursor"], query["limit"])
+        return campaigns.list_campaigns(
+            session, query["state"], owner_ref(query["owner"]), query["cursor"], query["limit"]
+        )
 
 
 @blueprint.get(CAMPAIGN)

@@ -193,7 +193,7 @@ def _guard_request(
     role = role_fault(session, service, principal, REQUESTERS, f"ask for a waiver for {service.ref}")
     if faults:
         raise Conflict(
-            f"This waiver of {wanted.check} cannot be asked for: " + "; ".join(fault.message for fault in faults),
+            f"This waiver of {wanted.check} cannot be asked for: " + "; ".join(fault.message for fault in faults) + ".",
             [*faults, *role],
         )
     if role:

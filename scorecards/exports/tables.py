@@ -1,6 +1,7 @@
 """The tables behind the CSV files: every service in a row, every verdict on one service in a row."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -28,6 +29,7 @@ SERVICE_COLUMNS = (
     *(f"{axis}_{part}" for axis in Axis for part in ("level", "percent", "coverage")),
     "next_step",
     "evaluated_at",
+    "frozen_until",
 )
 """Their order is kept: a new column is added at the end."""
 
@@ -56,6 +58,15 @@ def service_pages(session: Session) -> Iterator[list[Sequence[Any]]]:
     while rows := session.execute(query.where(Scorecard.entity_ref > last)).all():
         yield [tuple(row) for row in rows]
         last = rows[-1][0]
+
+
+def state_of_all(session: Session) -> str:
+    """Return a digest that differs as soon as a row of any service would."""
+    digest = hashlib.sha256()
+    query = select(Scorecard.entity_ref, Scorecard.fingerprint, Scorecard.evaluated_at).order_by(Scorecard.entity_ref)
+    for row in session.execute(query.execution_options(yield_per=PAGE)):
+        digest.update("|".join(map(str, row)).encode())
+    return digest.hexdigest()[:32]
 
 
 def result_rows(card: Mapping[str, Any]) -> list[Sequence[Any]]:

@@ -1,9 +1,10 @@
 """HTTP: scorecards as CSV."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
 
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
@@ -11,7 +12,14 @@ from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
 from scorecards import judging, scorecard
 from scorecards.blueprints import blueprint
-from scorecards.exports.tables import RESULT_COLUMNS, SERVICE_COLUMNS, csv_text, result_rows, service_pages
+from scorecards.exports.tables import (
+    RESULT_COLUMNS,
+    SERVICE_COLUMNS,
+    csv_text,
+    result_rows,
+    service_pages,
+    state_of_all,
+)
 from scorecards.schemas import NoQuery
 
 SERVICE = "/services/<string:kind>/<string:namespace>/<string:name>"
@@ -27,9 +35,13 @@ def _answers_csv(description: str) -> Any:
 @_answers_csv(f"A row for each service, below the columns {', '.join(SERVICE_COLUMNS[:7])}, those of each axis, …")
 def export_scorecards(_query: dict[str, Any]) -> Response:
     """Export where every service stands, sent as it is read."""
+    with reading() as session:
+        etag = state_of_all(session)
+    if request.if_none_match.contains(etag):
+        return _told(Response(status=304), etag)
     parts = _all_services()
     first = next(parts)  # what fails at once is answered as an error, not as a torn file
-    return _csv(stream_with_context(_joined(first, parts)), "scorecards.csv")
+    return _csv(stream_with_context(_joined(first, parts)), "scorecards.csv", etag)
 
 
 def _all_services() -> Iterator[bytes]:
@@ -55,12 +67,21 @@ def export_scorecard(_query: dict[str, Any], kind: str, namespace: str, name: st
         raise NotFound(f"The catalog has no service {ref!r}.")
     with reading() as session:
         card = scorecard.read(session, judging.current(), ref, clock.now())
-    return _csv(iter([csv_text([RESULT_COLUMNS, *result_rows(card)]).encode()]), "scorecard.csv")
+    body = csv_text([RESULT_COLUMNS, *result_rows(card)]).encode()
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    if request.if_none_match.contains(etag):
+        return _told(Response(status=304), etag)
+    return _csv(iter([body]), "scorecard.csv", etag)
 
 
-def _csv(body: Iterator[bytes], filename: str) -> Response:
+def _csv(body: Iterator[bytes], filename: str, etag: str) -> Response:
     response = Response(body, mimetype="text/csv", direct_passthrough=True)  # not gathered to be tagged
     response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return _told(response, etag)
+
+
+def _told(response: Response, etag: str) -> Response:
+    response.set_etag(etag)
     response.headers["Cache-Control"] = "private, no-cache"
     return response

@@ -13,6 +13,8 @@ def badge(label: str, shown: Shown) -> str:
     description = f"Level {shown.level or 'unknown'}, {share(shown.percent)} of the weight of its checks passes"
     if shown.unknown:
         description += f"; {share(shown.unknown)} cannot be judged for want of evidence"
+    if shown.frozen:
+        description += "; a source is dark, and the level is held for a while"
     return _draw(label, words_of(shown), LEVEL_COLOURS.get(shown.level, LEVEL_COLOURS[None]), f"{description}.", shown)
 
 

@@ -15,6 +15,8 @@ class Shown:
     """None while no check applies."""
     percent: float | None
     coverage: float | None
+    frozen: bool = False
+    """An outage of a source holds the level."""
 
     @property
     def unknown(self) -> float | None:
@@ -28,7 +30,7 @@ def words_of(shown: Shown, unknown: str = "unknown") -> str:
         return "no check applies"
     if not shown.coverage:
         return f"{shown.level} · unknown"
-    known = f"{shown.level} · {shown.percent:.0f} %"
+    known = f"{shown.level}{' frozen' if shown.frozen else ''} · {shown.percent:.0f} %"
     return f"{known} · {shown.unknown:.0f} % {unknown}" if shown.unknown >= WORTH_SAYING else known
 
 

@@ -1,33 +1,56 @@
 """What the pictures show, read from the stored scorecards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.models import Entity
 from portal_backend.core.errors import NotFound
-from scorecards.checks.definitions import Axis
+from scorecards.checks.definitions import Axis, CheckCatalogue
 from scorecards.models import Scorecard, ScorecardChange
 from scorecards.pictures.shown import Point, Shown
+from scorecards.standing import NO_BAR, counted
 
 MAX_POINTS = 2_000
 """More than the picture has pixels."""
 
 
-def read_overall(session: Session, ref: str) -> Shown:
+HOLDS = (Scorecard.frozen_until, Scorecard.document)
+
+
+def read_overall(session: Session, ref: str, catalogue: CheckCatalogue) -> Shown:
     """Return where a service stands over all axes; raises NotFound for what has no scorecard."""
     columns = (Scorecard.level, Scorecard.percent, Scorecard.coverage)
-    return Shown(*_row(session, ref, *columns))
+    *values, frozen_until, document = _row(session, ref, *columns, *HOLDS)
+    held = _held(catalogue, document) if frozen_until else ()
+    return _shown(values, (bars for _, bars in held))
 
 
-def read_axes(session: Session, ref: str) -> Mapping[Axis, Shown]:
+def read_axes(session: Session, ref: str, catalogue: CheckCatalogue) -> Mapping[Axis, Shown]:
     """Return where a service stands on each axis; raises NotFound for what has no scorecard."""
     columns = [getattr(Scorecard, f"{axis}_{part}") for axis in Axis for part in ("level", "percent", "coverage")]
-    values = _row(session, ref, *columns)
-    return {axis: Shown(*values[3 * place : 3 * place + 3]) for place, axis in enumerate(Axis)}
+    *values, frozen_until, document = _row(session, ref, *columns, *HOLDS)
+    held = _held(catalogue, document) if frozen_until else ()
+    return {
+        axis: _shown(values[3 * place : 3 * place + 3], (bars for held_axis, bars in held if held_axis is axis))
+        for place, axis in enumerate(Axis)
+    }
+
+
+def _held(catalogue: CheckCatalogue, document: bytes) -> Sequence[tuple[Axis, int]]:
+    """Return, of every check that an outage holds, its axis and the level that it would bar."""
+    held = (catalogue.checks.get(check) for check in orjson.loads(document).get("held", ()))
+    return [(check.axis, counted(check, catalogue.ladder).bars) for check in held if check]
+
+
+def _shown(standing: Sequence[Any], held: Iterable[int]) -> Shown:
+    """Return a standing; its level is frozen where what is held would bar it."""
+    level, percent, coverage = standing
+    return Shown(level, percent, coverage, level is not None and min(held, default=NO_BAR) <= int(level[1:]))
 
 
 def _row(session: Session, ref: str, *columns: Any) -> Sequence[Any]:

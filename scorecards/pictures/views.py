@@ -11,6 +11,7 @@ from catalog.format.refs import make_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
+from scorecards import judging
 from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import AXIS_TITLES, Axis
 from scorecards.pictures.badge import badge, missing_badge
@@ -72,7 +73,8 @@ def get_badge(query: dict[str, Any], kind: str, namespace: str, name: str) -> Re
     try:
         with reading() as session:
             ref = make_ref(kind, namespace, name)
-            shown = read_axes(session, ref)[axis] if axis else read_overall(session, ref)
+            catalogue = judging.current().catalogue
+            shown = read_axes(session, ref, catalogue)[axis] if axis else read_overall(session, ref, catalogue)
     except NotFound:
         return _missing(missing_badge(label))
     return picture(etag_of("badge", label, shown), lambda: badge(label, shown))
@@ -85,7 +87,7 @@ def get_radar(_query: dict[str, Any], kind: str, namespace: str, name: str) -> R
     """Draw where a service stands on each axis, and what is not known of it."""
     with reading() as session:
         ref = make_ref(kind, namespace, name)
-        axes = read_axes(session, ref)
+        axes = read_axes(session, ref, judging.current().catalogue)
         called = read_name(session, ref)
     return picture(etag_of("radar", called, *axes.values()), lambda: radar(called, axes))
 
@@ -100,7 +102,7 @@ def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Re
     start = end - timedelta(days=query["days"])
     with reading() as session:
         ref = make_ref(kind, namespace, name)
-        read_overall(session, ref)
+        read_overall(session, ref, judging.current().catalogue)
         called = read_name(session, ref)
         points = [point for point in read_history(session, ref, axis, start) if point.at <= end]
     title = f"Readiness of {called}" + (f": {AXIS_TITLES[axis]}" if axis else "")

@@ -188,9 +188,9 @@ def test_whoever_guesses_a_field_wrong_is_told_those_that_there_are(client):
     answer = client.post("/api/engagements", json=body)
     assert answer.status_code == 400
     said = {fault["field"]: fault["message"] for fault in answer.json["errors"]}
-    assert said["json.service"].startswith("Unknown field; there are ")
-    assert "entity_ref" in said["json.service"]
-    assert "developers" in said["json.staffing.devs"]
+    assert said["service"].startswith("Unknown field; there are ")
+    assert "entity_ref" in said["service"]
+    assert "developers" in said["staffing.devs"]
     (fault,) = client.get("/api/engagements?colour=red").json["errors"]
     assert fault["message"].startswith("Unknown field; there are ")
     assert "service" in fault["message"]

@@ -184,6 +184,8 @@ def test_an_active_campaign_past_its_day_with_something_left_is_overdue(fleet, a
     assert (read(fleet)["progress"]["days_left"], read(fleet)["progress"]["overdue"]) == (0, False)
     at(NOW + DAY)
     assert (read(fleet)["progress"]["days_left"], read(fleet)["progress"]["overdue"]) == (-1, True)
+    mine = [fleet("x", [], "get", f"{url}/campaigns").json["items"][0] for url in (QUILL, SHAKESPEARE)]
+    assert [(one["stand"], one["overdue"]) for one in mine] == [("unknown", True), ("done", False)]
 
 
 def test_progress_is_kept_a_point_a_day(fleet, judged, session, at, app):
@@ -219,27 +221,31 @@ def test_a_service_sees_the_running_campaigns_that_it_takes_part_in(fleet):
         ("signals", "unknown", 9),
         ("limits", "unknown", 39),
     ]
-    assert items[0]["lacking"] == [
-        {"check": "obs.golden", "status": "unknown"},
-        {"check": "cap.limits", "status": "unknown"},
+    assert [(one["check"], one["status"], one["title"]) for one in items[0]["lacking"]] == [
+        ("obs.golden", "unknown", "Four golden signals are exported"),
+        ("cap.limits", "unknown", "Requests and limits are set"),
     ]
+    assert {(one["reason"], one["asked_by"], one["overdue"]) for one in items} == {
+        (PLAN["reason"], "group:default/sre", False)
+    }
     assert [one["stand"] for one in fleet("x", [], "get", f"{SHAKESPEARE}/campaigns").json["items"]] == ["done", "done"]
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"checks": []}, "json.checks"),
+        ({"checks": []}, "checks"),
         ({"checks": ["cap.limits", "no.such"]}, "checks[1]"),
-        ({"checks": ["cap.limits"] * 21}, "json.checks"),
+        ({"checks": ["cap.limits"] * 21}, "checks"),
         ({"due_on": "2026-11-21"}, "due_on"),
-        ({"due_on": "soon"}, "json.due_on"),
-        ({"reason": "why"}, "json.reason"),
+        ({"due_on": "soon"}, "due_on"),
+        ({"reason": "why"}, "reason"),
+        ({"owner": "group:"}, "owner"),
         ({"target": {"owner": ["group:"]}}, "target.owner[0]"),
-        ({"target": {"criticality": ["T9"]}}, "json.target.criticality[0]"),
-        ({"target": {"colour": ["red"]}}, "json.target.colour"),
-        ({"target": {"tag": ["nul\0"]}}, "json.target.tag[0]"),
-        ({"state": "active"}, "json.state"),
+        ({"target": {"criticality": ["T9"]}}, "target.criticality[0]"),
+        ({"target": {"colour": ["red"]}}, "target.colour"),
+        ({"target": {"tag": ["nul\0"]}}, "target.tag[0]"),
+        ({"state": "active"}, "state"),
     ],
 )
 def test_a_plan_with_faults_is_refused_with_the_field_at_fault(call, changes, field):

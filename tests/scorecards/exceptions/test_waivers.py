@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from engagements.models import HistoryEvent
 from portal_backend import exception_events
-from portal_backend.core import auth
+from portal_backend.core import auth, clock
 from portal_backend.core.principal import Principal, Role
 from scorecards.exceptions.loading import load_in_force
 from scorecards.exceptions.models import WaiverRow
@@ -95,14 +95,14 @@ def test_every_guard_that_fails_is_named_at_once(call):
     [
         ({"until": "2027-05-21T12:00:01Z"}, "until"),
         ({"until": "2026-11-22T12:00:00Z"}, "until"),
-        ({"until": None}, "json.until"),
-        ({"until": "0001-01-01T00:00:00+14:00"}, "json.until"),
-        ({"reason": "later"}, "json.reason"),
-        ({"compensating_control": ""}, "json.compensating_control"),
+        ({"until": None}, "until"),
+        ({"until": "0001-01-01T00:00:00+14:00"}, "until"),
+        ({"reason": "later"}, "reason"),
+        ({"compensating_control": ""}, "compensating_control"),
         ({"check": "no.such"}, "check"),
-        ({"state": "approved"}, "json.state"),
-        ({"renews": "x"}, "json.renews"),
-        ({"reason": "x" * 4001}, "json.reason"),
+        ({"state": "approved"}, "state"),
+        ({"renews": "x"}, "renews"),
+        ({"reason": "x" * 4001}, "reason"),
     ],
 )
 def test_what_no_waiver_can_rest_on_is_refused_with_the_field_at_fault(call, changes, field):
@@ -115,9 +115,9 @@ def test_without_reason_control_or_end_nothing_is_asked_for(call):
     answer = call("ann", [Role.DEV_LEAD], "post", f"{QUILL}/waivers", {"check": CHECK})
     assert answer.status_code == 400
     assert {fault["field"] for fault in answer.json["errors"]} == {
-        "json.reason",
-        "json.compensating_control",
-        "json.until",
+        "reason",
+        "compensating_control",
+        "until",
     }
 
 
@@ -146,6 +146,9 @@ def test_an_expired_waiver_stops_counting_by_itself_and_the_history_says_so_once
     with app.app_context():
         assert [exception_events.record_expiries(), exception_events.record_expiries()] == [1, 0]
     assert events(session)[-1] == "waiver.expired"
+    told = call("x", [], "get", f"{QUILL}/history?kind=waiver.expired").json["items"][0]
+    assert told["occurred_at"] == "2027-03-31T00:00:00Z"
+    assert told["recorded_at"] == clock.format_time(NOW + 130 * DAY), "when the worker came by"
     assert [one["state"] for one in call("x", [], "get", f"{ALL}?state=expired").json["items"]] == ["expired"]
     assert call("x", [], "get", f"{ALL}?state=approved").json["items"] == []
 

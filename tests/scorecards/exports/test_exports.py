@@ -49,12 +49,26 @@ def test_every_service_has_a_row(judged, client, session):
     assert row["next_step"] == stored.next_step
 
 
+@pytest.mark.parametrize("path", [ALL, ONE])
+def test_a_table_is_sent_again_only_when_it_changed(judged, client, session, monkeypatch, path):
+    first = client.get(path)
+    assert first.data.startswith(b"ref,") or first.data.startswith(b"check,")
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    judged.observe({"runtime.replicas": 1}, now=NOW)
+    update(session, judged.judging, [REF], NOW)
+    session.commit()
+    changed = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (changed.status_code, changed.headers["ETag"] != first.headers["ETag"]) == (200, True)
+    assert changed.data not in {b"", first.data}
+
+
 def test_the_columns_keep_their_order(judged, client):
     header = client.get(ALL).text.splitlines()[0].split(",")
     assert header[:7] == ["ref", "owner", "criticality", "required_level", "level", "percent", "coverage"]
     assert header[7:10] == ["architecture_level", "architecture_percent", "architecture_coverage"]
-    assert header[-2:] == ["next_step", "evaluated_at"]
-    assert len(header) == 7 + 18 + 2
+    assert header[-3:] == ["next_step", "evaluated_at", "frozen_until"]
+    assert len(header) == 7 + 18 + 3
 
 
 def test_without_services_there_are_the_columns_alone(client):

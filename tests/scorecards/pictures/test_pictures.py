@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
+import orjson
 import pytest
 from sqlalchemy import update as sql_update
 
@@ -153,6 +154,24 @@ def test_the_badge_shows_what_is_stored(judged, client, session):
     assert words(client.get(f"{SERVICE}/badge.svg").text)[1].startswith(f"{row.level} · {row.percent:.0f} %")
     label, message = words(client.get(f"{SERVICE}/badge.svg?axis=change").text)
     assert (label, message.split(" ")[0]) == ("change", row.change_level)
+
+
+def test_a_level_that_an_outage_holds_is_shown_as_frozen_and_no_other(judged, client, session):
+    held = {"arch.redundancy": ["prometheus", clock.format_time(NOW), clock.format_time(NOW + DAY)]}
+    row = session.get(Scorecard, REF)
+    row.document = orjson.dumps({**orjson.loads(row.document), "held": held})
+    row.frozen_until, row.level, row.architecture_level, row.change_level = NOW + DAY, "L3", "L3", "L3"
+    session.commit()
+    badge_ = client.get(f"{SERVICE}/badge.svg").text
+    assert words(badge_)[1].startswith("L3 frozen · ")
+    assert "the level is held for a while" in described(badge_)[1]
+    assert " frozen · " in words(client.get(f"{SERVICE}/badge.svg?axis=architecture").text)[1]
+    assert " frozen" not in words(client.get(f"{SERVICE}/badge.svg?axis=change").text)[1]
+    assert sum(" frozen · " in (word or "") for word in words(client.get(f"{SERVICE}/radar.svg").text)) == 1
+    assert client.get(SERVICE).json["frozen_until"] == clock.format_time(NOW + DAY)
+    row.level = "L1"
+    session.commit()
+    assert " frozen" not in words(client.get(f"{SERVICE}/badge.svg").text)[1]
 
 
 @pytest.mark.parametrize("name", ["badge", "radar", "trend"])
