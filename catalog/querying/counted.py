@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from catalog.ingestion.flatten import COUNTED_COLUMNS
 from catalog.querying.conditions import ALWAYS, Equals, Every
 from catalog.querying.selection import Selection
-from catalog.querying.translation import KIND, NUL, Sql, Translator, is_one_of, join_and, says_only_the_kind
+from catalog.querying.translation import KIND, Sql, Translator, has_one_of, join_and, says_only_the_kind
 
 NOTHING = "NOT EXISTS (SELECT 1 FROM catalog_value_count)"
 """That nothing was counted yet."""
@@ -25,8 +25,8 @@ def kept_total_sql(translator: Translator, selection: Selection, total: Sql) -> 
     if is_counted(selection):
         kept = _of(KIND, selection)
     elif selection.text is None and (said := _said_of_a_column(translator, selection)):
-        kept = join_and([Sql("c.path = %s", (said[-1].key,)), *(_has("c.kind", one) for one in said[:-1])])
-        kept = join_and([kept, _has("c.value", said[-1])])
+        kept = join_and([Sql("c.path = %s", (said[-1].key,)), *(has_one_of("c.kind", one) for one in said[:-1])])
+        kept = join_and([kept, has_one_of("c.value", said[-1])])
     else:
         return total
     text = f"SELECT COALESCE((SELECT sum(c.entities) FROM catalog_value_count c WHERE {kept.text}), ({total.text}))"  # noqa: S608
@@ -44,8 +44,6 @@ def _said_of_a_column(translator: Translator, selection: Selection) -> Sequence[
     keys = [part.key for part in said]
     if len(said) != len(parts) or not said or keys[:-1] not in ([], [KIND]) or keys[-1] == KIND:
         return ()
-    if not all(any(NUL not in value for value in part.values) for part in said):
-        return ()
     return said if keys[-1] in COUNTED_COLUMNS and not translator.sources(keys[-1]) else ()
 
 
@@ -62,8 +60,4 @@ def kept_facet_sql(path: str, selection: Selection, columns: str, rows: Sql) -> 
 def _of(path: str, selection: Selection) -> Sql:
     parts = [Sql("c.path = %s", (path,))]
     condition = selection.condition
-    return join_and([*parts, _has("c.kind", condition)] if isinstance(condition, Equals) else parts)
-
-
-def _has(column: str, condition: Equals) -> Sql:
-    return is_one_of(column, tuple(value for value in condition.values if NUL not in value) or ("",))
+    return join_and([*parts, has_one_of("c.kind", condition)] if isinstance(condition, Equals) else parts)

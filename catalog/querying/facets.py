@@ -9,7 +9,7 @@ import orjson
 
 from catalog.ingestion.flatten import COUNTED_COLUMNS, COUNTED_ITEMS
 from catalog.querying.counted import is_counted, kept_facet_sql
-from catalog.querying.remembering import OVERHEAD, answers
+from catalog.querying.remembering import answers
 from catalog.querying.selection import FacetsRequest, Selection
 from catalog.querying.statements import Statements
 from catalog.querying.translation import (
@@ -24,6 +24,7 @@ from catalog.querying.translation import (
 )
 from catalog.versions import Version
 from portal_backend.core.quick_reading import Reader
+from portal_backend.core.remembering import OVERHEAD
 
 MAX_PARTS = 40
 MAX_PARAMETERS = 4_000

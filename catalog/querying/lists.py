@@ -6,12 +6,13 @@ from typing import Any
 
 from catalog.querying.cursors import encode_position
 from catalog.querying.list_sql import counted_page_sql, page_sql, part_sql, total_sql, whole_list_sql, window_sql
-from catalog.querying.remembering import OVERHEAD, answers
+from catalog.querying.remembering import answers
 from catalog.querying.selection import EntitiesRequest, PageRequest, Position, Selection
 from catalog.querying.statements import Statements
 from catalog.versions import Version
 from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
+from portal_backend.core.remembering import OVERHEAD
 
 AT_ONCE = 500
 """Entities that are read in one go; longer lists are read piece by piece, so that they never lie in memory whole."""

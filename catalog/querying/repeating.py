@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from flask import Response, request
 
-from catalog.querying.remembering import LARGEST_ANSWER, OVERHEAD, answers
+from catalog.querying.remembering import answers
 from catalog.versions import Version, current_version
 from portal_backend.core.http import entity_tag, json_bytes
 from portal_backend.core.quick_reading import Reader, quick_reading
+from portal_backend.core.remembering import LARGEST_ANSWER, OVERHEAD
 
 LONGEST_QUESTION = 4_096
 """Bytes of a query string or a body whose answer is kept."""

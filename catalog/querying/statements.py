@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from catalog.querying.remembering import OVERHEAD, statements
+from catalog.querying.remembering import statements
 from catalog.querying.selection import Selection
 from catalog.querying.translation import Sql, Translator, key_names, keys_of
 from catalog.versions import Version
 from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
+from portal_backend.core.remembering import OVERHEAD
 
 
 class Keys(NamedTuple):

@@ -147,13 +147,9 @@ class Translator:
         return not any(self.sources(field) or COLUMNS.get(field, "name") not in TEXTS for field in text.fields)
 
     def _beside_text(self, condition: Condition) -> Sql:
-        if (
-            isinstance(condition, Equals)
-            and says_only_the_kind(condition)
-            and any(NUL not in v for v in condition.values)
-        ):
+        if isinstance(condition, Equals) and says_only_the_kind(condition):
             # Most entities are of few kinds: kept from the index of kinds, the planner takes that of texts.
-            return is_one_of("e.kind || ''", tuple(value for value in condition.values if NUL not in value))
+            return has_one_of("e.kind || ''", condition)
         return self.condition(condition)
 
     def _like(self, text: TextFilter) -> Sql:
@@ -316,6 +312,12 @@ def is_one_of(expression: str, values: tuple[Any, ...]) -> Sql:
     if len(values) == 1:
         return Sql(f"{expression} = %s", values)
     return Sql(f"{expression} IN ({', '.join(['%s'] * len(values))})", values)
+
+
+def has_one_of(expression: str, condition: Equals) -> Sql:
+    """Return that an expression has one of the values of a condition; the database holds none with NUL."""
+    values = tuple(value for value in condition.values if NUL not in value)
+    return is_one_of(expression, values) if values else FALSE
 
 
 def _starts(expression: str, prefix: str) -> Sql:

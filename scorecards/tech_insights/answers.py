@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from datetime import datetime
 from typing import NamedTuple
 
-from catalog.querying.remembering import LARGEST_ANSWER, OVERHEAD, Remembered
+from portal_backend.core.remembering import LARGEST_ANSWER, OVERHEAD, Remembered
 
 MAX_BYTES = 32 * 2**20
 """Of whole answers that a process keeps, with their questions."""

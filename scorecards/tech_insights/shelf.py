@@ -1,12 +1,11 @@
 """Results of checks as they were last sent, for as long as nothing that they rest on has changed."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import NamedTuple
 
-from scorecards.tech_insights.answers import Answers
+from portal_backend.core.remembering import Remembered
+from scorecards.tech_insights.answers import Answers, earliest
 
 MAX_BYTES = 64 * 2**20
 """What a process keeps at most: the answers of 57 checks on some 700 services, or of 6 checks on 7,000."""
@@ -33,7 +32,6 @@ Key = tuple[str, bool]
 class _Kept(NamedTuple):
     token: bytes
     results: Results
-    size: int
     until: datetime | None
 
 
@@ -44,35 +42,25 @@ class Shelf:
     """
 
     def __init__(self, limit: int = MAX_BYTES) -> None:
-        self._limit = limit
-        self._size = 0
-        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
-        self._lock = Lock()
+        self._kept = Remembered(limit)
         self.answers = Answers()
 
     def get(self, key: Key, token: bytes, now: datetime) -> Results:
         """Return the results on a service that rest on what the token stands for; empty when there are none."""
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None or found.token != token or (found.until is not None and now > found.until):
-                return {}
-            self._kept.move_to_end(key)
-            return found.results
+        found: _Kept | None = self._kept.get(key)
+        if found is None or found.token != token or (found.until is not None and now > found.until):
+            return {}
+        return found.results
 
     def put(self, key: Key, token: bytes, results: Results, until: datetime | None) -> None:
         """Keep results on a service, beside those of other checks that rest on the same.
 
-        They hold `until` the first of the observations that they show grows stale; None where none does.
+        They hold `until` the first of the observations that they show grows stale; None where none does. Of two threads
+        that put at once one may be forgotten: it is then made again.
         """
-        with self._lock:
-            before = self._kept.pop(key, None)
-            if before:
-                self._size -= before.size
-                if before.token == token:
-                    results = before.results | results
-                    until = min([one for one in (before.until, until) if one], default=None)
-            size = sum(len(one.body) for one in results.values() if one)
-            self._kept[key] = _Kept(token, results, size, until)
-            self._size += size
-            while self._size > self._limit:
-                self._size -= self._kept.popitem(last=False)[1].size
+        before: _Kept | None = self._kept.get(key)
+        if before and before.token == token:
+            results = before.results | results
+            until = earliest(before.until, until)
+        size = sum(len(one.body) for one in results.values() if one)
+        self._kept.keep(key, _Kept(token, results, until), size)
