@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from benchmarks.catalog_data import write_catalog
 from benchmarks.catalog_reads import cpu_ms, database_processes
+from benchmarks.machine import of_children, peak_mb_of_others
 from catalog.ingestion.refresh import IngestReport, begin, read, register_location, write_some
 from catalog.models import Entity, Location
 from catalog.settings import CatalogSettings
@@ -19,8 +20,6 @@ from portal_backend.core import clock
 from portal_backend.core.config import Config
 from portal_backend.core.db import Model, db, reading, transaction
 from portal_backend.core.processes import other_processes
-
-PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def ingest_all(url: str, components: int, folder: Path) -> None:
@@ -47,29 +46,31 @@ def ingest_all(url: str, components: int, folder: Path) -> None:
         db.engine.dispose()
 
 
-def ingest(location_id: str) -> IngestReport:
-    """Read the location as the worker does: part by part, each in a transaction of its own."""
+def ingest(location_id: str) -> tuple[IngestReport, float]:
+    """Read the location as the worker does, part by part, each in a transaction of its own.
+
+    Beside the report stands the most memory in MB that another process took for it.
+    """
     settings = CatalogSettings()
     with transaction() as session:
         location = session.get_one(Location, location_id)
         ingestion = begin(session, location, clock.now() + timedelta(minutes=2))
     with other_processes() as run:
         read(ingestion, settings.reader(), run=run)
+        peak = peak_mb_of_others()
     while ingestion.report is None:
         with transaction() as session:
             write_some(session, ingestion, clock.now(), settings)
-    return ingestion.report
+    return ingestion.report, peak
 
 
-def measured(what: str, url: str, work: Callable[[], IngestReport]) -> None:
+def measured(what: str, url: str, work: Callable[[], tuple[IngestReport, float]]) -> None:
     """Do it and print what it took."""
     database = cpu_ms(database_processes(url))
-    wall, own = time.perf_counter(), sum(os.times()[:4])
-    report = work()
-    wall, own = time.perf_counter() - wall, sum(os.times()[:4]) - own
+    wall, own = time.perf_counter(), sum(os.times()[:4]) + of_children()
+    report, others = work()
+    wall, own = time.perf_counter() - wall, sum(os.times()[:4]) + of_children() - own
     database = (cpu_ms(database_processes(url)) - database) / 1000
-    peak, others = (
-        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     counts = f"{report.added:7} {report.changed:7}"
     print(f"{what:22}{wall:8.2f} {own:8.2f} {database:9.2f} {peak:8.0f} {others:8.0f}   {counts}")

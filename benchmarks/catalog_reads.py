@@ -29,6 +29,7 @@ from sqlalchemy import create_engine, func, select, text
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from benchmarks.catalog_data import write_catalog
+from benchmarks.machine import children
 from catalog.ingestion.refresh import refresh_location, register_location
 from catalog.models import Entity
 from catalog.querying.remembering import answers
@@ -169,10 +170,10 @@ def server(url: str, token: str, folder: Path, *, is_cached: bool) -> Iterator[t
     command = [sys.executable, "-m", "granian", *options, "--factory", "benchmarks.catalog_reads:make_app"]
     process = subprocess.Popen(command, env=environment)
     try:
-        while not (children := _children(process.pid)) or not _listens(port, token):
+        while not (workers := children(process.pid)) or not _listens(port, token):
             assert process.poll() is None
             time.sleep(0.1)
-        yield port, children[0]
+        yield port, workers[0]
     finally:
         process.terminate()
         process.wait()
@@ -235,10 +236,6 @@ def cpu_ms(processes: Sequence[int]) -> float:
 def memory_mb(pid: int) -> float:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _listens(port: int, token: str) -> bool:

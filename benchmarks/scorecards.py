@@ -29,6 +29,7 @@ from flask import Flask
 from sqlalchemy import func, select, text
 
 from benchmarks.fleet import entity
+from benchmarks.machine import of_children
 from benchmarks.tech_insights import backend_cpu, backend_pids
 from catalog.ingestion.refresh import refresh_location, register_location
 from plugins.contract import FactSpec, FactType
@@ -39,6 +40,7 @@ from portal_backend.core.config import Config
 from portal_backend.core.db import Model, db, reading, transaction
 from portal_backend.core.processes import other_processes
 from scorecards import bulk, judging, scorecard
+from scorecards.assessment.portions import judged
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.models import EntityFacts, Scorecard, ScorecardChange
 
@@ -196,7 +198,7 @@ def judge(numbers: Sequence[int], now: datetime) -> None:
     refs = [ref(number) for number in numbers]
     is_shared = len(refs) >= judgement.WORTH_SHARING
     size = judgement.SHARED_BATCH if is_shared else judgement.BATCH
-    with other_processes(None if is_shared else 0) as run:
+    with other_processes(None if is_shared else 0, judged if is_shared else None) as run:
         for start in range(0, len(refs), size):
             with transaction() as session:
                 scorecard.update(session, judging.current(), refs[start : start + size], now, run)
@@ -215,7 +217,7 @@ def timed(name: str, work: Callable[[], None]) -> None:
 def of_others() -> float:
     """Return the CPU seconds of the processes that worked for this one and have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime + usage.ru_stime + of_children()
 
 
 def profiled(work: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.models import Entity, EntityBody, Location, RelationRow, SearchKey, SearchRow
 from plugins.contract import Target
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
 
 PREFIX = "sre.portal/"
@@ -71,8 +72,10 @@ class Directory:
 def services(session: Session, types: Collection[str], refs: Collection[str] | None = None) -> list[Service]:
     """Return the services of these types (lower case), all or those of `refs`, sorted by reference."""
     bodies = list(_bodies(session, types, refs))
-    callers = _callers(session, [entity for _, entity, _ in bodies])
-    return sorted((_service(ref, entity, read_at, callers) for ref, entity, read_at in bodies), key=lambda one: one.ref)
+    related = [_related(entity) for _, entity, _ in bodies]
+    callers = _callers(session, related)
+    found = [_service(*body, targets, callers) for body, targets in zip(bodies, related, strict=True)]
+    return sorted(found, key=lambda one: one.ref)
 
 
 def described(
@@ -85,7 +88,8 @@ def described(
     callers: dict[tuple[str, str], set[str]] = {}
     for api, type_, other in api_relations:
         callers.setdefault((api, type_), set()).add(other)
-    return _service(ref, orjson.loads(body), read_at, callers)
+    entity = orjson.loads(body)
+    return _service(ref, entity, read_at, _related(entity), callers)
 
 
 def targets(session: Session, types: Collection[str]) -> list[Target]:
@@ -142,33 +146,44 @@ def _bodies(
         .join(Location, Location.id == Entity.location_id)
         .where(Entity.kind == "component", Entity.type.in_([type_.lower() for type_ in types]))
     )
-    parts = [statement] if refs is None else [statement.where(Entity.ref.in_(some)) for some in chunks(sorted(refs))]
+    parts = [statement]
+    if refs is not None:
+        parts = [statement.where(among(session, Entity.ref, some)) for some in chunks(sorted(refs))]
     for part in parts:
         for ref, body, read_at in session.execute(part):
             yield ref, orjson.loads(body), read_at
 
 
-def _related(entity: Mapping[str, Any], type_: str) -> list[str]:
-    return [relation["targetRef"] for relation in entity["relations"] if relation["type"] == type_]
+_Related = Mapping[str, Sequence[str]]
+"""By relation: who stands at the other end."""
+
+
+def _related(entity: Mapping[str, Any]) -> _Related:
+    found: dict[str, list[str]] = {}
+    for relation in entity["relations"]:
+        found.setdefault(relation["type"], []).append(relation["targetRef"])
+    return found
 
 
 _Callers = Mapping[tuple[str, str], set[str]]
 """By API and relation: who provides it, who consumes it."""
 
 
-def _callers(session: Session, entities: Sequence[Mapping[str, Any]]) -> _Callers:
-    apis = {ref for entity in entities for type_ in ("consumesApi", "providesApi") for ref in _related(entity, type_)}
+def _callers(session: Session, related: Sequence[_Related]) -> _Callers:
+    apis = {ref for targets in related for type_ in ("consumesApi", "providesApi") for ref in targets.get(type_, ())}
     found: dict[tuple[str, str], set[str]] = {}
     statement = select(RelationRow.source_ref, RelationRow.type, RelationRow.target_ref).where(
         RelationRow.type.in_(("apiProvidedBy", "apiConsumedBy"))
     )
     for some in chunks(sorted(apis)):
-        for api, type_, ref in session.execute(statement.where(RelationRow.source_ref.in_(some))):
+        for api, type_, ref in session.execute(statement.where(among(session, RelationRow.source_ref, some))):
             found.setdefault((api, type_), set()).add(ref)
     return found
 
 
-def _service(ref: str, entity: Mapping[str, Any], read_at: datetime | None, callers: _Callers) -> Service:
+def _service(
+    ref: str, entity: Mapping[str, Any], read_at: datetime | None, related: _Related, callers: _Callers
+) -> Service:
     metadata, spec = entity["metadata"], entity["spec"]
     annotations = metadata.get("annotations", {})
     return Service(
@@ -180,22 +195,22 @@ def _service(ref: str, entity: Mapping[str, Any], read_at: datetime | None, call
         description=metadata.get("description"),
         type=spec["type"].lower(),
         lifecycle=lifecycle_of(annotations, spec["lifecycle"]),
-        owner=next(iter(_related(entity, "ownedBy")), None),
-        system=next((other for other in _related(entity, "partOf") if other.startswith("system:")), None),
+        owner=next(iter(related.get("ownedBy", ())), None),
+        system=next((other for other in related.get("partOf", ()) if other.startswith("system:")), None),
         criticality=criticality_of(annotations),
         tags=tuple(metadata.get("tags", ())),
         annotations=annotations,
-        dependencies=_neighbours(ref, entity, callers, "dependsOn", "consumesApi", "apiProvidedBy"),
-        dependents=_neighbours(ref, entity, callers, "dependencyOf", "providesApi", "apiConsumedBy"),
+        dependencies=_neighbours(ref, related, callers, "dependsOn", "consumesApi", "apiProvidedBy"),
+        dependents=_neighbours(ref, related, callers, "dependencyOf", "providesApi", "apiConsumedBy"),
         observed_at=read_at,
     )
 
 
 def _neighbours(
-    ref: str, entity: Mapping[str, Any], callers: _Callers, direct: str, to_api: str, from_api: str
+    ref: str, related: _Related, callers: _Callers, direct: str, to_api: str, from_api: str
 ) -> tuple[str, ...]:
     """Return the entities at the other end of a relation, directly or by way of an API, without the service itself."""
-    found = set(_related(entity, direct))
-    for api in _related(entity, to_api):
+    found = set(related.get(direct, ()))
+    for api in related.get(to_api, ()):
         found |= callers.get((api, from_api), set())
     return tuple(sorted(found - {ref}))

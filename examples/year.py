@@ -113,6 +113,33 @@ def a_graduation(year: Year) -> None:
     one, of = "cordelia-profile-2026", "/api/engagements/cordelia-profile-2026"
     ask(year, 330, "component:default/cordelia-profile", "early", one, 300, criteria=["business_value", "team_asked"])
     year.move(325, "miranda", one, "accepted", sre_team=TEAM)
+    _design(year, one, of)
+    _launch_by_stages(year, one, of)
+    year.post(
+        120,
+        "ariel",
+        f"{of}/lessons",
+        {
+            "title": "A dark launch finds what a load test does not",
+            "source": "lesson",
+            "axis": "change",
+            "pattern": "cold-cache",
+            "text": "The cache was cold for an hour; warm it before the canary.",
+        },
+    )
+    year.move(
+        110,
+        "portia",
+        one,
+        "disengaging",
+        outcome="graduated",
+        evidence=f"{WIKI}/cordelia/after-90-days",
+        reason="Two quiet quarters; its developers keep it well.",
+    )
+    year.move(108, "portia", one, "disengaged")
+
+
+def _design(year: Year, one: str, of: str) -> None:
     year.move(320, "portia", one, "design", reviewers=["ariel"])
     year.post(
         305,
@@ -136,6 +163,9 @@ def a_graduation(year: Year) -> None:
             "reliability_cost": "a region's outage is ours: about two hours a year",
         },
     )
+
+
+def _launch_by_stages(year: Year, one: str, of: str) -> None:
     year.move(300, "ariel", one, "build")
     launch = year.post(260, "puck", f"{of}/launches", {"name": "Profiles for everybody", "planned_at": year.on(228)})
     year.move(250, "portia", one, "launch")
@@ -145,28 +175,6 @@ def a_graduation(year: Year) -> None:
         body = {"stage": stage, "traffic_percent": share, "abort_rule": "error ratio above 1 % for five minutes"}
         year.post(ago, "puck", f"/api/engagements/launches/{launch['id']}/stages", body)
     year.move(227, "portia", one, "post_launch")
-    year.post(
-        120,
-        "ariel",
-        f"{of}/lessons",
-        {
-            "title": "A dark launch finds what a load test does not",
-            "source": "lesson",
-            "axis": "change",
-            "pattern": "cold-cache",
-            "text": "The cache was cold for an hour; warm it before the canary.",
-        },
-    )
-    year.move(
-        110,
-        "portia",
-        one,
-        "disengaging",
-        outcome="graduated",
-        evidence=f"{WIKI}/cordelia/after-90-days",
-        reason="Two quiet quarters; its developers keep it well.",
-    )
-    year.move(108, "portia", one, "disengaged")
 
 
 FRAMEWORK: Sequence[tuple[float, str, Mapping[str, Any], str, Sequence[str]]] = (
@@ -308,6 +316,22 @@ def a_review_under_way(year: Year) -> None:
             "check": "obs.slo.on_dashboard",
         },
     )
+    _advice(year)
+    ask(year, 12, "component:default/sonnet-api", "simple_prr", "sonnet-api-2026", 4000)
+    year.post(
+        6,
+        "portia",
+        "/api/engagements/meetings",
+        {
+            "held_at": year.on(6),
+            "services": ["component:default/globe-frontend"],
+            "attendees": ["portia", "ariel", "hal"],
+            "notes": "Last week's pages: two, both actionable. The index moves on Thursday.",
+        },
+    )
+
+
+def _advice(year: Year) -> None:
     for name, topic, hours, ago in (
         ("sonnet-api", "Capacity for the anniversary", 6, 75),
         ("sonnet-api", "Error budget policy", 4, 33),
@@ -322,18 +346,6 @@ def a_review_under_way(year: Year) -> None:
             "recommendations": [f"{topic}: write down what was agreed"],
         }
         year.post(ago, "ariel", f"/api/services/component/default/{name}/consultations", consultation)
-    ask(year, 12, "component:default/sonnet-api", "simple_prr", "sonnet-api-2026", 4000)
-    year.post(
-        6,
-        "portia",
-        "/api/engagements/meetings",
-        {
-            "held_at": year.on(6),
-            "services": ["component:default/globe-frontend"],
-            "attendees": ["portia", "ariel", "hal"],
-            "notes": "Last week's pages: two, both actionable. The index moves on Thursday.",
-        },
-    )
 
 
 STORIES: tuple[Callable[[Year], None], ...] = (

@@ -99,13 +99,16 @@ def _timed(deployment: Deployment, authored: Sequence[datetime]) -> Deployment:
 
 
 def rollbacks(found: Sequence[Deployment]) -> dict[int, Deployment]:
-    """Return what each rollback undid, by its id: it puts out again what had been out before something else was."""
+    """Return what each rollback undid, by its id: it puts out again what had been out before something else was.
+
+    A deployment of no known revision is none.
+    """
     undone: dict[int, Deployment] = {}
     seen: set[str] = set()
     succeeded = [deployment for deployment in found if deployment.outcome == SUCCEEDED]
     for before, deployment in pairwise(succeeded):
         seen.add(before.sha)
-        if deployment.sha != before.sha and deployment.sha in seen:
+        if deployment.sha and deployment.sha != before.sha and deployment.sha in seen:
             undone[deployment.id] = before
     return undone
 

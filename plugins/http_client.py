@@ -32,6 +32,10 @@ CHUNK_BYTES = 64 * 1024
 NUL, REPLACEMENT = rb"\u0000", rb"\ufffd"
 """PostgreSQL stores no NUL in a text: one in a name would fail every run of the source."""
 
+UNSENDABLE = (
+    "auth: the secret holds a line break, or another sign that no HTTP header may carry; see that it is the token alone"
+)
+
 Parameters = Mapping[str, Any] | Sequence[tuple[str, str]]
 
 
@@ -309,6 +313,8 @@ class _Credentials(AuthBase):
             self._value = auth.value.reveal() if auth.value else None
         except LookupError as error:
             raise PullFailed(FailureKind.MISCONFIGURED, f"auth: the secret cannot be had: {error.args[0]}") from None
+        if not all(_is_header_text(secret) for secret in (self._token, self._value) if secret):
+            raise PullFailed(FailureKind.MISCONFIGURED, UNSENDABLE)
         self._username, self._header = auth.username, auth.header
         self.secrets = [secret for secret in (self._token, self._password, self._value) if secret]
 
@@ -316,10 +322,15 @@ class _Credentials(AuthBase):
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         elif self._username is not None:
-            HTTPBasicAuth(self._username, self._password or "")(request)
+            HTTPBasicAuth(self._username.encode(), (self._password or "").encode())(request)
         if self._header and self._value:
             request.headers[self._header] = self._value
         return request
+
+
+def _is_header_text(secret: str) -> bool:
+    """Say whether a header may carry a secret: the libraries would show one that it may not in their errors."""
+    return secret.isascii() and secret.isprintable()
 
 
 def _worth_retrying(failure: PullFailed) -> bool:

@@ -82,7 +82,7 @@ def pull(connector: Connector, context: PullContext) -> Iterator[Batch]:
         except PullFailed as failure:
             raise _redacted(failure) from None
         except Exception as error:
-            raise _unexpected(connector, error) from error
+            raise _unexpected(connector, context.source, error) from error
         if batch is None:
             return
         yield batch
@@ -98,7 +98,7 @@ def check(connector: Connector, context: PullContext) -> str:
     except PullFailed as failure:
         raise _redacted(failure) from None
     except Exception as error:
-        raise _unexpected(connector, error) from error
+        raise _unexpected(connector, context.source, error) from error
     if not context.targets and connector.is_pulled:
         return f"{answered}; the catalog holds no services yet (see `portal catalog locations`)"
     if context.targets and (untied := annotating.missing(connector.annotations, context.targets)):
@@ -120,9 +120,9 @@ def _redacted(failure: PullFailed) -> PullFailed:
     )
 
 
-def _unexpected(connector: Connector, error: Exception) -> PullFailed:
+def _unexpected(connector: Connector, source: str, error: Exception) -> PullFailed:
     """An answer in a shape that the connector does not know, or a fault of its own: both need somebody to look."""
-    log.exception("connector failed unexpectedly", extra={"connector": connector.name})
+    log.exception("connector failed unexpectedly", extra={"portal": {"source": source, "connector": connector.name}})
     return PullFailed(
         FailureKind.BAD_ANSWER,
         shorten(redact(f"the connector {connector.name} could not read an answer: {type(error).__name__}: {error}")),

@@ -57,7 +57,7 @@ def discover(points: list[EntryPoint]) -> tuple[Mapping[str, Connector], Mapping
             else:
                 found[point.name] = loaded
     for name, fault in faults.items():
-        log.error("connector not usable", extra={"connector": name, "fault": fault})
+        log.error("connector not usable", extra={"portal": {"connector": name, "fault": fault}})
     return MappingProxyType(found), MappingProxyType(faults)
 
 

@@ -1,8 +1,8 @@
 """What connectors to code hosts share: options, the facts of a repository, and reading repositories in turn."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from marshmallow import fields, validate
 
@@ -14,7 +14,9 @@ from plugins.contract import (
     FactSpec,
     FactType,
     FactValue,
+    FailureKind,
     PullContext,
+    PullFailed,
     PullFault,
 )
 from plugins.moments import rfc3339
@@ -27,7 +29,6 @@ OLD = timedelta(days=30)
 Read = Callable[[str, Sequence[str], Sequence[str], in_turn.Memory], Batch]
 """Reads one repository: its name, the services in it, the names of production environments, and what is remembered."""
 
-
 EVENTS = (*deployments.EVENTS, *repository_stories.EVENTS)
 
 
@@ -39,6 +40,19 @@ class OptionsSchema(repository_stories.OptionsSchema):
         load_default=lambda: ["production", "prod"],
         metadata={"description": "Environments that are production; one that is marked as such is in any case."},
     )
+
+
+def hidden_of(name: str, ask: Callable[[], list[PullFault]], unseen: str) -> list[PullFault]:
+    """Return what a check found hidden in one repository.
+
+    Raises PullFailed(permission) with the words of `unseen` where the token does not see the repository itself.
+    """
+    try:
+        return [replace(fault, scope=f"{name}: {fault.scope}") for fault in ask()]
+    except PullFailed as failure:
+        if failure.status == 404:
+            raise PullFailed(FailureKind.PERMISSION, f"{unseen} {name}: see its name and rights") from None
+        raise
 
 
 def requests_per_run(usual: int, most: int) -> fields.Integer:
@@ -73,7 +87,6 @@ FACTS = (
 def pull(
     context: PullContext,
     names: Mapping[str, Sequence[str]],
-    options: Mapping[str, Any],
     read: Read,
     faults: Sequence[PullFault] = (),
 ) -> Iterator[Batch]:
@@ -81,7 +94,7 @@ def pull(
 
     `names` holds the services of each repository. Raises PullFailed as `in_turn.pull` does.
     """
-    environments = [name.lower() for name in options["environments"]]
+    environments = [name.lower() for name in context.options["environments"]]
     memory = in_turn.Memory.loaded(context.cursor)
     memory.keep(names)
     if context.reconcile:
@@ -91,7 +104,7 @@ def pull(
         context,
         names,
         memory,
-        options["requests_per_run"],
+        context.options["requests_per_run"],
         lambda name, refs: read(name, refs, environments, memory),
     )
 

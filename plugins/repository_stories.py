@@ -59,7 +59,7 @@ def read(
 ) -> list[Event]:
     """Return the postmortems that are new to these services, and the launches; add to `faults` what is hidden."""
     found: list[Event] = []
-    folder, tags = str(context.options.get("postmortems") or "").strip("/"), context.options.get("launch_tags")
+    folder, tags = context.options["postmortems"].strip("/"), context.options["launch_tags"]
     try:
         if folder:
             found += _postmortems(shelf, folder, context.now, memory, slug, refs)

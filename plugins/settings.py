@@ -27,7 +27,9 @@ class CollectingSettings:
 class CollectingSettingsSchema(Schema):
     """`collecting:` in portal.yaml."""
 
-    failures_to_open = fields.Integer(load_default=5, strict=True, validate=validate.Range(1, 1000))
+    failures_to_open = fields.Integer(
+        load_default=CollectingSettings.failures_to_open, strict=True, validate=validate.Range(1, 1000)
+    )
     open_for = Duration(load_default=CollectingSettings.open_for, validate=validate.Range(timedelta(seconds=1)))
     longest_open = Duration(
         load_default=CollectingSettings.longest_open, validate=validate.Range(max=timedelta(days=7))

@@ -17,33 +17,13 @@ from sqlalchemy.orm import Session
 
 from plugins import circuit
 from plugins.contract import PullFailed
-from plugins.health import SourceHealth, SourceState, get_health, health, unknown_source
+from plugins.health import unknown_source
 from plugins.kept_answers import forget_all
 from plugins.models import RunState, Source, SourceRun
 from plugins.pulling import SAMPLE_SIZE, Progress
 from plugins.settings import CollectingSettings
 from portal_backend.core.config import SourceConfig
 from portal_backend.core.db import upsert
-
-__all__ = [
-    "Lease",
-    "LeaseLost",
-    "Progress",
-    "SourceHealth",
-    "SourceState",
-    "acquire",
-    "due",
-    "extend",
-    "finish",
-    "get_health",
-    "health",
-    "next_delay",
-    "note_push",
-    "request_collection",
-    "request_collection_of_all",
-    "save_progress",
-    "sync_sources",
-]
 
 DEFAULT_LEASE_SECONDS = 300.0
 """Longer than a client's deadline (`Limits.total_seconds`): a source that is merely slow keeps its lease."""
@@ -172,12 +152,7 @@ def finish(
     delay = next_delay(lease.source, timedelta(seconds=source.every_seconds), failures, random.random())  # noqa: S311
     values: dict[str, object] = {"lease_token": None, "lease_until": None, "consecutive_failures": failures}
     if failure is None:
-        counts = _counts(progress)
-        reported = ("targets", "matched", "unmatched", "unmatched_sample", "faults", "fault_sample")
-        values |= {name: counts[name] for name in reported}
-        values |= {"last_success_at": now, "failure_kind": None, "failure_message": None, "circuit_opened_at": None}
-        if lease.reconcile:
-            values["reconciled_at"] = now
+        values |= _of_success(progress, lease, now)
     else:
         opened_at = source.circuit_opened_at
         if circuit.opens(failure.kind, failures, opened_at is not None, settings):
@@ -190,6 +165,15 @@ def finish(
     outcome = {name: values[name] for name in ("failure_kind", "failure_message")}
     _write_run(session, lease, {"state": ended, "finished_at": now, "requests": progress.requests, **outcome})
     _forget_old_runs(session, lease.source)
+
+
+def _of_success(progress: Progress, lease: Lease, now: datetime) -> dict[str, object]:
+    """Return what a run that ended well writes to its source."""
+    counts = _counts(progress)
+    reported = ("targets", "matched", "unmatched", "unmatched_sample", "faults", "fault_sample")
+    values: dict[str, object] = {name: counts[name] for name in reported}
+    values |= {"last_success_at": now, "failure_kind": None, "failure_message": None, "circuit_opened_at": None}
+    return {**values, "reconciled_at": now} if lease.reconcile else values
 
 
 def note_push(session: Session, name: str, progress: Progress, now: datetime) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import RAISE
 
 from plugins import reports, sources
+from plugins.health import SourceHealth, get_health, health
 from plugins.schemas import (
     ConnectorListSchema,
     FactSpecListSchema,
@@ -25,15 +26,15 @@ blueprint = make_blueprint("plugins", __name__, "/api/plugins", "Where observati
 def list_sources() -> dict[str, Any]:
     """List the configured sources and how each is doing."""
     with reading() as session:
-        return {"items": list(sources.health(session, clock.now()).values())}
+        return {"items": list(health(session, clock.now()).values())}
 
 
 @blueprint.get("/sources/<string:name>")
 @blueprint.response(200, SourceSchema)
-def get_source(name: str) -> sources.SourceHealth:
+def get_source(name: str) -> SourceHealth:
     """Read how one source is doing; 404 when none is configured under this name."""
     with reading() as session:
-        return sources.get_health(session, name, clock.now())
+        return get_health(session, name, clock.now())
 
 
 @blueprint.get("/sources/<string:name>/runs")
@@ -47,12 +48,12 @@ def list_runs(query: dict[str, Any], name: str) -> Page[Any]:
 
 @blueprint.post("/sources/<string:name>/collect")
 @blueprint.response(202, SourceSchema)
-def collect(name: str) -> sources.SourceHealth:
+def collect(name: str) -> SourceHealth:
     """Make a source due now: the worker pulls it at its next look (or goes on with the run that is under way)."""
     now = clock.now()
     with transaction() as session:
         sources.request_collection(session, name, now)
-        return sources.get_health(session, name, now)
+        return get_health(session, name, now)
 
 
 @blueprint.get("/fact-specs")

@@ -39,7 +39,7 @@ import scorecards.tech_insights.views
 import scorecards.views
 import scorecards.webhooks.views
 from portal_backend import health, pages, push
-from portal_backend.core import auth, cors, db, errors, http, telemetry, tokens, wire
+from portal_backend.core import auth, cors, db, errors, http, processes, telemetry, tokens, wire
 from portal_backend.core.config import Config
 from portal_backend.core.error_schemas import describe_errors
 from portal_backend.foundation import create_foundation
@@ -55,6 +55,8 @@ API_BLUEPRINTS: Iterable[Blueprint] = (
 )
 DOCS = {"app_name": "Portal backend API", "docExpansion": "none", "defaultModelsExpandDepth": -1}
 """Of Swagger UI: closed at first, since two hundred operations drawn at once take a browser seconds."""
+JUDGING = ("catalog.ingestion.judging", "scorecards.assessment.portions")
+"""Modules whose functions other processes are asked to do."""
 PLAIN_BLUEPRINTS: Iterable[PlainBlueprint] = (
     health.blueprint,
     health.metrics_blueprint,
@@ -66,6 +68,7 @@ PLAIN_BLUEPRINTS: Iterable[PlainBlueprint] = (
 def create_app(config: Config) -> Flask:
     """Return the WSGI application for a checked configuration."""
     app = create_foundation(config)
+    processes.import_there(JUDGING)
     app.config.update(
         API_TITLE="Portal backend",
         API_VERSION="v1",

@@ -43,7 +43,7 @@ class Channel(filesystem.Channel):
             try:
                 return loads(bytes_to_str(taken))
             except ValueError:
-                log.warning("dropped a message that cannot be read", extra={"file": name})
+                log.warning("dropped a message that cannot be read", extra={"portal": {"file": name}})
         raise Empty
 
 

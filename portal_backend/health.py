@@ -44,15 +44,23 @@ def ready() -> Response:
 
 @metrics_blueprint.get("/metrics")
 def metrics() -> Response:
-    """Expose our own metrics and the health of the sources in Prometheus's text format."""
-    with reading() as session:
-        states = health(session, clock.now())
-    return Response(telemetry.exposition() + generate_latest(_gauges(states)), content_type=telemetry.CONTENT_TYPE)
+    """Expose our own metrics and the health of the sources in Prometheus's text format.
 
-
-def _gauges(states: Mapping[str, SourceHealth]) -> CollectorRegistry:
-    """Return what an alert on a source that went dark needs: whether its last pull went well, and when one last did."""
+    While the database does not answer, that is among them: who watches us is not to go blind just then.
+    """
     registry = CollectorRegistry()
+    up = Gauge("portal_database_up", "Whether the database answers.", registry=registry)
+    try:
+        with reading() as session:
+            _measure_sources(health(session, clock.now()), registry)
+        up.set(1)
+    except SQLAlchemyError:
+        up.set(0)
+    return Response(telemetry.exposition() + generate_latest(registry), content_type=telemetry.CONTENT_TYPE)
+
+
+def _measure_sources(states: Mapping[str, SourceHealth], registry: CollectorRegistry) -> None:
+    """Add what an alert on a source that went dark needs: whether its last pull went well, and when one last did."""
     up = Gauge("portal_source_up", "Whether the source's last pull went well.", ["source"], registry=registry)
     last = Gauge(
         "portal_source_last_success_timestamp_seconds",
@@ -64,4 +72,3 @@ def _gauges(states: Mapping[str, SourceHealth]) -> CollectorRegistry:
         up.labels(name).set(state.failure_kind is None and state.last_success_at is not None)
         if state.last_success_at:
             last.labels(name).set(state.last_success_at.timestamp())
-    return registry

@@ -18,6 +18,7 @@ from portal_backend.core import clock
 from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.processes import Run, other_processes
 from scorecards import judging, scorecard
+from scorecards.assessment.portions import judged
 from scorecards.changes import LevelChange
 from scorecards.exceptions.recording import JUDGING
 from scorecards.models import Scorecard
@@ -91,7 +92,7 @@ def judge_in_batches(refs: Sequence[str]) -> list[LevelChange]:
     moved: list[LevelChange] = []
     is_shared = len(refs) >= WORTH_SHARING
     size = SHARED_BATCH if is_shared else BATCH
-    with other_processes(None if is_shared else 0) as run:
+    with other_processes(None if is_shared else 0, judged if is_shared else None) as run:
         for start in range(0, len(refs), size):
             with transaction() as session:
                 moved += judge(session, refs[start : start + size], clock.now(), run)

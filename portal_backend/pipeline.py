@@ -7,26 +7,26 @@ worker had not committed never was, and what it had committed is not done again.
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 import catalog.services
-from catalog.ingestion import changes, counting
 from catalog.ingestion.file_readings import FoundFault
 from catalog.ingestion.refresh import IngestReport
-from catalog.ingestion.storing import INGESTION
 from catalog.registering.registrations import keep_configured
 from engagements import history
 from engagements.event_kinds import OBSERVED_KINDS
 from plugins import apart, pulling, registry, sources
 from plugins import settings as collecting
-from plugins.contract import Batch, FailureKind, PullFailed, PullFault
+from plugins.contract import Batch, FactSpec, FailureKind, PullFailed, PullFault
+from plugins.health import get_health
 from plugins.http_client import Limits, SourceClient
 from plugins.kept_answers import StoredAnswers, forget_unused
 from plugins.pulling import Progress
@@ -36,7 +36,7 @@ from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
 from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.errors import Conflict, NotFound
-from scorecards import facts, judging, retention, scorecard
+from scorecards import facts, judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.evidence.causes import CATALOG_SOURCE
 from scorecards.exceptions.recording import JUDGING
@@ -47,8 +47,6 @@ log = logging.getLogger(__name__)
 BEATS_A_LEASE = 6
 """How often a run that lives says so while its lease lasts."""
 LONGEST_PULL = timedelta(minutes=4)
-PRUNED_AT_ONCE = 5_000
-"""Changes of entities deleted in one transaction."""
 SHORTEST_PULL = timedelta(seconds=30)
 OWN_WORK_SECONDS = 60.0
 """What a connector may take beyond the time of its client: it also reads the answers."""
@@ -110,7 +108,7 @@ def due() -> list[str]:
         names = [name for name in sources.due(session, now) if name not in pushed]
         if CATALOG_SOURCE not in names and catalog_refresh.is_wanted(session, now):
             names.insert(0, CATALOG_SOURCE)
-        if sources.get_health(session, CATALOG_SOURCE, now).last_success_at is None:
+        if get_health(session, CATALOG_SOURCE, now).last_success_at is None:
             return [name for name in names if name == CATALOG_SOURCE]
         return names
 
@@ -205,24 +203,42 @@ def _limits(config: SourceConfig) -> Limits:
     return Limits(total_seconds=total, read_seconds=min(Limits.read_seconds, total / 2))
 
 
-def _keep(config: SourceConfig, lease: Lease, batch: Batch, kept: StoredAnswers, report: RefreshReport) -> None:
-    """Store a batch, judge what it touches, record what happened, keep the cursor and the answers that a later pull
-    asks about again: all of it, or nothing.
-    """
+def _keep(config: SourceConfig, lease: Lease, batch: Batch, answers: StoredAnswers, report: RefreshReport) -> None:
+    """Keep a batch, the cursor, and the answers that a later pull asks about again: all of it, or nothing."""
     with transaction() as session:
         now = clock.now()
         sources.save_progress(session, lease, report.progress, now)
-        kept.save(session, now)
-        serialise(session, JUDGING)
-        stored = facts.store(session, config.name, batch.facts, settings.current().specs, now)
-        observed = {fact.ref for fact in batch.facts}
-        touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)
-        touched |= dependents_of(session, judging.current(), stored.bearing)
-        recorded = history.record(session, history.from_source(config.name, batch.events, config.simulated), now)
-        moved = judgement.judge(session, touched, now)
-    report.rejected += stored.rejected
-    report.recorded += recorded
-    report.levels += moved
+        answers.save(session, now)
+        kept = keep_and_judge(session, config, batch, settings.current().specs, now)
+    report.rejected += kept.stored.rejected
+    report.recorded += kept.recorded
+    report.levels += kept.levels
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of a batch."""
+
+    stored: facts.StoreReport
+    recorded: int
+    """Events that were new to the history."""
+    levels: list[LevelChange]
+
+
+def keep_and_judge(
+    session: Session, config: SourceConfig, batch: Batch, specs: Mapping[str, FactSpec], now: datetime
+) -> Kept:
+    """Store a batch of a source, judge what it touches, and record what happened, within the caller's transaction.
+
+    Of facts that `specs` does not declare none is stored.
+    """
+    serialise(session, JUDGING)
+    stored = facts.store(session, config.name, batch.facts, specs, now)
+    observed = {fact.ref for fact in batch.facts}
+    touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)
+    touched |= dependents_of(session, judging.current(), stored.bearing)
+    recorded = history.record(session, history.from_source(config.name, batch.events, config.simulated), now)
+    return Kept(stored, recorded, judgement.judge(session, touched, now))
 
 
 def _read_catalog(lease: Lease, report: RefreshReport, *, only_due: bool) -> None:
@@ -312,40 +328,3 @@ def _log(report: RefreshReport) -> None:
     }
     level = logging.WARNING if report.failure else logging.INFO
     log.log(level, "source refreshed", extra={"portal": details})
-
-
-def prune_catalog_history() -> int:
-    """Delete the changes of entities that are older than the retention policy keeps; return how many went."""
-    gone = 0
-    while True:
-        with transaction() as session:
-            before = clock.now() - timedelta(days=settings.current().retention.daily_days)
-            step = changes.prune_changes(session, before, PRUNED_AT_ONCE)
-        gone += step
-        if step < PRUNED_AT_ONCE:
-            return gone
-
-
-def recount_catalog() -> int:
-    """Put right the catalog's numbers of values that differ from its entities; return how many did."""
-    with transaction() as session:
-        serialise(session, INGESTION)
-        wrong = counting.recount(session)
-    if wrong:
-        log.warning("counted the catalog's values anew", extra={"portal": {"wrong": wrong}})
-    return wrong
-
-
-def prune_history() -> int:
-    """Delete what the retention policy does not keep of the history of facts; return how many values went.
-
-    A hundred services to a transaction: whoever waits, waits for little, and an interrupted pass loses nothing.
-    """
-    gone, last = 0, ""
-    while True:
-        with transaction() as session:
-            step = retention.prune_step(session, settings.current().retention, clock.now(), last)
-        gone += step.gone
-        if step.last is None:
-            return gone
-        last = step.last

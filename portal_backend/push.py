@@ -9,24 +9,21 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 
 import catalog.services
-from engagements import history
 from engagements.event_kinds import CORRECTION, OBSERVED_KINDS
 from engagements.history_reading import own_of
 from plugins import registry, sources
 from plugins.contract import Batch, Event, Fact, FactSpec
 from plugins.pulling import Progress
 from plugins.views import blueprint
-from portal_backend import judgement, pipeline
+from portal_backend import pipeline
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
-from portal_backend.core.db import serialise, transaction
+from portal_backend.core.db import transaction
 from portal_backend.core.errors import Conflict, Fault, InvalidInput, NotAllowed
 from portal_backend.core.http import Moment
 from portal_backend.core.principal import Role
-from scorecards import facts, judging, scorecard
+from scorecards import facts, judging
 from scorecards.evidence.values import normalise
-from scorecards.exceptions.recording import JUDGING
-from scorecards.loading import dependents_of
 
 __all__ = ["blueprint", "take"]
 
@@ -121,14 +118,8 @@ def take(
         progress = Progress()
         progress.add(batch, requests=0)
         sources.note_push(session, name, progress, now)
-        serialise(session, JUDGING)
-        stored = facts.store(session, name, batch.facts, _specs(), now)
-        observed = {fact.ref for fact in batch.facts}
-        touched = stored.changed | scorecard.awaiting_evidence(session, observed - stored.changed)
-        touched |= dependents_of(session, judging.current(), stored.bearing)
-        recorded = history.record(session, history.from_source(name, batch.events, config.simulated), now)
-        moved = judgement.judge(session, touched, now)
-    return PushReport(len(batch.facts), len(stored.changed), recorded, len(moved))
+        kept = pipeline.keep_and_judge(session, config, batch, _specs(), now)
+    return PushReport(len(batch.facts), len(kept.stored.changed), kept.recorded, len(kept.levels))
 
 
 def _specs() -> Mapping[str, FactSpec]:

@@ -8,13 +8,12 @@ the source still due, and the lease lets one run in.
 import logging
 import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
 from flask import Flask
 
-from portal_backend import catalog_refresh, exception_events, folder_broker, judgement, pipeline
+from portal_backend import catalog_refresh, exception_events, folder_broker, judgement, pipeline, pruning
 from portal_backend.core import clock
 from portal_backend.core.config import Config
 from portal_backend.core.db import transaction
@@ -83,10 +82,10 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
     def prune() -> None:
         """Delete what the retention policy does not keep, and compare numbers that are kept with what they count."""
         with app.app_context():
-            pipeline.prune_history()
-            pipeline.prune_catalog_history()
+            pruning.prune_facts()
+            pruning.prune_entity_changes()
             catalog_refresh.reindex()
-            pipeline.recount_catalog()
+            pruning.recount_values()
 
 
 def _transport_options(config: Config) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def _transport_options(config: Config) -> dict[str, Any]:
         return {"visibility_timeout": int(timedelta(hours=1).total_seconds())}
     folders = {name: config.data_dir / "broker" / name for name in ("queue", "control")}
     for folder in folders.values():
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     return {
         "data_folder_in": str(folders["queue"]),
         "data_folder_out": str(folders["queue"]),
@@ -107,15 +106,17 @@ def run(celery: Celery, beat: bool) -> None:
     """Work until told to stop; `beat` also sends the ticks (exactly one worker of an installation should)."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # RabbitMQ keeps each worker's own queue for it alone: two of one name on one machine would shut each other out.
+    hostname = f"portal-{os.getpid()}@%h"
     arguments = [
         "--quiet",
         "worker",
         "--pool=threads",
         f"--concurrency={CONCURRENCY}",
+        f"--hostname={hostname}",
         "--loglevel=INFO",
         "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
     ]
-    arguments += ["--without-mingle", "--without-heartbeat"]
-    # RabbitMQ keeps each worker's own queue for it alone: two of one name on one machine would shut each other out.
-    arguments = [*arguments, f"--hostname=portal-{os.getpid()}@%h"]
     celery.worker_main([*arguments, "--beat"] if beat else arguments)

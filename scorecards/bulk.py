@@ -9,26 +9,20 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    ColumnElement,
     Dialect,
     Float,
     Integer,
     LargeBinary,
     String,
     Table,
-    Text,
-    any_,
     bindparam,
-    cast,
     insert,
-    literal,
-    select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among as among
 from portal_backend.core.db import Model, UtcDateTime
 from portal_backend.core.db import upsert as upsert_one_by_one
 from scorecards.models import JsonText
@@ -37,23 +31,6 @@ WORTH_COPYING = 50
 """Below so many rows a plain statement is faster than a temporary table."""
 
 Row = Mapping[str, Any]
-
-
-def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a column of texts has one of these values.
-
-    On PostgreSQL they are sent as one array, written out: a list of 500 takes longer to write into a statement, or for
-    the driver to go through, than to look up.
-    """
-    if session.get_bind().dialect.name != "postgresql":
-        condition: ColumnElement[bool] = column.in_(values)
-        return condition
-    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
-    written = '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
-    # As a query of its own it is read once; else it would be read again for each row of a table that is gone through.
-    array = select(cast(literal(written, Text), ARRAY(Text))).scalar_subquery()
-    wanted: ColumnElement[bool] = column == any_(cast(array, ARRAY(Text)))
-    return wanted
 
 
 def add(session: Session, table: type[Model], rows: Sequence[Row]) -> None:

@@ -105,12 +105,19 @@ def _portions(
     While some are judged, the next ones are read.
     """
     coming: deque[Future[Portion]] = deque()
-    for some in chunks(refs, AT_ONCE):
+    for some in _reads(refs):
         coming.append(begin(_read, session, judging, some, now))
         if len(coming) > 1:
             yield from _parts(coming.popleft().result(), known)
     for last in coming:
         yield from _parts(last.result(), known)
+
+
+def _reads(refs: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield what is read at once; of many at first one portion alone, so that whoever judges need not wait for long."""
+    first = PORTION if len(refs) > AT_ONCE else 0
+    yield from chunks(refs[:first])
+    yield from chunks(refs[first:], AT_ONCE)
 
 
 def _parts(whole: Portion, known: set[str]) -> Iterator[Portion]:

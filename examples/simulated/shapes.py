@@ -5,6 +5,7 @@ kept once computed.
 """
 
 import math
+from abc import abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -121,8 +122,44 @@ class Share:
         return amount
 
 
+class OnGrid(Series):
+    """A series by a formula of the sample's number, from a moment on."""
+
+    grid: Grid
+    since: float
+    monotonic = False
+
+    @abstractmethod
+    def _sample(self, number: int) -> float:
+        """Return one sample."""
+
+    def _samples(self, first: int, last: int) -> Sequence[float]:
+        """Return the samples of a range, both ends included."""
+        return [self._sample(number) for number in range(first, last + 1)]
+
+    def at(self, time: float) -> float | None:
+        """Return the newest sample's value."""
+        number = self.grid.last_until(time)
+        moment = number * self.grid.interval
+        return self._sample(number) if moment >= self.since and moment > time - LOOKBACK_SECONDS else None
+
+    def window(self, start: float, end: float) -> Window | None:
+        """Return the range's samples; only its ends are computed until the others are asked for."""
+        step = self.grid.interval
+        first = max(self.grid.first_after(start), math.ceil(self.since / step))
+        last = self.grid.last_until(end)
+        if first > last:
+            return None
+
+        def read() -> tuple[Sequence[float], Sequence[float]]:
+            return [float(number * step) for number in range(first, last + 1)], self._samples(first, last)
+
+        ends = self._sample(first), self._sample(last)
+        return Window(float(first * step), float(last * step), last - first + 1, *ends, read, monotonic=self.monotonic)
+
+
 @dataclass
-class Counter(Series):
+class Counter(OnGrid):
     """A counter by a closed formula; it never resets."""
 
     labels: Labels
@@ -131,35 +168,15 @@ class Counter(Series):
     total: Callable[[float], float]
     whole: bool = True
     """Counts things, so whole numbers; seconds are not rounded."""
+    monotonic = True
 
-    def _value(self, number: int) -> float:
+    def _sample(self, number: int) -> float:
         amount = self.total(number * self.grid.interval)
         return float(math.floor(amount)) if self.whole else amount
 
-    def at(self, time: float) -> float | None:
-        """Return the newest sample's value."""
-        number = self.grid.last_until(time)
-        moment = number * self.grid.interval
-        return self._value(number) if moment >= self.since and moment > time - LOOKBACK_SECONDS else None
-
-    def window(self, start: float, end: float) -> Window | None:
-        """Return the range's samples; only its ends are computed until the others are asked for."""
-        first = max(self.grid.first_after(start), math.ceil(self.since / self.grid.interval))
-        last = self.grid.last_until(end)
-        if first > last:
-            return None
-        step = self.grid.interval
-
-        def read() -> tuple[Sequence[float], Sequence[float]]:
-            numbers = range(first, last + 1)
-            return [float(number * step) for number in numbers], [self._value(number) for number in numbers]
-
-        ends = self._value(first), self._value(last)
-        return Window(float(first * step), float(last * step), last - first + 1, *ends, read, monotonic=True)
-
 
 @dataclass
-class Gauge(Series):
+class Gauge(OnGrid):
     """A gauge by a formula."""
 
     labels: Labels
@@ -167,27 +184,12 @@ class Gauge(Series):
     since: float
     value: Callable[[float], float]
     _days: "dict[int, array[float]]" = field(default_factory=dict)
+    """Samples of whole days, which are computed once."""
 
-    def at(self, time: float) -> float | None:
-        """Return the newest sample's value."""
-        moment = self.grid.last_until(time) * self.grid.interval
-        return self.value(moment) if moment >= self.since and moment > time - LOOKBACK_SECONDS else None
+    def _sample(self, number: int) -> float:
+        return self.value(number * self.grid.interval)
 
-    def window(self, start: float, end: float) -> Window | None:
-        """Return the range's samples, from whole days computed once."""
-        first = max(self.grid.first_after(start), math.ceil(self.since / self.grid.interval))
-        last = self.grid.last_until(end)
-        if first > last:
-            return None
-        step = self.grid.interval
-
-        def read() -> tuple[Sequence[float], Sequence[float]]:
-            return [float(number * step) for number in range(first, last + 1)], self._values(first, last)
-
-        ends = self.value(first * step), self.value(last * step)
-        return Window(float(first * step), float(last * step), last - first + 1, *ends, read)
-
-    def _values(self, first: int, last: int) -> "array[float]":
+    def _samples(self, first: int, last: int) -> Sequence[float]:
         per_day = DAY_SECONDS // self.grid.interval
         values: array[float] = array("d")
         for day in range(first // per_day, last // per_day + 1):
@@ -198,7 +200,7 @@ class Gauge(Series):
     def _day(self, day: int, per_day: int) -> "array[float]":
         if day not in self._days:
             numbers = range(day * per_day, (day + 1) * per_day)
-            self._days[day] = array("d", (self.value(number * self.grid.interval) for number in numbers))
+            self._days[day] = array("d", (self._sample(number) for number in numbers))
         return self._days[day]
 
 

@@ -7,6 +7,7 @@ class Deadline:
     """A point in time after which nothing more may be waited for."""
 
     def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:

@@ -55,6 +55,8 @@ def _show(report: DiscoveryReport) -> None:
     for skipped in report.skipped:
         console.print(f"[bold]{report.provider}[/]: skipped {escape(skipped)}", soft_wrap=True)
     counts = f"{report.found} catalog files, {len(report.added)} new, {len(report.removed)} removed"
+    if report.moved:
+        counts += f", {len(report.moved)} followed to another address"
     console.print(f"[bold]{report.provider}[/]: {counts}", soft_wrap=True)
     if report.withheld:
         cause = "are found no more" if report.configured else "belong to a provider that portal.yaml names no more"

@@ -8,7 +8,6 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from catalog.format.refs import BadReference, parse_ref
 from portal_backend.commands.common import (
     FOUND_FAULT,
     as_json,
@@ -19,6 +18,7 @@ from portal_backend.commands.common import (
     print_table,
     with_app,
 )
+from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
 from portal_backend.core.config import load_config
 from portal_backend.core.db import reading
@@ -42,16 +42,18 @@ MAX_ITEMS = 200
 def validate(paths: Sequence[Path], json_output: bool) -> None:
     """Check files and folders of checks beside the default ones; needs no database. Exit code 1 when one has a fault.
 
-    Facts that sources of portal.yaml declare are known; the organisation's files named there are not read.
+    Known are the facts that sources of portal.yaml declare, and the checks, facts and groups of the organisation's
+    files named there; one of the same name as a PATH gives way to it.
     """
     try:
-        specs = declared_facts(load_config(named_config(), option_schemas()))
+        config = load_config(named_config(), option_schemas())
+        specs = declared_facts(config)
     except PortalError as error:
         give_up(error)
     catalogue: CheckCatalogue | None = None
     faults: Sequence[Fault] = ()
     try:
-        catalogue = load_catalogue(paths, specs)
+        catalogue = load_catalogue(paths, specs, beside=config.check_paths)
     except InvalidInput as error:
         faults = error.faults
     if json_output:
@@ -113,7 +115,7 @@ def simulate(
     changed = changed_catalogue(basis.catalogue, proposal, basis.specs, faults)
     if not as_of_today:
         changed = all_enforced(changed)
-    refs = [_ref(ref) for ref in services] or None
+    refs = [service_ref(ref) for ref in services] or None
     if weeks:
         _tell_past(basis, changed, refs, weeks, json_output)
         return
@@ -150,13 +152,6 @@ def _tell_past(
 def _standing(side: Side) -> str:
     levels = ", ".join(f"{number} at {level}" for level, number in sorted(side.levels.items()))
     return f"{levels}; {side.percent:g} %" if side.percent is not None else levels
-
-
-def _ref(text: str) -> str:
-    try:
-        return str(parse_ref(text, default_kind="component"))
-    except BadReference as error:
-        raise InvalidInput(str(error)) from error
 
 
 def _show(form: Document) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from catalog.format.refs import BadReference, parse_ref
 from catalog.services import services
 from engagements import circumstances, history, imports, rebuilding, support
 from engagements.capacity import planning
@@ -25,6 +24,7 @@ from engagements.triage.directions import Direction
 from engagements.triage_lists.reading import StoredPage
 from engagements.triage_lists.reading import read as read_triage
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, operator, print_json, print_table, with_app
+from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import Conflict, Fault, InvalidInput, NotFound
@@ -92,7 +92,7 @@ def show_history(
 ) -> None:
     """Show what happened to a service, newest first: `checkout`, or `component:default/checkout`."""
     with reading() as session:
-        whole = _service_ref(ref)
+        whole = service_ref(ref)
         if not services(session, judging.current().service_types, [whole]):
             raise NotFound(f"The catalog has no service {whole}; `portal catalog list` shows what it has.")
         page = history.read(session, whole, history.HistoryFilter(kinds, sources), cursor, limit)
@@ -147,7 +147,7 @@ def move(ref: str, tier: str, reason: str, consented_by: str, json_output: bool)
         raise InvalidInput(f"--reason must have 1 to {support.MAX_REASON_LENGTH} characters.")
     now = clock.now()
     with transaction() as session:
-        whole = _service_ref(ref)
+        whole = service_ref(ref)
         found = circumstances.gather(session, judging.current(), whole, consented_by, now)
         state = support.move(session, whole, Tier(tier), reason, operator(), found, now)
     if json_output:
@@ -170,7 +170,7 @@ def verify_history(ref: str | None, against: Path | None, save: Path | None, jso
     """Find what was changed, removed or put in behind the portal's back. Exit code 1 when something was."""
     kept = verification.read_anchors(against) if against else {}
     with reading() as session:
-        report = verification.verify(session, _service_ref(ref) if ref else None)
+        report = verification.verify(session, service_ref(ref) if ref else None)
         report.add(verification.verify_against(session, kept))
         if save:
             verification.write_anchors(session, save)
@@ -231,13 +231,6 @@ def _show_differences(found: Sequence[rebuilding.Differences], count: int, mende
             console.print(f"  {escape(one)}", soft_wrap=True)
     if count:
         console.print("Mended." if mended else "Nothing was changed; --yes mends it.")
-
-
-def _service_ref(text: str) -> str:
-    try:
-        return str(parse_ref(text, default_kind="component"))
-    except BadReference as error:
-        raise InvalidInput(str(error)) from error
 
 
 def _show_onboard(page: StoredPage, with_terms: bool) -> None:

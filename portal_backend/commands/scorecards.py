@@ -7,13 +7,13 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from catalog.format.refs import BadReference, parse_ref
 from portal_backend import judgement
 from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
 from portal_backend.commands.lazy import Lazy, LazyGroup
+from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
-from portal_backend.core.errors import InvalidInput, NotFound
+from portal_backend.core.errors import NotFound
 from scorecards import judging, scorecard
 from scorecards.changes import LevelChange
 from scorecards.checks.definitions import LEVEL_MEANINGS, level_name
@@ -64,7 +64,7 @@ def scorecards() -> None:
 def show(ref: str, everything: bool, json_output: bool) -> None:
     """Show the scorecard of a service: `checkout`, or `component:default/checkout`."""
     with reading() as session:
-        card = scorecard.read(session, judging.current(), _ref(ref), clock.now())
+        card = scorecard.read(session, judging.current(), service_ref(ref), clock.now())
     if json_output:
         print_json(card)
         return
@@ -80,7 +80,7 @@ def show(ref: str, everything: bool, json_output: bool) -> None:
 @with_app
 def evaluate(refs: Sequence[str], json_output: bool) -> None:
     """Judge services again by what is known of them now (without REF: all). Exit code 1 when one is below its level."""
-    wanted = [_ref(ref) for ref in refs]
+    wanted = [service_ref(ref) for ref in refs]
     now = clock.now()
     if wanted:
         _require_services(wanted)
@@ -119,13 +119,6 @@ def checks(json_output: bool) -> None:
             for check in catalogue.checks.values()
         ],
     )
-
-
-def _ref(text: str) -> str:
-    try:
-        return str(parse_ref(text, default_kind="component"))
-    except BadReference as error:
-        raise InvalidInput(str(error)) from error
 
 
 def _require_services(refs: Sequence[str]) -> None:

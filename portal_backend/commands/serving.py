@@ -34,6 +34,7 @@ from portal_backend.core.config import Config
 from portal_backend.core.errors import PortalError
 from portal_backend.core.memory import keep_what_is_loaded
 from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_logging
+from portal_backend.core.wire import watch_bodies
 from portal_backend.migrations import FOLDER, wanted_revision
 from portal_backend.supervisor import Program, portal_command, supervise
 
@@ -69,6 +70,7 @@ def _application(config: Config) -> Flask:
     """Build the application in a web process."""
     configure_logging()
     app = create_app(config)
+    watch_bodies(app, config.web_threads)
     keep_what_is_loaded()
     return app
 

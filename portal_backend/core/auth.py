@@ -7,12 +7,11 @@ domain, which gets the principal as an argument.
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, Request, current_app, g, request
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
-from portal_backend.core.config import is_loopback
+from portal_backend.core.config import is_address_of_loopback
 from portal_backend.core.errors import NotAllowed, NotAuthenticated, UnknownRoute
 from portal_backend.core.principal import LOCAL_ADMINISTRATOR, Principal
 
@@ -65,9 +64,8 @@ def _refuse_strangers(asking: Request) -> None:
     A page that rebinds its DNS name to this machine comes with its own Host, one that posts across comes with its
     own Origin.
     """
-    host = urlsplit(f"//{asking.host}").hostname or ""
     origin = asking.headers.get("Origin")
-    if not is_loopback(host) or (origin and not is_loopback(urlsplit(origin).hostname or "")):
+    if not is_address_of_loopback(f"//{asking.host}") or (origin and not is_address_of_loopback(origin)):
         raise NotAllowed(
             "Without authentication this server answers this machine only, by the name localhost or 127.0.0.1."
         )

@@ -3,36 +3,22 @@
 Secrets stand in it only as references, `${NAME}` (the environment) or `file:PATH`; they are resolved at use.
 """
 
-import json
 import os
-import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import yaml
 from marshmallow import Schema
 
-from portal_backend.core import clock
+from portal_backend.core import clock, config_file
 from portal_backend.core.config_schema import SECRET_KEYS, ConfigSchema, is_secret_reference
 from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
 
 DEFAULT_FILE = "portal.yaml"
-MAX_FILE_BYTES = 1024 * 1024
-OVERRIDES = {
-    "PORTAL_DATABASE_URL": ("database", "url"),
-    "PORTAL_BROKER_URL": ("broker", "url"),
-    "PORTAL_DATA_DIR": ("data_dir",),
-    "PORTAL_HOST": ("server", "host"),
-    "PORTAL_PORT": ("server", "port"),
-}
-"""Environment variables that take the place of a key."""
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-"""`${NAME}`, or `${NAME:-what holds where it is not set}`."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +33,14 @@ class Secret:
         if self.reference.startswith("file:"):
             path = self.base_dir / self.reference.removeprefix("file:")
             try:
-                return path.read_text().strip()
+                secret = path.read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise LookupError(f"the secret {self.reference} cannot be read: {error.strerror}") from error
+            except UnicodeDecodeError:
+                raise LookupError(f"the secret {self.reference} cannot be read: it is no text") from None
+            if not secret:
+                raise LookupError(f"the secret {self.reference} is empty")
+            return secret
         name = self.reference[2:-1]
         value = os.environ.get(name)
         if not value:
@@ -147,9 +138,9 @@ def load_config(
     """
     path = path or default_path(environment)
     base_dir = path.parent.resolve() if path else Path.cwd()
-    written = _read(path) if path else {}
-    faults = _literal_secrets(written)
-    expanded = _expand(_override(written, environment), "", environment, faults)
+    written = config_file.read(path) if path else {}
+    faults = config_file.literal_secrets(written)
+    expanded = config_file.expanded(config_file.overridden(written, environment), "", environment, faults)
     faults += flatten_messages(ConfigSchema().validate(expanded))
     if option_schemas is not None:
         faults += _check_plugins(expanded, option_schemas)
@@ -170,89 +161,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_address_of_loopback(address: str) -> bool:
+    """Say whether an address (`http://localhost:7007`, `//127.0.0.1`) leads to this machine only."""
+    try:
+        return is_loopback(urlsplit(address).hostname or "")
+    except ValueError:  # no address at all
+        return False
+
+
 def default_path(environment: Mapping[str, str]) -> Path | None:
     """Return the file that holds where none is named: PORTAL_CONFIG, then ./portal.yaml if that exists."""
     named = environment.get("PORTAL_CONFIG")
     if named:
         return Path(named)
     return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a repeated key is an error instead of a silent loss."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.YAMLError(f"the key {key!r} stands twice (line {line}); keep one of them")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidInput(f"{path} is larger than {MAX_FILE_BYTES} bytes; that is no portal.yaml")
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-        json.dumps(content, default=str, skipkeys=True)  # refuses a value that holds itself
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not valid YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InvalidInput(f"{path} must hold a mapping of keys such as `server:` and `sources:`")
-    return content
-
-
-def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Put the values of environment variables in the place of their keys."""
-    result = dict(raw)
-    for variable, keys in OVERRIDES.items():
-        value = environment.get(variable)
-        if not value:
-            continue
-        if len(keys) == 1:
-            result[keys[0]] = str(Path(value).resolve()) if variable == "PORTAL_DATA_DIR" else value
-            continue
-        section = result.get(keys[0])
-        result[keys[0]] = {**(section if isinstance(section, dict) else {}), keys[1]: value}
-    return result
-
-
-def _expand(value: Any, path: str, environment: Mapping[str, str], faults: list[Fault]) -> Any:
-    """Replace `${NAME}` in every string but the secrets, which stay references."""
-    if isinstance(value, dict):
-        return {key: _expand(inner, f"{path}.{key}" if path else str(key), environment, faults)
-                for key, inner in value.items()}  # fmt: skip
-    if isinstance(value, list):
-        return [_expand(inner, f"{path}[{index}]", environment, faults) for index, inner in enumerate(value)]
-    if not isinstance(value, str) or path.rpartition(".")[2] in SECRET_KEYS:
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        found = environment.get(match[1]) or match[2]
-        if found is None:
-            faults.append(Fault(path, f"the environment variable {match[1]} is not set"))
-        return found or ""
-
-    return _VARIABLE.sub(replace, value)
-
-
-def _literal_secrets(value: Any, path: str = "") -> list[Fault]:
-    """Find passwords written into URLs. (The schema finds literal secrets in the keys that are meant for them.)"""
-    if isinstance(value, dict):
-        return [f for key, inner in value.items() for f in _literal_secrets(inner, f"{path}.{key}" if path else key)]
-    if isinstance(value, list):
-        return [f for index, inner in enumerate(value) for f in _literal_secrets(inner, f"{path}[{index}]")]
-    written = re.match(r"[a-z+]+://[^/@:]*:([^/@]+)@", value) if isinstance(value, str) else None
-    if written and not _VARIABLE.search(written[1]):
-        return [Fault(path, "holds a password; write ${NAME} in its place and set that environment variable")]
-    return []
 
 
 def _check_plugins(raw: Mapping[str, Any], option_schemas: Mapping[str, type[Schema]]) -> list[Fault]:

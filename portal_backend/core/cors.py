@@ -4,11 +4,10 @@ Credentials of a browser (cookies) are never asked for: who calls proves who she
 """
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 
-from portal_backend.core.config import is_loopback
+from portal_backend.core.config import is_address_of_loopback
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
@@ -25,7 +24,7 @@ def init_app(app: Flask, origins: Collection[str], *, trust_loopback: bool) -> N
     """
 
     def is_trusted(origin: str) -> bool:
-        return origin in origins or (trust_loopback and _is_of_this_machine(origin))
+        return origin in origins or (trust_loopback and is_address_of_loopback(origin))
 
     def answer_preflight() -> Response | None:
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
@@ -48,10 +47,3 @@ def init_app(app: Flask, origins: Collection[str], *, trust_loopback: bool) -> N
 
     app.before_request(answer_preflight)
     app.after_request(permit)
-
-
-def _is_of_this_machine(origin: str) -> bool:
-    try:
-        return is_loopback(urlsplit(origin).hostname or "")
-    except ValueError:
-        return False

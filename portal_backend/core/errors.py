@@ -3,7 +3,7 @@
 Domain functions raise these; they know no HTTP beyond the number that their error carries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from portal_backend.core.database_faults import DatabaseFault, database_fault
 from portal_backend.core.faults import Fault as Fault
 
 BACKSTAGE_MOUNTS = ("/api/catalog", "/api/tech-insights")
@@ -22,7 +23,10 @@ BACKSTAGE_NAMES = {
     409: "ConflictError",
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",
+    503: "ServiceUnavailableError",
 }
+RETRY_SECONDS = 5
+"""After which a caller may ask again whom the server could not serve."""
 PATH_CHARACTERS = "/:@!$&'()*+,;=~-._"
 """What stands in a path as it is, besides letters and digits (RFC 3986)."""
 
@@ -85,6 +89,25 @@ class PreconditionFailed(PortalError):
     code = "precondition_failed"
 
 
+class Unavailable(PortalError):
+    """The server runs, but what it needs does not answer; the same request may succeed later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+
+
+OF_DATABASE: Mapping[DatabaseFault, tuple[type[PortalError], str]] = {
+    DatabaseFault.LATER: (
+        Unavailable,
+        "The database does not answer, or is too busy; send the same request again later, which is safe.",
+    ),
+    DatabaseFault.OVERTAKEN: (
+        Conflict,
+        "Somebody else changed the same at the same moment; read what is there now, then decide.",
+    ),
+}
+
+
 def init_app(app: Flask) -> None:
     """Answer every error as problem details (RFC 9457), or in Backstage's shape under Backstage's mounts."""
     app.register_error_handler(PortalError, _answer_portal_error)
@@ -99,6 +122,8 @@ def _answer_portal_error(error: PortalError) -> Response:
 
 
 def _answer_http_exception(error: HTTPException) -> Response:
+    if isinstance(error, MethodNotAllowed) and backstage_mount():
+        return _answer_portal_error(UnknownRoute(""))  # a route of Backstage's is an address with its method
     status = HTTPStatus(error.code or 500)
     faults = _faults_of_request(error)
     if faults:
@@ -113,6 +138,11 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
+    fault = database_fault(error)
+    if fault is not None:
+        kind, message = OF_DATABASE[fault]
+        current_app.logger.error("database fault", extra={"portal": {"fault": fault.value, "error": str(error)[:1000]}})
+        return _answer_portal_error(kind(message))
     current_app.logger.error("unhandled error", exc_info=error)
     return _answer(
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -168,6 +198,8 @@ def _answer(status: HTTPStatus, code: str, message: str, faults: Sequence[Fault]
         )
     if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="portal"'
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 

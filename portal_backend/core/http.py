@@ -82,6 +82,10 @@ class PageQuery(Schema):
     )
 
 
+class NoBody(Schema):
+    """The body of a write that takes none: nothing, or an empty object."""
+
+
 UNKNOWN_FIELD = "Unknown field."
 """As marshmallow says it."""
 
@@ -137,6 +141,13 @@ class ApiBlueprint(Blueprint):
     """A blueprint whose views refuse parameters that they do not know."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def arguments(self, schema: type[Schema] | Schema, *, location: str = "json", **more: Any) -> Any:
+        """Read what a view is given by a schema; a body that may be left out is described as such."""
+        if location == "json":
+            reading = schema if isinstance(schema, Schema) else schema()
+            more.setdefault("required", any(field.required for field in reading.load_fields.values()))
+        return super().arguments(schema, location=location, **more)
 
 
 def make_blueprint(name: str, import_name: str, url_prefix: str, description: str) -> ApiBlueprint:

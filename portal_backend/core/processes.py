@@ -4,11 +4,12 @@
         for verdicts in run(judge_batch, batches):   # in the order of the batches
             write(session, verdicts)
 
-The processes are started afresh ("spawn"), never forked: they have no connection, lock or thread of ours, and they may
-be started from a worker with many threads. Starting one costs some tenths of a second of its own time, so they are
-started only where there are more than FEW items. Until they are up, and whenever the next result is not there yet, this
-process works along. The function stands at the top level of a module that imports little; items and results travel
-pickled, so they are plain values: batches of some 10 to 200 ms of work each.
+They are forked by a small process of their own, which is started afresh, imports what it is told (`import_there`) and
+stays: they have no connection, lock or thread of ours, and a worker with many threads may ask for them. The first time
+costs some tenths of a second, so they are started only where there are more than FEW items, or at once where the caller
+knows that there will be. Until they are up, and whenever the next result is not there yet, this process works along.
+The function stands at the top level of a module that imports little; items and results travel pickled, so they are
+plain values: batches of some 10 to 200 ms of work each.
 """
 
 import logging
@@ -17,18 +18,19 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
+START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 ENVIRONMENT = "PORTAL_PROCESSES"
 """How many processes work on what is large, this one included; by default as many as there are cores, up to MOST."""
 MOST = 8
@@ -60,14 +62,22 @@ def others_wanted() -> int:
     return max(0, min(cores, MOST) - 1)
 
 
+def import_there(modules: Sequence[str]) -> None:
+    """Have the modules of functions imported once for all processes that are going to be started."""
+    multiprocessing.set_forkserver_preload(list(modules))
+
+
 @contextmanager
-def other_processes(count: int | None = None) -> Iterator[Run]:
+def other_processes(count: int | None = None, soon: Callable[..., Any] | None = None) -> Iterator[Run]:
     """Lend `count` processes (by default those that may be had) for the block; they end with it, or with this process.
 
+    `soon` is a function that much will be asked of: they start at once then, and import what it takes meanwhile.
     Where there are none, because of one core only or because none can be started, all is done here.
     """
     others = _Others(others_wanted() if count is None else count)
     try:
+        if soon is not None:
+            others.prepare(soon)
         yield others.run
     finally:
         others.end()
@@ -92,6 +102,13 @@ class _Task(Generic[Item, Result]):
     def give(self, pool: ProcessPoolExecutor) -> None:
         """Give it to another process."""
         self._future = pool.submit(self._function, self._item)
+
+    def take_back(self) -> bool:
+        """Say whether it waits now, where it was given away and nobody has begun with it."""
+        if self._future is None or not self._future.cancel():
+            return False
+        self._future = None
+        return True
 
     def do_here(self) -> None:
         """Do it in this process."""
@@ -122,10 +139,19 @@ class _Others:
     def run(self, function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterator[Result]:
         """See `Run`."""
         rest = iter(items)
-        first = list(islice(rest, FEW + 1))
-        if len(first) <= FEW or not self._start():
-            return map(function, chain(first, rest))
-        return self._share(function, chain(first, rest))
+        first = [] if self._pool else list(islice(rest, FEW + 1))
+        if self._pool or (len(first) > FEW and self._start()):
+            return self._share(function, chain(first, rest))
+        return map(function, chain(first, rest))
+
+    def prepare(self, function: Callable[..., Any]) -> None:
+        """Start the processes, and have them import what a function takes."""
+        try:
+            for _ in range(self._count):
+                if self._start() and self._pool:
+                    self._pool.submit(_import, function)
+        except (OSError, BrokenProcessPool) as error:
+            self._give_up(error)
 
     def end(self) -> None:
         """End the processes; what nobody has begun with is left undone."""
@@ -135,11 +161,12 @@ class _Others:
     def _share(self, function: Callable[[Item], Result], rest: Iterator[Item]) -> Iterator[Result]:
         tasks: deque[_Task[Item, Result]] = deque()
         while True:
-            tasks.extend(_Task(function, item) for item in islice(rest, self._count * AHEAD - len(tasks)))
+            for item in islice(rest, self._count * AHEAD - len(tasks)):
+                tasks.append(_Task(function, item))
+                self._give(tasks)
             if not tasks:
                 return
-            self._give(tasks)
-            while not tasks[0].is_done() and (mine := next((task for task in tasks if task.waits()), None)):
+            while not tasks[0].is_done() and (mine := _left(tasks)):
                 mine.do_here()
                 self._give(tasks)
             yield tasks.popleft().result()
@@ -162,7 +189,7 @@ class _Others:
             try:
                 if multiprocessing.current_process().daemon:
                     raise OSError("a process that is daemonic may not start others")
-                self._pool = ProcessPoolExecutor(self._count, multiprocessing.get_context("spawn"), _begin)
+                self._pool = ProcessPoolExecutor(self._count, multiprocessing.get_context(START), _begin)
             except (OSError, ImportError, NotImplementedError) as error:
                 self._give_up(error)
         return self._pool is not None
@@ -173,10 +200,20 @@ class _Others:
         self._pool = None
 
 
+def _left(tasks: Sequence[_Task[Item, Result]]) -> _Task[Item, Result] | None:
+    """Return what nobody does yet: the first that waits, or the last that can be had back."""
+    waiting = (task for task in tasks if task.waits())
+    return next(waiting, None) or next((task for task in reversed(tasks) if task.take_back()), None)
+
+
 def _begin() -> None:
     """Prepare a process that works for another one: Ctrl-C is the other's to handle, and it ends when that one does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _import(_function: Callable[..., Any]) -> None:
+    """Do nothing: whoever was handed the function has imported its module."""
 
 
 def _end_with_parent() -> None:

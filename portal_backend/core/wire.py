@@ -1,40 +1,58 @@
-"""Compressed request bodies: inflated before any view reads them, within the limit that binds every body."""
+"""Request bodies: there whole and inflated before any view reads them, within the limit that binds every body."""
 
 import zlib
 from io import BytesIO
+from typing import Any
 
 from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
-from werkzeug.wsgi import get_input_stream
 
+from portal_backend.core.bodies import CHUNKED, Bodies, has_body
 from portal_backend.core.errors import Fault, InvalidInput
 
+EXTENSION = "portal_bodies"
 HEADER = "HTTP_CONTENT_ENCODING"
 WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """What zlib is told of each encoding that is taken; Express takes the same."""
 
 
+MAX_MEMBERS = 100
+"""Parts that a gzip body may be put together of: each costs a copy of what comes after it."""
+
+
 def init_app(app: Flask) -> None:
-    """Inflate the body of every request that says it is compressed; goes behind what refuses strangers."""
-    app.before_request(_inflate_body)
+    """Take the body of every request; goes behind what refuses strangers."""
+    bodies = app.extensions[EXTENSION] = Bodies()
+
+    def take_body() -> None:
+        environ = request.environ
+        if not has_body(environ):
+            return
+        body = _inflated(environ, bodies.take(environ, request.max_content_length))
+        environ.pop(CHUNKED, None)
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+
+    app.before_request(take_body)
 
 
-def _inflate_body() -> None:
-    environ = request.environ
+def watch_bodies(app: Flask, threads: int) -> None:
+    """Keep this process, which answers by so many threads, from being stuck with bodies that never come."""
+    bodies: Bodies = app.extensions[EXTENSION]
+    bodies.watch(threads)
+
+
+def _inflated(environ: dict[str, Any], body: bytes) -> bytes:
     encoding = environ.get(HEADER, "").strip().lower()
     if encoding in {"", "identity"}:
-        return
+        return body
     window = WINDOWS.get(encoding)
     if window is None:
         known = " or ".join(WINDOWS)
         raise UnsupportedMediaType(
             f"The body has the content encoding {encoding[:50]!r}; send it plain, or as {known}."
         )
-    limit = request.max_content_length
-    body = inflate(get_input_stream(environ, max_content_length=limit).read(), window, limit)
     del environ[HEADER]
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    return inflate(body, window, request.max_content_length)
 
 
 def inflate(data: bytes, window: int, limit: int | None) -> bytes:
@@ -45,6 +63,8 @@ def inflate(data: bytes, window: int, limit: int | None) -> bytes:
     parts: list[bytes] = []
     left = None if limit is None else limit + 1
     while data:
+        if len(parts) == MAX_MEMBERS:
+            raise _damaged(f"it is put together of more than {MAX_MEMBERS} parts")
         inflating = zlib.decompressobj(window)
         try:
             part = inflating.decompress(data, left or 0)

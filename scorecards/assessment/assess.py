@@ -19,7 +19,6 @@ from scorecards.evidence.observations import microseconds, moment_of
 from scorecards.exceptions.in_force import NOTHING_IN_FORCE, InForce
 from scorecards.holding import Dark, Held, Hold, darkness, held_verdicts
 from scorecards.rules.operators import MOST_AHEAD
-from scorecards.rules.tree import Rule
 from scorecards.settling import EvidenceKind, settle
 from scorecards.standing import (
     CODE,
@@ -120,7 +119,10 @@ class Assessor:
         self.explainer = Explainer(plan, reader, now)
         self._stands: dict[tuple[int, bytes], _Stand] = {}
         self._counts: dict[bytes, _Count] = {}
-        self._applies: list[dict[Any, bool | None]] = [{} for _ in plan.checks]
+        self._conditions = {repr(rule.tree): rule for rule in (one.applies_to for one in plan.checks) if rule}
+        """Under which checks apply; many checks share one."""
+        self._condition_of = [repr(one.applies_to.tree) if one.applies_to else None for one in plan.checks]
+        self._applies: dict[str, dict[Any, bool | None]] = {condition: {} for condition in self._conditions}
         self._turns: dict[tuple[Any, timedelta], int] = {}
         self._uses: dict[Departures, _Use] = {}
         self._orders: dict[int, Sequence[int]] = {}
@@ -133,7 +135,11 @@ class Assessor:
         """Judge services by their fields and the evidence on them; the answers come in the same order."""
         columns = list(zip(*[one.seen.values for one in services], strict=True))
         departures: list[list[tuple[int, Departure]]] = [[] for _ in services]
-        measured = [self._column(prepared, columns, services, departures) for prepared in self.plan.checks]
+        exempt = {condition: self._exempt(condition, services) for condition in self._conditions}
+        measured = []
+        for prepared, condition in zip(self.plan.checks, self._condition_of, strict=True):
+            exempted = exempt[condition] if condition else ()
+            measured.append(self._column(prepared, columns, exempted, departures))
         rows = zip(*measured, strict=True) if measured else [()] * len(services)
         return [
             self._assessment(one, bytes(row), tuple(departed))
@@ -144,17 +150,19 @@ class Assessor:
         self,
         prepared: Prepared,
         columns: Sequence[Column],
-        services: Sequence[Given],
+        exempt: Sequence[int],
         departures: Sequence[list[tuple[int, Departure]]],
     ) -> list[int]:
-        """Judge one check on all services; adds those that are not judged by its rule to their departures."""
+        """Judge one check on all services; adds those that are not judged by its rule to their departures.
+
+        `exempt` are the places of those that it does not apply to.
+        """
         number = prepared.number
-        truths = prepared.rule.test(columns, self.now) if prepared.rule else [None] * len(services)
+        truths = prepared.rule.test(columns, self.now) if prepared.rule else [None] * len(departures)
         codes = [CODE_OF[truth] for truth in truths]
-        if prepared.applies_to is not None:
-            for place in self._exempt(prepared, prepared.applies_to, services):
-                codes[place] = NOT_APPLICABLE
-                departures[place].append((number, Departure.NOT_APPLICABLE))
+        for place in exempt:
+            codes[place] = NOT_APPLICABLE
+            departures[place].append((number, Departure.NOT_APPLICABLE))
         if prepared.needs is not None:
             for place, enough in enumerate(prepared.needs.test(columns, self.now)):
                 if enough is not True and codes[place] != NOT_APPLICABLE:
@@ -237,12 +245,13 @@ class Assessor:
                 awaited |= dict.fromkeys(own)
         return _Use(tuple(slots), tuple(awaited), tuple(durations))
 
-    def _exempt(self, prepared: Prepared, rule: Rule, services: Sequence[Given]) -> list[int]:
-        """Return the places of the services that a check does not apply to.
+    def _exempt(self, condition: str, services: Sequence[Given]) -> list[int]:
+        """Return the places of the services for which a condition does not hold, so that its checks do not apply.
 
-        Services alike in what its condition looks at get the same answer.
+        Services alike in what the condition looks at get the same answer.
         """
-        names, known = prepared.fields, self._applies[prepared.number]
+        rule, known = self._conditions[condition], self._applies[condition]
+        names = rule.facts
         if len(known) > MAX_REMEMBERED:
             known.clear()
         found = []

@@ -26,8 +26,8 @@ AS_STORED: Mapping[str, tuple[type, ...]] = {
 MAX_SHAPES = 5_000
 """How many sets of keys are remembered; a source's documents have a few."""
 
-SlotInfo = tuple[int, str, tuple[type, ...], int]
-"""Number of the slot, type of the fact, types of Python that are its stored form, allowed age in microseconds."""
+SlotInfo = tuple[str, int, str, tuple[type, ...], int]
+"""The fact, the number of its slot, its type, types of Python that are its stored form, allowed age in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Reader:
         self.now = now
         self._now = microseconds(now)
         self._wanted: dict[str, dict[str, tuple[SlotInfo, ...]]] = {}
-        self._shapes: dict[tuple[str, ...], Sequence[tuple[SlotInfo, ...]]] = {}
+        self._shapes: dict[tuple[str, ...], Sequence[SlotInfo]] = {}
         self._moments: dict[str, int] = {}
         self._batches: dict[datetime, int] = {}
         self._times: dict[Any, datetime] = {}
@@ -106,12 +106,14 @@ class Reader:
         return sorted(observations.told, key=lambda one: ranks.get(one.source, len(ranks)))
 
     def _read_document(self, told: Told, seen: Seen) -> None:  # noqa: C901 - one loop, run for every fact of a service
-        moments, now, states = self._moments, self._now, seen.states
+        moments, now, document = self._moments, self._now, told.document
+        states, values, ends, sources = seen.states, seen.values, seen.ends, seen.sources
         batch_at = None if told.observed_at is None else self._moment(told.observed_at)
         last_text, observed_at = "", 0
-        for entry, infos in zip(told.document.values(), self._shape(told), strict=True):
-            if not infos:
+        for key, number, kind, forms, allowed in self._shape(told):
+            if states[number] == FRESH:
                 continue
+            entry = document[key]
             text = entry["observed_at"] if batch_at is None else entry.get("observed_at")
             if text is None:
                 last_text, observed_at = "", batch_at or 0
@@ -119,21 +121,16 @@ class Reader:
                 if text not in moments:
                     moments[text] = microseconds(datetime.fromisoformat(text))
                 last_text, observed_at = text, moments[text]
-            for number, kind, forms, allowed in infos:
-                if states[number] == FRESH:
-                    continue
-                value = entry.get("value")
-                state = FRESH
-                if type(value) not in forms or "fault" in entry:
-                    value, state = self._with_care(kind, value, entry.get("fault"))
-                if state == FRESH and observed_at + allowed < now:
-                    state = STALE
-                if state < states[number]:
-                    states[number] = state
-                    seen.sources[number] = told.source
-                    if state == FRESH:
-                        seen.values[number] = value
-                        seen.ends[number] = observed_at + allowed
+            value, state = entry.get("value"), FRESH
+            if type(value) not in forms or "fault" in entry:
+                value, state = self._with_care(kind, value, entry.get("fault"))
+            end = observed_at + allowed
+            if state == FRESH and end >= now:
+                states[number], values[number], ends[number], sources[number] = FRESH, value, end, told.source
+                continue
+            state = max(state, STALE)
+            if state < states[number]:
+                states[number], sources[number] = state, told.source
 
     def _moment(self, moment: datetime) -> int:
         """Batches of one pull have one time."""
@@ -142,8 +139,8 @@ class Reader:
             found = self._batches[moment] = microseconds(moment)
         return found
 
-    def _shape(self, told: Told) -> Sequence[tuple[SlotInfo, ...]]:
-        """Return of each entry of a document which slots it may fill; documents with the same keys share the answer."""
+    def _shape(self, told: Told) -> Sequence[SlotInfo]:
+        """Return which slots the entries of a document may fill; documents with the same keys share the answer."""
         shape = (told.source, *told.document)
         found = self._shapes.get(shape)
         if found is None:
@@ -152,7 +149,7 @@ class Reader:
             wanted = self._wanted.get(told.source)
             if wanted is None:
                 wanted = self._wanted[told.source] = self._wanted_of(told.source)
-            found = self._shapes[shape] = [wanted.get(key, ()) for key in told.document]
+            found = self._shapes[shape] = [info for key in told.document for info in wanted.get(key, ())]
         return found
 
     def _with_care(self, kind: str, value: Any, fault: str | None) -> tuple[Any, int]:
@@ -176,9 +173,9 @@ class Reader:
         found = {}
         for key, numbers in self.plan.slots_of.items():
             spec = self.plan.specs[key]
-            allowed = self.supply.max_age(source, key)
+            forms, allowed = AS_STORED.get(spec.type, ()), self.supply.max_age(source, key)
             found[key] = tuple(
-                (number, spec.type, AS_STORED.get(spec.type, ()), _shorter(allowed, self.plan.slots[number].max_age))
+                (key, number, spec.type, forms, _shorter(allowed, self.plan.slots[number].max_age))
                 for number in numbers
             )
         return found

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from scorecards.assessment.assess import Assessment, Standing
-from scorecards.assessment.differences import Comparer
+from scorecards.assessment.differences import Comparer, Differences
 from scorecards.assessment.evidence import Seen
 from scorecards.assessment.plan import Plan
 from scorecards.assessment.verdicts import LETTER_OF, Last, Verdicts
@@ -135,8 +135,8 @@ class Writer:
         last: Last | None,
     ) -> None:
         differences = self.comparer.differences(one.assessment, last)
-        moves = self._moves(one.assessment, standings, last, differences.changes)
-        if last and not differences.changes and not moves and list(last.standings) == list(chain(*standings)):
+        moves = self._moves(one.assessment, standings, last, differences)
+        if last and not differences.each and not moves and list(last.standings) == list(chain(*standings)):
             return
         rest = {
             "values": self.comparer.values(differences, one.seen),
@@ -149,7 +149,7 @@ class Writer:
                 "at": self.now,
                 "catalogue_version": self.plan.catalogue.version,
                 "standings": standings,
-                "document": b'{"verdicts":[' + differences.told + b"]," + orjson.dumps(rest)[1:],
+                "document": b'{"verdicts":[' + differences.told() + b"]," + orjson.dumps(rest)[1:],
             }
         )
         found.moved += [level_change(one.subject.ref, move, self.now) for move in moves if move.axis is None]
@@ -159,14 +159,14 @@ class Writer:
         assessment: Assessment,
         standings: Sequence[Standing],
         last: Last | None,
-        differences: Sequence[StatusChange],
+        differences: Differences,
     ) -> list[LevelMove]:
         """Return the levels that moved. What an outage holds moves none, and does when the grace period is over."""
         old = last.standings[::3] if last else [None] * (len(AXES) + 1)
         new = [standing[0] for standing in standings]
         if list(old) == new:
             return []
-        moving = [change for change in differences if change.check not in assessment.held]
+        moving = [change for change in differences.changes() if change.check not in assessment.held]
         if last and last.held:
             moving += self._released(assessment, last)
         moves = [

@@ -50,6 +50,15 @@ class Portion:
     before: Mapping[str, Last] = field(default_factory=dict)
     """What their last judgements left."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel with plain tuples, which are packed in half the time."""
+        stored = {ref: [tuple(one) for one in of_one] for ref, of_one in self.stored.items()}
+        return _unpacked, (self.subjects, stored, self.neighbours, self.in_force, self.before)
+
+
+def _unpacked(subjects: Mapping[str, Subject], stored: Mapping[str, Sequence[tuple[Any, ...]]], *rest: Any) -> Portion:
+    return Portion(subjects, {ref: [Stored._make(one) for one in of_one] for ref, of_one in stored.items()}, *rest)
+
 
 def part_of(whole: Portion, refs: Sequence[str]) -> Portion:
     """Return some of the services of a portion."""

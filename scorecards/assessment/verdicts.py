@@ -25,7 +25,7 @@ Marks = Mapping[int, list[str]]
 UNMARKED: Marks = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # travels between processes: with slots that takes twice as long
 class Last:
     """What the last judgement of a service left."""
 

@@ -153,8 +153,9 @@ def test_a_page_elsewhere_cannot_reach_the_local_administrator(client, host):
     assert client.get("/api/services", headers={"Host": host}).status_code == 403
 
 
-def test_a_foreign_page_cannot_write_as_the_local_administrator(client):
-    answer = client.post("/api/services/component/default/x/tier", json={}, headers={"Origin": "https://evil.example"})
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[::1", "http://["])
+def test_a_foreign_page_cannot_write_as_the_local_administrator(client, origin):
+    answer = client.post("/api/services/component/default/x/tier", json={}, headers={"Origin": origin})
     assert answer.status_code == 403
 
 

@@ -98,6 +98,10 @@ def test_a_secret_file_is_read_at_use(tmp_path):
     assert Secret("file:token", tmp_path).reveal() == "hush"
     with pytest.raises(LookupError, match="file:gone"):
         Secret("file:gone", tmp_path).reveal()
+    for content, words in ((b"\n", "is empty"), (b"\xff\xfe", "is no text")):
+        (tmp_path / "odd").write_bytes(content)
+        with pytest.raises(LookupError, match=words):
+            Secret("file:odd", tmp_path).reveal()
 
 
 def test_a_literal_secret_is_refused_without_echoing_it(tmp_path):

@@ -69,6 +69,16 @@ def test_what_is_small_is_done_here():
         assert multiprocessing.active_children() == []
 
 
+def test_processes_that_will_be_needed_start_at_once_and_none_where_none_may_be_had():
+    with other_processes(1, square) as run:
+        assert len(multiprocessing.active_children()) == 1
+        assert list(run(square, range(50))) == [number * number for number in range(50)]
+    assert multiprocessing.active_children() == []
+    with other_processes(0, square) as run:
+        assert multiprocessing.active_children() == []
+        assert list(run(square, range(5))) == [0, 1, 4, 9, 16]
+
+
 def test_an_exception_is_raised_when_its_turn_comes():
     with other_processes(1) as run:
         results = run(halve, [0, 2, 4, 6, 8, 9, 10, 12])

@@ -1,10 +1,17 @@
-"""Compressed request bodies, and addresses with a slash at their end."""
+"""Request bodies that are torn, late or compressed, and addresses with a slash at their end."""
 
 import gzip
 import json
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from threading import Event
 
 import pytest
+
+from portal_backend.core.bodies import ARRIVAL_SECONDS, Bodies
+from portal_backend.core.errors import InvalidInput
 
 REFS = "/api/catalog/entities/by-refs"
 BODY = json.dumps({"entityRefs": ["component:default/none"]}).encode()
@@ -23,6 +30,56 @@ def test_a_compressed_body_means_what_it_holds(client, encoding):
 
 def test_a_body_of_several_gzip_members_is_read_whole(client):
     assert send(client, gzip.compress(BODY[:10]) + gzip.compress(BODY[10:]), "gzip").json == {"items": [None]}
+
+
+def test_a_body_of_very_many_gzip_members_is_refused_before_it_takes_long(client):
+    answer = send(client, gzip.compress(b" ") * 50_000, "gzip")
+    assert answer.status_code == 400
+    assert "more than 100 parts" in answer.json["error"]["message"]
+
+
+TORN = {"announced": {"CONTENT_LENGTH": "1000"}, "chunked": {"HTTP_TRANSFER_ENCODING": "chunked"}}
+
+
+@pytest.mark.parametrize("announced", TORN.values(), ids=TORN)
+def test_a_body_that_the_caller_broke_off_is_no_request(client, announced):
+    """What is there may be JSON, or no body at all may be one of which nothing is required."""
+    stream = {**announced, "wsgi.input": BytesIO(b""), "wsgi.input_terminated": True}
+    answer = client.post("/api/engagements/plan", content_type="application/json", environ_overrides=stream)
+    assert answer.status_code == 400
+    assert "ends too soon" in answer.json["detail"]
+    assert client.get("/api/engagements/plans").json["items"] == []
+
+
+def test_a_chunked_body_is_read_whole(client):
+    stream = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(BODY), "wsgi.input_terminated": True}
+    assert client.post(REFS, content_type="application/json", environ_overrides=stream).json == {"items": [None]}
+
+
+class Silent:
+    """A body that does not come before it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.told = Event(), Event()
+
+    def read(self, size: int = -1) -> bytes:
+        self.asked.set()
+        self.told.wait(10)
+        return b""
+
+
+def test_a_process_is_stuck_once_each_of_its_threads_waits_too_long_for_a_body():
+    bodies, stream = Bodies(), Silent()
+    environ = {"CONTENT_LENGTH": "9", "wsgi.input": stream, "wsgi.input_terminated": True}
+    waiting = ThreadPoolExecutor(1).submit(bodies.take, environ, None)
+    assert stream.asked.wait(10)
+    now = time.monotonic()
+    assert not bodies.all_stuck(1, now)
+    assert bodies.all_stuck(1, now + ARRIVAL_SECONDS + 1)
+    assert not bodies.all_stuck(2, now + ARRIVAL_SECONDS + 1)
+    stream.told.set()
+    assert isinstance(waiting.exception(10), InvalidInput)
+    assert not bodies.all_stuck(1, now + ARRIVAL_SECONDS + 1)
 
 
 DAMAGED = {"plain": BODY, "torn head": b"\x1f\x8b", "torn": gzip.compress(BODY)[:-9], "deflated": zlib.compress(BODY)}

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from engagements import history
 from plugins import sources
 from plugins.contract import Batch, Connector, Event, FailureKind, PullFailed
+from plugins.health import health
 from plugins.http_client import Limits
 from plugins.models import SourceRun
 from portal_backend import pipeline
@@ -81,7 +82,7 @@ def test_a_fault_of_ours_ends_the_run_and_is_told(portal, monkeypatch):
     report = pipeline.refresh("slo")
     assert report.outcome is Outcome.FAILED
     with reading() as session:
-        told = sources.health(session, clock.now())["slo"]
+        told = health(session, clock.now())["slo"]
     assert (told.state, told.failure_kind) == ("failing", "internal")
 
 
@@ -116,7 +117,7 @@ def test_a_connector_that_blocks_outside_its_client_costs_neither_the_lease_nor_
         report = pipeline.refresh("slo")
         again = pipeline.refresh("slo")
         with reading() as session:
-            told = sources.health(session, clock.now())["slo"]
+            told = health(session, clock.now())["slo"]
             source = session.get(sources.Source, "slo")
     finally:
         released.set()

@@ -11,7 +11,7 @@ from catalog.locations import register_location
 from catalog.models import Entity, Location, LocationFile
 from catalog.registering.removal import remove_entity
 from plugins import sources
-from portal_backend import catalog_refresh, judgement, pipeline
+from portal_backend import catalog_refresh, judgement, pipeline, pruning
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
 from portal_backend.pipeline import Outcome
@@ -163,13 +163,13 @@ def test_judging_everything_again_moves_nothing(portal):
 def test_pruning_goes_through_every_service_and_keeps_what_the_policy_keeps(portal):
     pipeline.refresh("catalog")
     pipeline.refresh("slo")
-    assert pipeline.prune_history() == 0
+    assert pruning.prune_facts() == 0
     with transaction() as session:
         long_ago = clock.now() - timedelta(days=1000)
         steps = [(days, long_ago + timedelta(days=days)) for days in range(5)]
         fact_history.record(session, [Change(REF, "slo", "slo.count", days, at) for days, at in steps])
-    assert pipeline.prune_history() == 4  # the last before the horizon stays
-    assert pipeline.prune_history() == 0
+    assert pruning.prune_facts() == 4  # the last before the horizon stays
+    assert pruning.prune_facts() == 0
 
 
 def test_the_worker_reads_a_location_when_its_time_has_come_and_at_once_when_somebody_waits(portal, tmp_path):

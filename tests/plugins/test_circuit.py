@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from plugins import circuit, sources
 from plugins.circuit import CircuitState
 from plugins.contract import FailureKind, PullFailed
+from plugins.health import SourceHealth, get_health
 from plugins.http_client import Limits, SourceClient
 from plugins.pulling import Progress
 from plugins.settings import CollectingSettings, CollectingSettingsSchema, current
@@ -41,9 +42,9 @@ def run(session: Session, now: datetime, failure: PullFailed | None = None) -> s
     return lease
 
 
-def health(session: Session, now: datetime) -> sources.SourceHealth:
+def health(session: Session, now: datetime) -> SourceHealth:
     session.expire_all()
-    return sources.get_health(session, "prod", now)
+    return get_health(session, "prod", now)
 
 
 def fail(session: Session, times: int, failure: PullFailed = AWAY) -> None:

@@ -1,5 +1,6 @@
 """The client against real sockets: what it sends, what it takes, and what a refusal says."""
 
+import base64
 import gzip
 import json
 from http.server import BaseHTTPRequestHandler
@@ -96,6 +97,27 @@ def test_credentials_go_with_every_request(auth: SourceAuth, header: str, expect
     with serving(always(200)) as server:
         SourceClient(server.url, auth, QUICK).get_json("")
         assert server.seen[0].headers[header] == expected
+
+
+@pytest.mark.parametrize("secret", ["first-line\nsecond-line", "hush…hush"])
+@pytest.mark.parametrize("way", ["token", "header"])
+def test_a_secret_that_no_header_may_carry_is_told_and_not_shown(tmp_path, secret: str, way: str) -> None:
+    (tmp_path / "secret").write_text(secret, encoding="utf-8")
+    held = Secret("file:secret", tmp_path)
+    auth = SourceAuth(token=held) if way == "token" else SourceAuth(header="X-Key", value=held)
+    failure = failure_of(always(200), auth=auth)
+    assert failure.kind is FailureKind.MISCONFIGURED
+    assert "line break" in failure.message
+    assert not any(part in failure.message for part in ("first-line", "second-line", "hush"))
+
+
+def test_a_password_may_hold_any_sign(tmp_path) -> None:
+    (tmp_path / "secret").write_text("hush…", encoding="utf-8")
+    with serving(always(200, b"{}")) as server:
+        auth = SourceAuth(username="jürgen", password=Secret("file:secret", tmp_path))
+        assert SourceClient(server.url, auth, QUICK).get_json("x") == {}
+        sent = server.seen[0].headers["Authorization"].removeprefix("Basic ")
+        assert base64.b64decode(sent).decode() == "jürgen:hush…"
 
 
 def test_a_secret_that_cannot_be_had_is_a_misconfiguration_that_names_the_reference(tmp_path) -> None:

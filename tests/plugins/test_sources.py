@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from plugins import sources
 from plugins.contract import Batch, Event, Fact, FailureKind, PullFailed, PullFault
+from plugins.health import SourceHealth, SourceState, health
 from plugins.models import Source, SourceRun
 from plugins.pulling import Progress
-from plugins.sources import LeaseLost, SourceState
+from plugins.sources import LeaseLost
 from portal_backend.core.config import Secret, SourceAuth, SourceConfig
 from portal_backend.core.errors import NotFound
 
@@ -53,14 +54,14 @@ def prod(session: Session) -> Session:
     return session
 
 
-def state(session: Session, now: datetime = NOW, name: str = "prod") -> sources.SourceHealth:
+def state(session: Session, now: datetime = NOW, name: str = "prod") -> SourceHealth:
     session.expire_all()
-    return sources.health(session, now)[name]
+    return health(session, now)[name]
 
 
 def test_configured_sources_are_listed_in_the_order_of_the_configuration(session: Session) -> None:
     sources.sync_sources(session, [config("z"), config("a", simulated=True)])
-    found = sources.health(session, NOW)
+    found = health(session, NOW)
     assert list(found) == ["z", "a"]
     assert [health.simulated for health in found.values()] == [False, True]
     assert {health.state for health in found.values()} == {SourceState.NEVER_RAN}
@@ -69,11 +70,11 @@ def test_configured_sources_are_listed_in_the_order_of_the_configuration(session
 
 def test_a_source_that_leaves_the_configuration_is_pulled_no_more_but_remembered(prod: Session) -> None:
     sources.sync_sources(prod, [config("other")])
-    assert list(sources.health(prod, NOW)) == ["other"]
+    assert list(health(prod, NOW)) == ["other"]
     assert sources.due(prod, NOW) == ["other"]
     assert sources.acquire(prod, "prod", NOW) is None
     sources.sync_sources(prod, [config("other"), config()])
-    assert list(sources.health(prod, NOW)) == ["other", "prod"]
+    assert list(health(prod, NOW)) == ["other", "prod"]
 
 
 def test_syncing_again_changes_nothing_that_runs_have_written(prod: Session) -> None:

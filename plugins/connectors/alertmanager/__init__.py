@@ -23,6 +23,7 @@ from plugins.contract import (
     PullFailed,
     PullFault,
 )
+from plugins.grouping import in_groups
 from plugins.label_join import Join, join
 from plugins.moments import required_moment
 
@@ -124,9 +125,7 @@ class AlertmanagerConnector(Connector):
         silences = _part("silences", lambda: _silences(context, faults), faults)
         seen = _Seen(context, alerts or [])
         yield Batch(faults=[*seen.join.faults, *faults], unmatched=sorted(seen.join.unmatched))
-        known = list(seen.names)
-        for start in range(0, len(known), SERVICES_PER_BATCH):
-            refs = known[start : start + SERVICES_PER_BATCH]
+        for refs in in_groups(seen.names, SERVICES_PER_BATCH):
             values: dict[str, dict[str, FactValue]] = {ref: {} for ref in refs}
             for ref in refs:
                 if alerts is not None:
@@ -152,10 +151,9 @@ class _Seen:
     """What the answers say of each service."""
 
     def __init__(self, context: PullContext, alerts: Sequence[Mapping[str, Any]]) -> None:
-        options = OptionsSchema().load(context.options)
-        self.service_label: str = options["service_label"]
-        self.severity_label: str = options["severity_label"]
-        self.paging: list[str] = options["paging_severities"]
+        self.service_label: str = context.options["service_label"]
+        self.severity_label: str = context.options["severity_label"]
+        self.paging: list[str] = context.options["paging_severities"]
         self.join: Join = join(context.targets, ANNOTATION, (self.service_label,))
         self.annotations = {target.ref: target.annotations for target in context.targets}
         # The label value of each service that has one of its own.

@@ -2,17 +2,22 @@
 
 After Alertmanager's documentation ("Configuration", sections route and matcher): an alert enters at the top route, goes
 down into the first child whose matchers all hold, and further to the next siblings where that child says `continue`.
-A label that an alert lacks is compared as an empty text; regular expressions are anchored at both ends.
+A label that an alert lacks is compared as an empty text; regular expressions are anchored at both ends. They are RE2's,
+as in Alertmanager itself: whoever may write a silence could stop a worker with one that Python's engine never ends.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import re2
 import yaml
 
 MAX_PATTERN = 2000
+MAX_MEMORY = 1 << 20
+"""Bytes that an expression may take once it is compiled."""
 MAX_DEPTH = 50
 _MATCHER = re.compile(
     r"""\s*(?:"(?P<quoted_name>(?:[^"\\]|\\.)*)"|(?P<name>[a-zA-Z_:][\w:.-]*))\s*
@@ -35,7 +40,7 @@ class Matcher:
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Say whether an alert with these labels meets it."""
         found = labels.get(self.name, "")
-        same = re.fullmatch(self.value, found, re.DOTALL) is not None if self.is_regex else found == self.value
+        same = _compiled(self.value).fullmatch(found) is not None if self.is_regex else found == self.value
         return same is self.is_equal
 
 
@@ -144,10 +149,19 @@ def checked(matcher: Matcher) -> Matcher:
         if len(matcher.value) > MAX_PATTERN:
             raise ValueError(f"has an expression longer than {MAX_PATTERN} characters on {matcher.name}")
         try:
-            re.compile(matcher.value)
-        except re.error as error:
-            raise ValueError(f"has an expression on {matcher.name} that cannot be read: {error}") from error
+            _compiled(matcher.value)
+        except re2.error as error:
+            raise ValueError(f"has an expression on {matcher.name} that RE2 cannot read: {matcher.value}") from error
     return matcher
+
+
+@lru_cache(maxsize=1000)
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    options.max_mem = MAX_MEMORY
+    return re2.compile(pattern, options)
 
 
 def concerns(matchers: Sequence[Matcher], labels: Mapping[str, str], own: Sequence[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, validate
@@ -29,6 +28,7 @@ from plugins.contract import (
     PullContext,
     PullFailed,
 )
+from plugins.grouping import in_groups
 
 APPLICATIONS_PATH = "api/v1/applications"
 NAME_FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.labels"
@@ -127,10 +127,10 @@ def _list(context: PullContext, only: str = "") -> list[Any]:
     the uid among it. So the pull reads whole applications; `projects` bounds the size of an answer.
     """
     fixed = [("fields", only)] if only else []
-    if context.options.get("selector"):
+    if context.options["selector"]:
         fixed.append(("selector", context.options["selector"]))
     items: list[Any] = []
-    for project in context.options.get("projects") or [None]:
+    for project in context.options["projects"] or [None]:
         answer = context.client.get_json(APPLICATIONS_PATH, [*fixed, *([("projects", project)] if project else [])])
         found = answer.get("items", []) if isinstance(answer, dict) else answer
         if found is not None and not isinstance(found, list):
@@ -152,8 +152,7 @@ def _services(
 ) -> Iterator[Batch]:
     """Yield facts and events, some hundred services to a batch."""
     counts = {key: count(record, context.now) for key, record in records.items()}
-    waiting = iter(joined.items())
-    while group := list(islice(waiting, SERVICES_PER_BATCH)):
+    for group in in_groups(joined.items(), SERVICES_PER_BATCH):
         found_facts: list[Fact] = []
         found_events: list[Event] = []
         for ref, applications in group:
@@ -166,7 +165,7 @@ def _services(
 
 
 def _link(context: PullContext, application: Application) -> str:
-    base = str(context.options.get("ui_url") or "").rstrip("/")
+    base = context.options["ui_url"].rstrip("/")
     return f"{base}/applications/{application.title}" if base else ""
 
 

@@ -1,14 +1,12 @@
 """Buildbot: deployments and test runs, by the builders that a service names."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
-
-from marshmallow import Schema
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from plugins import deployments
+from plugins.connectors.buildbot.builds import Build, ended_at, run_of, whole
+from plugins.connectors.buildbot.memory import Memory
 from plugins.contract import (
     AnnotationSpec,
     Batch,
@@ -22,25 +20,20 @@ from plugins.contract import (
     PullContext,
     PullFailed,
     PullFault,
+    Target,
 )
-from plugins.deployments import FAILED, MAX_REMEMBERED, SUCCEEDED, WINDOW, Deployment
-from plugins.moments import required_moment, rfc3339
+from plugins.deployments import SUCCEEDED, WINDOW, Deployment
+from plugins.grouping import in_groups
+from plugins.moments import rfc3339
 
 DEPLOYS, TESTS = "sre.portal/buildbot-deploys", "sre.portal/buildbot-tests"
 PAGE = 500
 MAX_PAGES = 400
 """Of one run; the next one goes on where it ended."""
 ALL_BUILDS = "builds"
-TOO_BUSY = f"has ended more than {MAX_REMEMBERED:,} builds in 30 days: only those since {{since}} are counted"
 TOO_MANY = "more have ended than a run reads ({count:,}): those since {last} follow in the next"
-OVERLAP = timedelta(hours=1)
-"""Builds that came to their end while the last pull was under way are read again."""
 SERVICES_PER_BATCH = 200
 HOURS_72 = timedelta(hours=72)
-OUTCOMES: Mapping[int | None, str] = {0: SUCCEEDED, 1: SUCCEEDED, 2: FAILED, 4: FAILED}
-"""Buildbot's results: success, warnings, failure, exception. Skipped, retried and cancelled ones count for nothing."""
-BY_HAND = "Force Build Form"
-"""Where a property comes from that a person filled in."""
 
 FACTS = (
     FactSpec("ci.enabled", FactType.BOOLEAN, "", "A builder runs the tests, and has run within 30 days.", HOURS_72),
@@ -48,10 +41,6 @@ FACTS = (
     FactSpec("ci.success_ratio_30d", FactType.NUMBER, "ratio", "Successes among the test runs of 30 days.", HOURS_72),
     *(spec for spec in deployments.FACTS if spec.key != "deploys.lead_time_median_30d"),
 )
-
-
-class OptionsSchema(Schema):
-    """There is nothing to set."""
 
 
 class BuildbotConnector(Connector):
@@ -71,12 +60,11 @@ class BuildbotConnector(Connector):
         AnnotationSpec(TESTS, "Names of the builders that test it.", "test-checkout", needed=True),
     )
     permissions = ("read /api/v2/builders and /api/v2/builds",)
-    options_schema = OptionsSchema
 
     def check(self, context: PullContext) -> str:
         """List the builders, and try the builds; raises PullFailed when no builder is one that a service names."""
         known = set(_builders(context).values())
-        wanted = {name for target in context.targets for key in (DEPLOYS, TESTS) for name in _named(target, key)}
+        wanted = _claimed(context.targets)
         if wanted and not wanted & known:
             there = ", ".join(sorted(known)[:5]) or "none"
             raise PullFailed(
@@ -89,25 +77,15 @@ class BuildbotConnector(Connector):
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read the builders once and the builds since the last pull, and yield what they mean for each service."""
         names = _builders(context)
-        memory = _Memory.loaded(context.cursor)
-        since = context.now - WINDOW if context.reconcile else memory.since(context.now)
-        cut = memory.take(names, _builds(context, since), context.now)
-        missing = [
-            PullFault(target.ref, f"{key} names {name}, which Buildbot has not")
-            for target in context.targets
-            for key in (DEPLOYS, TESTS)
-            for name in _named(target, key)
-            if name not in names.values()
-        ]
-        claimed = {name for target in context.targets for key in (DEPLOYS, TESTS) for name in _named(target, key)}
-        shortened = [fault for fault in cut if fault.scope in claimed | {ALL_BUILDS}]
-        yield Batch(faults=[*missing, *shortened], unmatched=sorted(set(names.values()) - claimed))
-        targets = [target for target in context.targets if _named(target, DEPLOYS) or _named(target, TESTS)]
+        memory = Memory.loaded(context.cursor)
+        cut = _read_builds(context, names, memory)
         known = set(names.values())
-        for start in range(0, len(targets), SERVICES_PER_BATCH):
+        yield _overview(context.targets, known, cut)
+        targets = [target for target in context.targets if _named(target, DEPLOYS) or _named(target, TESTS)]
+        for group in in_groups(targets, SERVICES_PER_BATCH):
             facts: list[Fact] = []
             events: list[Event] = []
-            for target in targets[start : start + SERVICES_PER_BATCH]:
+            for target in group:
                 deploys = [name for name in _named(target, DEPLOYS) if name in known]
                 tests = [name for name in _named(target, TESTS) if name in known]
                 values: dict[str, FactValue] = {}
@@ -122,8 +100,45 @@ class BuildbotConnector(Connector):
         yield Batch(cursor=memory.dumped())
 
 
-def _named(target: Any, key: str) -> list[str]:
+def _named(target: Target, key: str) -> list[str]:
+    """Return the builders that a service names by an annotation."""
     return [name.strip() for name in target.annotations.get(key, "").split(",") if name.strip()]
+
+
+def _claimed(targets: Sequence[Target]) -> set[str]:
+    """Return the builders that some service names."""
+    return {name for target in targets for key in (DEPLOYS, TESTS) for name in _named(target, key)}
+
+
+def _overview(targets: Sequence[Target], known: set[str], cut: Sequence[PullFault]) -> Batch:
+    """Return what no service gets facts of: builders that are not there, too busy, or claimed by nobody."""
+    missing = [
+        PullFault(target.ref, f"{key} names {name}, which Buildbot has not")
+        for target in targets
+        for key in (DEPLOYS, TESTS)
+        for name in _named(target, key)
+        if name not in known
+    ]
+    claimed = _claimed(targets)
+    shortened = [fault for fault in cut if fault.scope in claimed | {ALL_BUILDS}]
+    return Batch(faults=[*missing, *shortened], unmatched=sorted(known - claimed))
+
+
+def _read_builds(context: PullContext, names: Mapping[int, str], memory: Memory) -> list[PullFault]:
+    """Add to `memory` the builds that ended since the last pull; return what had to be left out."""
+    since = context.now - WINDOW if context.reconcile else memory.since(context.now)
+    last, count = None, 0
+    for build in _builds(context, since):
+        last, count = ended_at(build) or last, count + 1
+        run, name = run_of(build), names.get(whole(build.get("builderid")) or 0)
+        if run and name:
+            memory.add(name, run)
+    faults = memory.forget(context.now)
+    memory.read_until = context.now
+    if count >= MAX_PAGES * PAGE and last:
+        memory.read_until = last
+        faults.append(PullFault(ALL_BUILDS, TOO_MANY.format(count=count, last=rfc3339(last))))
+    return faults
 
 
 def _tested(runs: Sequence[Deployment]) -> dict[str, FactValue]:
@@ -144,7 +159,7 @@ def _builders(context: PullContext) -> dict[int, str]:
     }
 
 
-def _builds(context: PullContext, since: datetime) -> Iterator[Mapping[str, Any]]:
+def _builds(context: PullContext, since: datetime) -> Iterator[Build]:
     """Yield the builds that came to their end since a moment, the oldest first."""
     asked = {
         "complete": "true",
@@ -160,111 +175,12 @@ def _builds(context: PullContext, since: datetime) -> Iterator[Mapping[str, Any]
             return
 
 
-def _listed(context: PullContext, name: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+def _listed(context: PullContext, name: str, params: Mapping[str, str]) -> list[Build]:
     answer = context.client.get_json(f"api/v2/{name}", params)
     entries = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(entries, list):
         raise PullFailed(FailureKind.BAD_ANSWER, f"api/v2/{name} answered no list of {name}")
     return [entry for entry in entries if isinstance(entry, dict)]
-
-
-def _run(build: Mapping[str, Any]) -> Deployment | None:
-    """Return what a build was, or None when it counts for nothing."""
-    number, at, outcome = _whole(build.get("buildid")), _ended(build), OUTCOMES.get(_whole(build.get("results")))
-    if number is None or at is None or outcome is None:
-        return None
-    given = build.get("properties")
-    properties: Mapping[str, Sequence[Any]] = given if isinstance(given, dict) else {}
-    properties = {name: pair for name, pair in properties.items() if isinstance(pair, list) and pair}
-    revision = _property(properties, "got_revision") or _property(properties, "revision")
-    by_hand = any(len(pair) > 1 and pair[1] == BY_HAND for pair in properties.values())
-    by = _property(properties, "owner") or _property(properties, "scheduler")
-    return Deployment(number, at, outcome, revision, by, not by_hand)
-
-
-def _whole(number: Any) -> int | None:
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
-
-
-def _ended(build: Mapping[str, Any]) -> datetime | None:
-    """Return when a build came to its end: the specification has seconds since 1970."""
-    try:
-        return datetime.fromtimestamp(int(build["complete_at"]), UTC)
-    except (LookupError, TypeError, ValueError, OverflowError, OSError):
-        return None
-
-
-def _property(properties: Mapping[str, Sequence[Any]], name: str) -> str:
-    """Return a property's value; several code bases make a revision of several."""
-    value = (properties.get(name) or [""])[0]
-    if isinstance(value, dict):
-        return ",".join(str(one) for one in value.values())
-    return str(value or "")
-
-
-@dataclass
-class _Memory:
-    """The cursor: the runs of 30 days by builder, and up to when they were read."""
-
-    read_until: datetime | None = None
-    runs: dict[str, dict[int, Deployment]] = field(default_factory=dict)
-    cut: dict[str, datetime] = field(default_factory=dict)
-    """When the newest run came to its end that a builder was too busy for us to remember."""
-
-    @classmethod
-    def loaded(cls, cursor: str | None) -> "_Memory":
-        """Read a cursor; one that cannot be read is as good as none."""
-        try:
-            stored = json.loads(cursor or "{}")
-            runs = {str(name): deployments.remembered(rows) for name, rows in stored["runs"].items()}
-            cut = {str(name): required_moment(at) for name, at in stored.get("cut", {}).items()}
-            return cls(datetime.fromisoformat(stored["read_until"]), runs, cut)
-        except (ValueError, TypeError, AttributeError, LookupError):
-            return cls()
-
-    def since(self, now: datetime) -> datetime:
-        """Return from when on builds are to be read."""
-        return max(self.read_until - OVERLAP, now - WINDOW) if self.read_until else now - WINDOW
-
-    def take(self, names: Mapping[int, str], builds: Iterable[Mapping[str, Any]], now: datetime) -> list[PullFault]:
-        """Add builds, the oldest first, and forget what is older than the window; return what had to be left out."""
-        last, count = None, 0
-        for build in builds:
-            run, name = _run(build), names.get(_whole(build.get("builderid")) or 0)
-            count, last = count + 1, _ended(build) or last
-            if run and name:
-                self.runs.setdefault(name, {})[run.id] = run
-        self._forget(now)
-        faults = [PullFault(name, TOO_BUSY.format(since=self._first_of(name, at))) for name, at in self.cut.items()]
-        self.read_until = now
-        if count >= MAX_PAGES * PAGE and last:
-            self.read_until = last
-            faults.append(PullFault(ALL_BUILDS, TOO_MANY.format(count=count, last=rfc3339(last))))
-        return faults
-
-    def _forget(self, now: datetime) -> None:
-        """Keep the window only, and of that no more than may be remembered."""
-        for name, runs in self.runs.items():
-            recent = sorted((run for run in runs.values() if run.at >= now - WINDOW), key=lambda run: (run.at, run.id))
-            if len(recent) > MAX_REMEMBERED:
-                self.cut[name] = recent[-MAX_REMEMBERED - 1].at
-            self.runs[name] = {run.id: run for run in recent[-MAX_REMEMBERED:]}
-        self.cut = {name: at for name, at in self.cut.items() if at >= now - WINDOW}
-
-    def _first_of(self, name: str, otherwise: datetime) -> str:
-        return rfc3339(min((run.at for run in self.runs.get(name, {}).values()), default=otherwise))
-
-    def of(self, names: Sequence[str]) -> list[Deployment]:
-        """Return the runs of some builders, the oldest first."""
-        found = [run for name in names for run in self.runs.get(name, {}).values()]
-        return sorted(found, key=lambda run: (run.at, run.id))
-
-    def dumped(self) -> str:
-        """Return the cursor as text."""
-        rows = {name: [run.stored() for run in runs.values()] for name, runs in self.runs.items()}
-        until = self.read_until.isoformat() if self.read_until else ""
-        cut = {name: rfc3339(at) for name, at in self.cut.items()}
-        return json.dumps({"read_until": until, "runs": rows, "cut": cut}, separators=(",", ":"))
 
 
 CONNECTOR = BuildbotConnector()

@@ -79,22 +79,16 @@ class GitHubConnector(Connector):
             message = f"GitHub answers, but no service names a repository; {faults[0].scope}: {faults[0].message}"
             raise PullFailed(FailureKind.MISCONFIGURED, message)
         hidden: list[PullFault] = []
-        try:
-            for slug in slugs[:1]:
-                hidden += _hidden(context, slug)
-        except PullFailed as failure:
-            if failure.status == 404:
-                message = f"GitHub answers, but the token sees no repository {slugs[0]}: see its name and rights"
-                raise PullFailed(FailureKind.PERMISSION, message) from None
-            raise
+        if slugs:
+            unseen = "GitHub answers, but the token sees no repository"
+            hidden = repositories.hidden_of(slugs[0], partial(_hidden, context, slugs[0]), unseen)
         return parts.checked(f"GitHub answers ({left}); {len(slugs)} repositories are named by {SLUG}", hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read repositories, those first that have waited longest, until the run has cost what it may."""
-        options = OptionsSchema().load(context.options)
         by_slug, faults = _by_slug(context.targets)
-        yield from repositories.pull(context, by_slug, options, partial(_read, context), faults)
-        if options["vulnerabilities"]:
+        yield from repositories.pull(context, by_slug, partial(_read, context), faults)
+        if context.options["vulnerabilities"]:
             yield from vulnerabilities.read(context, by_slug)
 
 
@@ -106,7 +100,7 @@ def _read(
     about = source.about()
     faults: list[PullFault] = []
     values = repository.read(source, str(about.get("default_branch") or "main"), context.now, faults)
-    if context.options.get("code_scanning"):
+    if context.options["code_scanning"]:
         values |= parts.part("code scanning", partial(scanning.read, source, context.now), faults) or {}
     known = memory.known.get(slug, {})
     if slug in memory.anew:
@@ -126,11 +120,11 @@ def _hidden(context: PullContext, slug: str) -> list[PullFault]:
     about, faults = source.about(), list[PullFault]()
     repository.read(source, str(about.get("default_branch") or "main"), context.now, faults)
     parts.part("deployments", lambda: next(source.deployments(), None), faults)
-    if context.options.get("code_scanning"):
+    if context.options["code_scanning"]:
         parts.part("code scanning", partial(scanning.read, source, context.now), faults)
-    if context.options.get("vulnerabilities"):
+    if context.options["vulnerabilities"]:
         parts.part("Dependabot alerts", partial(vulnerabilities.may_list, context.client, slug), faults)
-    return [replace(fault, scope=f"{slug}: {fault.scope}") for fault in faults]
+    return faults
 
 
 def _by_slug(targets: Sequence[Target]) -> tuple[dict[str, list[str]], list[PullFault]]:
@@ -139,8 +133,8 @@ def _by_slug(targets: Sequence[Target]) -> tuple[dict[str, list[str]], list[Pull
     faults = []
     for target in targets:
         slug = target.annotations.get(SLUG, "").strip()
-        parts = slug.split("/")
-        if len(parts) == 2 and all(part and part.strip(".") and " " not in part for part in parts):
+        names = slug.split("/")
+        if len(names) == 2 and all(name.strip(".") and " " not in name for name in names):
             found.setdefault(slug, []).append(target.ref)
         elif slug:
             faults.append(PullFault(target.ref, f"{SLUG} is {slug!r}; write organisation/repository"))

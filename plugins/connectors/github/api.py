@@ -35,8 +35,11 @@ def requests_left(client: SourceClient) -> str:
         if "not enabled" not in failure.message:  # a GitHub Enterprise Server may count none
             raise
         return "without a limit of requests"
-    left = ((limit.get("resources") or {}).get("core") or {}).get("remaining") if isinstance(limit, dict) else None
-    return f"{left} requests left"
+    resources = limit.get("resources") if isinstance(limit, dict) else None
+    core = resources.get("core") if isinstance(resources, dict) else None
+    if not isinstance(core, dict) or "remaining" not in core:
+        raise PullFailed(FailureKind.BAD_ANSWER, "rate_limit answered no rate limit of a GitHub")
+    return f"{core['remaining']} requests left"
 
 
 class Repository:

@@ -73,20 +73,14 @@ class GitLabConnector(Connector):
         names = sorted(_projects(context.targets))
         hidden: list[PullFault] = []
         if names:
-            try:
-                hidden = _hidden(context, names[0])
-            except PullFailed as failure:
-                if failure.status == 404:
-                    message = f"GitLab answers, but the token sees no project {names[0]}: see its name and rights"
-                    raise PullFailed(FailureKind.PERMISSION, message) from None
-                raise
+            unseen = "GitLab answers, but the token sees no project"
+            hidden = repositories.hidden_of(names[0], partial(_hidden, context, names[0]), unseen)
         answered = f"GitLab {answer['version']} answers; {len(names)} projects are named by {SLUG} or {ID}"
         return parts.checked(answered, hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read projects, those first that have waited longest, until the run has cost what it may."""
-        options = OptionsSchema().load(context.options)
-        yield from repositories.pull(context, _projects(context.targets), options, partial(_read, context))
+        yield from repositories.pull(context, _projects(context.targets), partial(_read, context))
 
 
 def _read(
@@ -105,7 +99,7 @@ def _read(
     branch = _branch(about)
     values = project.settings(source, about, branch, context.now, hidden)
     path = str(about.get("path_with_namespace") or name)
-    if context.options.get("vulnerabilities"):
+    if context.options["vulnerabilities"]:
         ask = partial(vulnerabilities.read, source, path, context.now)
         values |= parts.part("vulnerabilities", ask, hidden) or {}
     link = f"{about['web_url']}/-/deployments" if about.get("web_url") else ""
@@ -122,9 +116,9 @@ def _hidden(context: PullContext, name: str) -> list[PullFault]:
     project.settings(source, about, _branch(about), context.now, faults)
     parts.part("deployments", lambda: next(source.deployments(context.now - deployments.WINDOW), None), faults)
     parts.part("tiers of environments", source.production_environments, faults)
-    if context.options.get("vulnerabilities"):
+    if context.options["vulnerabilities"]:
         parts.part("vulnerabilities", source.may_list_vulnerabilities, faults)
-    return [replace(fault, scope=f"{name}: {fault.scope}") for fault in faults]
+    return faults
 
 
 def _branch(about: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -26,6 +25,7 @@ from plugins.contract import (
     PullFailed,
     PullFault,
 )
+from plugins.grouping import in_groups
 from plugins.moments import moment, rfc3339
 
 SEARCH_PATH = "api/search"
@@ -116,8 +116,7 @@ class GrafanaConnector(Connector):
         unmatched = sorted(dashboard.title for dashboard in dashboards if dashboard.uid not in claimed)
         yield Batch(faults=joined.faults, unmatched=unmatched)
         reader = _Reader(context)
-        waiting = iter(joined.dashboards.items())
-        while group := list(islice(waiting, SERVICES_PER_BATCH)):
+        for group in in_groups(joined.dashboards.items(), SERVICES_PER_BATCH):
             facts = [fact for ref, chosen in group for fact in reader.facts(ref, chosen)]
             yield Batch(facts=facts, faults=reader.take_faults())
         reader.fail_if_all_failed()
@@ -205,8 +204,8 @@ class _Reader:
 
 def _search(context: PullContext) -> list[Dashboard]:
     """Return all dashboards, page by page until a page brings nothing new."""
-    fixed = [("type", "dash-db"), ("limit", str(context.options.get("page_size") or 1000))]
-    if context.options.get("tag"):
+    fixed = [("type", "dash-db"), ("limit", str(context.options["page_size"]))]
+    if context.options["tag"]:
         fixed.append(("tag", context.options["tag"]))
     found: dict[str, Dashboard] = {}
     for page in range(1, MAX_PAGES + 1):

@@ -25,6 +25,7 @@ from plugins.contract import (
     PullFault,
     Target,
 )
+from plugins.grouping import in_groups
 from plugins.moments import moment, rfc3339
 from plugins.parts import checked, part
 
@@ -131,7 +132,7 @@ class KubernetesConnector(Connector):
         """List the workloads, and try the other lists; raises PullFailed when no service has a workload."""
         hidden: list[PullFault] = []
         listed_now, _ = _released(context, _workloads(context), hidden)
-        backups = [CRON_JOBS] if context.options.get("backup_selector") else []
+        backups = [CRON_JOBS] if context.options["backup_selector"] else []
         for path in (AUTOSCALERS, BUDGETS, PODS, NODES, *backups):
             part(path, partial(may_list, context.client, path), hidden)
         found, faults = _matched(context, listed_now)
@@ -155,12 +156,11 @@ class KubernetesConnector(Connector):
             if (namespace, kind, name) not in claimed and not namespace.startswith("kube-")
         )
         yield Batch(faults=[*faults, *unread], unmatched=unmatched)
-        refs = sorted({*found, *backups})
-        for start in range(0, len(refs), SERVICES_PER_BATCH):
+        for refs in in_groups(sorted({*found, *backups}), SERVICES_PER_BATCH):
             yield Batch(
                 facts=[
                     Fact(ref, key, value, context.now)
-                    for ref in refs[start : start + SERVICES_PER_BATCH]
+                    for ref in refs
                     for key, value in _facts(found.get(ref, ()), cluster, backups.get(ref)).items()
                 ]
             )
@@ -175,7 +175,7 @@ def _facts(chosen: Sequence[Resource], cluster: Cluster, backed_up_at: datetime 
 
 def _backups(context: PullContext, faults: list[PullFault]) -> dict[str, datetime]:
     """Return when each service's data was last backed up; nothing of one of whose backups none ever succeeded."""
-    selector = OptionsSchema().load(context.options)["backup_selector"]
+    selector = context.options["backup_selector"]
     if not selector:
         return {}
     selects = parse(selector)
@@ -200,7 +200,7 @@ def _workloads(context: PullContext) -> list[Resource]:
 
 def _released(context: PullContext, found: list[Resource], faults: list[PullFault]) -> tuple[list[Resource], bool]:
     """Return the workloads as their releases make them, and whether all that is known of releases could be had."""
-    asked = set(OptionsSchema().load(context.options)["progressive_delivery"])
+    asked = context.options["progressive_delivery"]
     complete = bool(asked)
     for controller, merge in (
         (progressive.ARGO_ROLLOUTS, progressive.with_rollouts),
@@ -257,7 +257,7 @@ def _claims(target: Target) -> bool:
 
 def _matched(context: PullContext, found: Sequence[Resource]) -> tuple[dict[str, list[Resource]], list[PullFault]]:
     """Return the workloads of each service that has any, and what keeps others from being looked for."""
-    label = OptionsSchema().load(context.options)["id_label"]
+    label = context.options["id_label"]
     by_id: dict[str, list[Resource]] = {}
     for workload in found:
         if value := labels_of(workload).get(label):

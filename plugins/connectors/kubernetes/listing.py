@@ -39,9 +39,9 @@ def _all_pages(client: SourceClient, path: str) -> list[Resource]:
     while True:
         asked = {"limit": str(PAGE), **({"continue": token} if token else {})}
         answer = client.get_json(path, asked)
-        if not isinstance(answer, dict) or not isinstance(answer.get("items") or [], list):
+        if not isinstance(answer, dict) or "items" not in answer or not isinstance(answer["items"] or [], list):
             raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answered no list of Kubernetes objects")
-        items = [item for item in answer.get("items") or [] if isinstance(item, dict)]
+        items = [item for item in answer["items"] or [] if isinstance(item, dict)]
         found |= {_place(item): item for item in items}  # one that moved to the next page is one
         following = str((answer.get("metadata") or {}).get("continue") or "")
         if not following:

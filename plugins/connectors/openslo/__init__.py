@@ -79,7 +79,7 @@ class OpenSloConnector(Connector):
         claims = _claims(context.targets, services)
         facts = _facts(claims, definitions, context)
         faults = [*loaded.faults, *definitions.faults, *claims.faults]
-        if context.options.get("exhaustive"):
+        if context.options["exhaustive"]:
             if loaded.faults or definitions.unread:
                 faults.append(
                     PullFault("exhaustive", "while some documents are not read, no service is said to have 0")
@@ -102,7 +102,7 @@ class Claims:
 
 def _read(context: PullContext) -> tuple[Loaded, Definitions]:
     """Load and read all documents; raises PullFailed when there is nothing of ours among them."""
-    paths = context.options.get("paths") or []
+    paths = context.options["paths"]
     if paths:
         loaded = load_paths(paths, context.base_dir)
     else:
@@ -112,6 +112,8 @@ def _read(context: PullContext) -> tuple[Loaded, Definitions]:
     if not definitions.understood:
         where = ", ".join(paths) if paths else context.client.describe()
         first = _first(loaded, definitions)
+        if paths and not loaded.files:
+            raise PullFailed(FailureKind.MISCONFIGURED, first or f"{where} holds no YAML file")
         raise PullFailed(
             FailureKind.MISCONFIGURED if paths else FailureKind.BAD_ANSWER,
             f"{where} holds no document of {', '.join(FORMATS)}" + (f"; the first fault: {first}" if first else ""),

@@ -1,15 +1,16 @@
 """PagerDuty: rotations, who is on call, incidents."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
 
 from marshmallow import Schema, fields, validate
 
 from plugins.connectors.pagerduty import api, incidents, oncall
+from plugins.connectors.pagerduty.joining import INTEGRATION_KEY, SERVICE_ID, Joined, claiming, join
+from plugins.connectors.pagerduty.memory import Memory
 from plugins.contract import (
     AnnotationSpec,
     Batch,
@@ -18,16 +19,15 @@ from plugins.contract import (
     Fact,
     FactSpec,
     FactType,
+    FactValue,
     FailureKind,
     PullContext,
     PullFailed,
     PullFault,
-    Target,
 )
+from plugins.grouping import in_groups
 from plugins.parts import checked, part
 
-SERVICE_ID = "pagerduty.com/service-id"
-INTEGRATION_KEY = "pagerduty.com/integration-key"
 ANALYTICS, USERS = "analytics", "users"
 SERVICES_PER_BATCH = 200
 ENDED_AT_ONCE = 100
@@ -117,8 +117,8 @@ class PagerDutyConnector(Connector):
 
     def check(self, context: PullContext) -> str:
         """List the services, and try the other lists; raises PullFailed when none of ours is among them."""
-        joined = _join(context.targets, list(api.services(context.client)))
-        if _claiming(context.targets) and not joined.services:
+        joined = join(context.targets, list(api.services(context.client)))
+        if claiming(context.targets) and not joined.services:
             raise PullFailed(
                 FailureKind.MISCONFIGURED,
                 f"PagerDuty answers, but no service of the catalog names one of its: see {SERVICE_ID} (such as "
@@ -129,71 +129,70 @@ class PagerDutyConnector(Connector):
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Ask by list, never by service, and yield what the answers say of each."""
-        options = OptionsSchema().load(context.options)
-        joined = _join(context.targets, list(api.services(context.client)))
+        joined = join(context.targets, list(api.services(context.client)))
         yield Batch(faults=joined.faults, unmatched=joined.unmatched)
         if not joined.services:
             return
-        rotations = _rotations(context, joined)
-        severities = incidents.Severities(
-            {name.upper(): severity for name, severity in options["severities"].items()}, options["urgencies"]
-        )
-        before = Memory.loaded(context.cursor)
-        by_service: dict[str, list[incidents.Incident]] = {}
-        account_tells = False
-        for incident in _incidents(context, before):
-            told = incidents.priority(incident) is not None or severities.of(incident) is not None
-            account_tells = account_tells or told
-            by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
-        hidden: list[PullFault] = []  # not every plan and key has these, and the rest goes on without
-        analysed = part(ANALYTICS, partial(_analysed, context), hidden) or {}
-        zones = part(USERS, partial(_time_zones, context), hidden) or {}
+        names = {name.upper(): severity for name, severity in context.options["severities"].items()}
+        severities = incidents.Severities(names, context.options["urgencies"])
+        before, seen = Memory.loaded(context.cursor), Memory()
+        hidden: list[PullFault] = []
+        account = _read(context, joined, before, hidden)
         yield Batch(faults=hidden)
-        seen = Memory()
-        refs = sorted(joined.services)
-        for start in range(0, len(refs), SERVICES_PER_BATCH):
-            found: list[Fact] = []
+        tells_severity = account.tells_severity(severities)
+        for refs in in_groups(sorted(joined.services), SERVICES_PER_BATCH):
+            facts: list[Fact] = []
             events: list[Event] = []
-            for ref in refs[start : start + SERVICES_PER_BATCH]:
+            for ref in refs:
                 service = joined.services[ref]
-                own = by_service.get(service["id"], [])
-                values = incidents.facts_of(own, severities, account_tells, context.now)
-                values |= incidents.answered_facts(analysed.get(service["id"], ()), context.now)
-                rotation = rotations.get(_policy_id(service))
-                if rotation:
-                    values |= oncall.facts_of(rotation, context.now)
-                    spread = oncall.sites(rotation.members, zones, context.now)
-                    values |= {} if spread is None else {"oncall.sites": spread}
-                found += [Fact(ref, key, value, context.now) for key, value in values.items()]
+                own = account.by_service.get(service["id"], [])
+                values = incidents.facts_of(own, severities, tells_severity, context.now)
+                values |= account.facts_of(service, context.now)
+                facts += [Fact(ref, key, value, context.now) for key, value in values.items()]
                 events += incidents.events_of(ref, own, severities, before.severities, context.now)
-                seen.severities |= incidents.severities_of(own, severities)
-                seen.open |= {str(one["id"]) for one in own if one.get("status") != "resolved"}
-            yield Batch(facts=found, events=events)
+                seen.note(own, severities)
+            yield Batch(facts=facts, events=events)
         yield Batch(cursor=seen.dumped())
 
 
-@dataclass
-class Memory:
-    """The cursor: what the incidents of our services were at the last pull."""
+@dataclass(frozen=True)
+class _Account:
+    """What the lists of one pull say, by PagerDuty's own ids."""
 
-    severities: dict[str, str] = field(default_factory=dict)
-    """By incident; empty where nothing said it."""
-    open: set[str] = field(default_factory=set)
-    """Those that were not resolved."""
+    rotations: Mapping[str, oncall.Rotation]
+    """By escalation policy."""
+    by_service: Mapping[str, list[incidents.Incident]]
+    """The incidents of each service."""
+    analysed: Mapping[str, Sequence[incidents.Incident]]
+    """What analytics know of incidents, by service."""
+    zones: Mapping[str, str | None]
+    """Where people live, by user."""
 
-    @classmethod
-    def loaded(cls, cursor: str | None) -> "Memory":
-        """Read a cursor; one that cannot be read is as good as none."""
-        try:
-            stored = json.loads(cursor or "{}")
-            severities = {str(key): str(severity) for key, severity in stored["severities"].items()}
-            return cls(severities, {str(key) for key in stored["open"]})
-        except (ValueError, TypeError, AttributeError, LookupError):
-            return cls()
+    def tells_severity(self, severities: incidents.Severities) -> bool:
+        """Say whether any incident has a priority or a severity: without one, none is known to be mild."""
+        every = (one for found in self.by_service.values() for one in found)
+        return any(incidents.priority(one) is not None or severities.of(one) is not None for one in every)
 
-    def dumped(self) -> str:
-        """Return the cursor as text."""
-        return json.dumps({"severities": self.severities, "open": sorted(self.open)}, separators=(",", ":"))
+    def facts_of(self, service: api.Entry, now: datetime) -> dict[str, FactValue]:
+        """Return what analytics and the rotation say of a service."""
+        values = incidents.answered_facts(self.analysed.get(service["id"], ()), now)
+        rotation = self.rotations.get(_policy_id(service))
+        if rotation:
+            values |= oncall.facts_of(rotation, now)
+            spread = oncall.sites(rotation.members, self.zones, now)
+            values |= {} if spread is None else {"oncall.sites": spread}
+        return values
+
+
+def _read(context: PullContext, joined: Joined, before: Memory, hidden: list[PullFault]) -> _Account:
+    """Ask for each list once; not every plan and key has analytics and users, and the rest goes on without."""
+    rotations = _rotations(context, joined)
+    by_service: dict[str, list[incidents.Incident]] = {}
+    for incident in _incidents(context, before):
+        by_service.setdefault((incident.get("service") or {}).get("id", ""), []).append(incident)
+    analysed = part(ANALYTICS, partial(_analysed, context), hidden) or {}
+    zones = part(USERS, partial(_time_zones, context), hidden) or {}
+    return _Account(rotations, by_service, analysed, zones)
 
 
 def _incidents(context: PullContext, before: Memory) -> Iterator[incidents.Incident]:
@@ -210,47 +209,6 @@ def _incidents(context: PullContext, before: Memory) -> Iterator[incidents.Incid
         ended = api.incident(context.client, number)
         if ended:
             yield ended
-
-
-@dataclass(frozen=True)
-class Joined:
-    """Which of PagerDuty's services each of ours is."""
-
-    services: Mapping[str, api.Entry]
-    faults: Sequence[PullFault]
-    unmatched: Sequence[str]
-
-
-def _join(targets: Sequence[Target], services: Sequence[api.Entry]) -> Joined:
-    by_id = {service["id"]: service for service in services if service.get("id")}
-    by_key = {
-        integration["integration_key"]: service
-        for service in by_id.values()
-        for integration in service.get("integrations") or []
-        if isinstance(integration, dict) and integration.get("integration_key")
-    }
-    found: dict[str, api.Entry] = {}
-    faults: list[PullFault] = []
-    for target in _claiming(targets):
-        wanted = target.annotations.get(SERVICE_ID, "").strip()
-        service = by_id.get(wanted) if wanted else by_key.get(target.annotations[INTEGRATION_KEY].strip())
-        if service is not None:
-            found[target.ref] = service
-        elif wanted:
-            faults.append(PullFault(target.ref, f"{SERVICE_ID} names {wanted}, which the key sees nowhere"))
-        else:
-            faults.append(PullFault(target.ref, f"no integration carries the key that {INTEGRATION_KEY} holds"))
-    claimed = {service["id"] for service in found.values()}
-    unmatched = sorted(str(service.get("name") or key) for key, service in by_id.items() if key not in claimed)
-    return Joined(found, faults, unmatched)
-
-
-def _claiming(targets: Sequence[Target]) -> list[Target]:
-    return [
-        target
-        for target in targets
-        if target.annotations.get(SERVICE_ID, "").strip() or target.annotations.get(INTEGRATION_KEY, "").strip()
-    ]
 
 
 def _rotations(context: PullContext, joined: Joined) -> dict[str, oncall.Rotation]:

@@ -20,6 +20,7 @@ from plugins.contract import (
     PullFailed,
     PullFault,
 )
+from plugins.grouping import in_groups
 from plugins.label_join import Join, join
 
 ALERT_RULES, RECORDING_RULES = "rules", "recording rules"
@@ -98,12 +99,11 @@ class PrometheusConnector(Connector):
         events = [*alert_history.alert_events(found.pages), *alert_history.breach_events(found.breaches)]
         yield Batch(faults=[*joined.faults, *faults], unmatched=sorted(joined.unmatched))
         refs = sorted({*values, *(event.ref for event in events)})
-        for start in range(0, len(refs), SERVICES_PER_BATCH):
-            chunk = refs[start : start + SERVICES_PER_BATCH]
-            chosen = set(chunk)
+        for group in in_groups(refs, SERVICES_PER_BATCH):
+            chosen = set(group)
             yield Batch(
                 facts=[
-                    Fact(ref, key, value, observed_at) for ref in chunk for key, value in values.get(ref, {}).items()
+                    Fact(ref, key, value, observed_at) for ref in group for key, value in values.get(ref, {}).items()
                 ],
                 events=[event for event in events if event.ref in chosen],
             )

@@ -119,8 +119,10 @@ def _result(answer: Any, wanted: str) -> Iterator[dict[str, Any]]:
 
 def _data(answer: Any) -> dict[str, Any]:
     document = _dict(answer)
-    if document.get("status") != "success":
-        raise _bad(f"status {document.get('status')!r}: {document.get('error', '')}")
+    if "status" not in document:
+        raise _bad("an object without the status that each answer of a Prometheus has")
+    if document["status"] != "success":
+        raise _bad(f"status {document['status']!r}: {document.get('error', '')}")
     partial = [text for text in document.get("warnings") or [] if not str(text).startswith("PromQL ")]
     if partial:  # some store did not answer: a sum over the rest would be wrong
         raise _bad(f"only a part of the answer: {partial[0]}")

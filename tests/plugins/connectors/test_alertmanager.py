@@ -253,6 +253,19 @@ def test_a_configuration_without_routes_is_told(text):
         read_routing(text)
 
 
+def test_expressions_are_those_of_alertmanager():
+    [letters] = parse_matchers(r'team=~"\\pL+"')  # a class that RE2 has, and Python has not
+    assert letters.holds({"team": "équipe"})
+    assert not letters.holds({"team": "team-1"})
+    assert Matcher("team", "a.b", True).holds({"team": "a\nb"})
+    with pytest.raises(ValueError, match="that RE2 cannot read"):
+        parse_matchers('team=~"(?=a)"')
+
+
+def test_an_expression_cannot_run_away():
+    assert not Matcher("service", "(a+)+", True).holds({"service": "a" * 200 + "b"})  # centuries, where it is tried out
+
+
 def test_a_missing_label_is_an_empty_text():
     assert Matcher("team", "", False, True).holds({})
     assert Matcher("team", "x", False, False).holds({})

@@ -14,8 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from plugins.connectors import buildbot as buildbot_connector
-from plugins.connectors.buildbot import CONNECTOR, MAX_REMEMBERED
+from plugins.connectors.buildbot import CONNECTOR
+from plugins.connectors.buildbot.builds import run_of
 from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
+from plugins.deployments import MAX_REMEMBERED
 from plugins.http_client import Limits, SourceClient
 from portal_backend.core.clock import now
 from tests import servers
@@ -238,8 +240,8 @@ def test_more_builds_than_a_run_reads_are_read_by_the_next(monkeypatch):
 )
 def test_a_build_of_an_odd_shape_counts_for_nothing(odd):
     good = {"buildid": 1, "results": 0, "complete_at": 1, "properties": {"revision": "odd", "owner": ["ann", "x"]}}
-    assert buildbot_connector._run(good).by == "ann"
-    assert buildbot_connector._run({**good, **odd}) is None
+    assert run_of(good).by == "ann"
+    assert run_of({**good, **odd}) is None
 
 
 class Listener(SourceClient):

@@ -308,6 +308,13 @@ def test_the_check_tells_a_hidden_repository_from_a_wrong_token(github):
     assert failed.value.kind is FailureKind.CREDENTIALS
 
 
+def test_the_check_tells_another_product_from_a_github(github):
+    github.faults.append(Fault(200, "{}"))
+    with pytest.raises(PullFailed, match="no rate limit of a GitHub") as failed:
+        CONNECTOR.check(context(github))
+    assert failed.value.kind is FailureKind.BAD_ANSWER
+
+
 @pytest.mark.parametrize("fault", [html(), Fault(200, "[]")])
 def test_an_answer_of_another_shape_is_a_bad_answer(github, fault):
     github.faults.append(fault)

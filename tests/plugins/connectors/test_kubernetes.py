@@ -198,7 +198,7 @@ def test_the_check_says_how_many_were_found(cluster):
     assert "1 of 1 annotated services" in CONNECTOR.check(context(cluster))
 
 
-@pytest.mark.parametrize("fault", [html(), Fault(200, "[]"), Fault(200, '{"items": 5}')])
+@pytest.mark.parametrize("fault", [html(), Fault(200, "[]"), Fault(200, "{}"), Fault(200, '{"items": 5}')])
 def test_what_is_no_list_is_a_bad_answer(cluster, fault):
     cluster.faults.append(fault)
     with pytest.raises(PullFailed) as failed:

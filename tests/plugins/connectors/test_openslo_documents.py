@@ -249,11 +249,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
 
 
 def test_nothing_to_read_is_a_misconfiguration(tmp_path):
-    with pytest.raises(PullFailed, match="holds no document of openslo/v1") as failure:
+    with pytest.raises(PullFailed, match="holds no YAML file") as failure:
         pull(tmp_path)
     assert failure.value.kind is FailureKind.MISCONFIGURED
-    with pytest.raises(PullFailed, match="no such file"):
+    with pytest.raises(PullFailed, match="^missing: there is no such file or folder$"):
         pull(tmp_path, paths=["missing"])
+    (tmp_path / "values.yaml").write_text("replicas: 3")
+    with pytest.raises(PullFailed, match="holds no document of openslo/v1"):
+        pull(tmp_path)
 
 
 @pytest.fixture
