@@ -98,10 +98,15 @@ def registration_refusal(type_: str, target: str, settings: CatalogSettings) -> 
 
     What a host's name leads to is looked at when it is read, not here.
     """
-    if type_ not in settings.registration_types:
-        types = " or ".join(sorted(settings.registration_types)) or "none"
-        return f"Registered locations must be of type {types}, not {type_!r}; see catalog.registration in portal.yaml"
-    return target_refusal(type_, target, settings)
+    return type_refusal(type_, settings) or target_refusal(type_, target, settings)
+
+
+def type_refusal(type_: str, settings: CatalogSettings) -> str | None:
+    """Say why locations of a type may not be registered by HTTP; None where they may."""
+    if type_ in settings.registration_types:
+        return None
+    types = " or ".join(sorted(settings.registration_types)) or "none"
+    return f"Registered locations must be of type {types}, not {type_!r}; see catalog.registration in portal.yaml"
 
 
 def target_refusal(type_: str, target: str, settings: CatalogSettings) -> str | None:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.places.exchange import TOTAL_SECONDS, Answer, Limits, Question
 from catalog.places.faults import Unreadable
 from catalog.places.hosts import UrlPolicy
 from catalog.places.scm import Integration
 from catalog.places.trees import ask_json, next_page
-from catalog.places.web import TOTAL_SECONDS, Answer, Limits, Question
 from plugins.transport.deadline import Deadline
 
 MAX_PAGES = 500

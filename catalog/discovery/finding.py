@@ -1,4 +1,4 @@
-"""What a provider finds now: the targets of the catalog files. No database."""
+"""What a provider finds now: the targets of the catalog files, and whose they are. No database."""
 
 from catalog.discovery import github, gitlab
 from catalog.discovery.asking import Host
@@ -8,8 +8,11 @@ from catalog.places.scm import Scm
 from catalog.settings import Provider
 
 
-def find_targets(provider: Provider, urls: UrlPolicy) -> list[str]:
-    """Return the URLs of the catalog files, sorted; raises Unreadable unless everything could be asked."""
+def find_targets(provider: Provider, urls: UrlPolicy) -> dict[str, str]:
+    """Return the repositories (`github.com:1296269`) by the URLs of their catalog files, sorted.
+
+    Raises Unreadable unless everything could be asked.
+    """
     host = Host(provider.integration, urls)
     include, scm = provider.include, provider.integration.scm
     system = github if scm is Scm.GITHUB else gitlab
@@ -18,4 +21,5 @@ def find_targets(provider: Provider, urls: UrlPolicy) -> list[str]:
     if names_one_file(include):
         held = files(host, wanted, include.path, include.branch)
         wanted = [one for one in wanted if one.id in held]
-    return sorted({target_of(one, include, scm) for one in wanted})
+    name = provider.integration.host
+    return dict(sorted((target_of(one, include, scm), f"{name}:{one.number}") for one in wanted))

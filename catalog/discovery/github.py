@@ -48,6 +48,7 @@ def graphql_url(api_url: str) -> str:
 def _repository(entry: Entry) -> Repository:
     return Repository(
         id=text(entry, "node_id"),
+        number=text(entry, "id"),
         name=text(entry, "name"),
         page_url=text(entry, "html_url").rstrip("/"),
         default_branch=entry.get("default_branch"),

@@ -52,6 +52,7 @@ def _project(entry: Entry, group: str) -> Repository:
     path = text(entry, "path_with_namespace")
     return Repository(
         id=f"{GID}{text(entry, 'id')}",
+        number=text(entry, "id"),
         name=path.removeprefix(f"{group}/"),
         page_url=text(entry, "web_url").rstrip("/"),
         default_branch=None if entry.get("empty_repo") is True else entry.get("default_branch"),

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from catalog.discovery.models import DiscoveredLocation, DiscoveryRun
+from catalog.discovery.renames import Kept, follow_repositories, registered, remember_repositories
 from catalog.ingestion.pacing import may_remove
 from catalog.ingestion.reading import URL
 from catalog.locations import register_location
@@ -34,6 +35,8 @@ class DiscoveryReport:
     """Catalog files that there are."""
     added: tuple[str, ...] = ()
     """Targets that were registered."""
+    moved: tuple[str, ...] = ()
+    """Targets of repositories that stood elsewhere before: their locations have followed them."""
     removed: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     """Targets that were found no more; so many at once wait for a person."""
@@ -91,14 +94,18 @@ def let_go_unnamed(
             if not withheld:
                 session.delete(run)
         session.flush()
-        reports.append(DiscoveryReport(name, 0, (), tuple(removed), tuple(withheld), tuple(skipped), configured=False))
+        reports.append(
+            DiscoveryReport(
+                name, removed=tuple(removed), withheld=tuple(withheld), skipped=tuple(skipped), configured=False
+            )
+        )
     return reports
 
 
 def keep_found(
     session: Session,
     provider: Provider,
-    targets: Collection[str],
+    found: Mapping[str, str],
     share: float,
     now: datetime,
     *,
@@ -107,51 +114,69 @@ def keep_found(
 ) -> DiscoveryReport:
     """Register what was found and let go what was not; safe to repeat.
 
-    At most the `share` of the provider's locations goes at once, or one. Nothing goes where nothing at all was found.
-    What somebody else registered stays theirs; of a provider that is not among the `named` any more, it is taken over.
+    `found` are the repositories by the targets that there are now (`find_targets`). The location of a repository that
+    stands elsewhere now follows it. At most the `share` of the provider's locations goes at once, or one; nothing goes
+    where nothing at all was found. What somebody else registered stays theirs; of a provider that is not among the
+    `named` any more, it is taken over.
     """
     serialise(session, f"catalog discovery {provider.name}")
     if named is not None:
-        _take_over(session, provider.name, targets, unnamed_providers(session, named))
+        _take_over(session, provider.name, found, unnamed_providers(session, named))
     own = _own(session, provider.name)
+    moved = follow_repositories(session, own, found, f"provider:{provider.name}", now)
+    own = {moved.get(target, target): kept for target, kept in own.items()}
+    remember_repositories(session, own, found)
+    added, skipped = _register(session, provider.name, found, now)
+    missing = sorted(own.keys() - found.keys())
+    may_go = allow_removals or (bool(found) and may_remove(share, len(missing), len(own)))
+    removed, withheld, stay = _let_go(session, provider.name, own, missing, now, may_go=may_go)
+    _note(session, provider, now, found=len(found), withheld=len(withheld))
+    return DiscoveryReport(
+        provider.name,
+        len(found),
+        added=tuple(added),
+        moved=tuple(sorted(moved.values())),
+        removed=tuple(removed),
+        withheld=tuple(withheld),
+        skipped=(*skipped, *stay),
+    )
+
+
+def _register(session: Session, provider: str, found: Mapping[str, str], now: datetime) -> tuple[list[str], list[str]]:
+    """Register what nobody has registered yet; return the targets, and those that cannot be, each with the reason."""
     added, skipped = [], []
-    for target in sorted(set(targets) - own.keys() - _registered(session, targets)):
+    for target in sorted(found.keys() - registered(session, found)):
         try:
-            location = register_location(session, URL, target, now, registered_by=f"provider:{provider.name}")
+            location = register_location(session, URL, target, now, registered_by=f"provider:{provider}")
         except InvalidInput as error:
             skipped.append(f"{target[:MAX_SHOWN]}: {error.message}")
             continue
-        session.add(DiscoveredLocation(location_id=location.id, provider=provider.name))
+        session.add(DiscoveredLocation(location_id=location.id, provider=provider, repository=found[target]))
         added.append(target)
-    missing = sorted(own.keys() - set(targets))
-    may_go = allow_removals or (bool(targets) and may_remove(share, len(missing), len(own)))
     session.flush()
-    removed, withheld, kept = _let_go(session, provider.name, own, missing, now, may_go=may_go)
-    _note(session, provider, now, found=len(targets), withheld=len(withheld))
-    return DiscoveryReport(
-        provider.name, len(targets), tuple(added), tuple(removed), tuple(withheld), (*skipped, *kept)
-    )
+    return added, skipped
 
 
 def _let_go(
     session: Session,
     provider: str,
-    own: Mapping[str, str],
+    own: Mapping[str, Kept],
     missing: Sequence[str],
     now: datetime,
     *,
     may_go: bool,
 ) -> tuple[list[str], list[str], list[str]]:
     """Return which targets went, which wait for a person, and which are portal.yaml's now and stay with it."""
-    configured = _configured(session, [own[target] for target in missing])
+    ids = {target: own[target].location_id for target in missing}
+    configured = _configured(session, list(ids.values()))
     for some in chunks(sorted(configured)):
         session.execute(delete(DiscoveredLocation).where(DiscoveredLocation.location_id.in_(some)))
-    skipped = [f"{target}: portal.yaml names it, so it stays" for target in missing if own[target] in configured]
-    free = [target for target in missing if own[target] not in configured]
+    skipped = [f"{target}: portal.yaml names it, so it stays" for target in missing if ids[target] in configured]
+    free = [target for target in missing if ids[target] not in configured]
     if not may_go:
         return [], free, skipped
     for target in free:
-        remove_location(session, own[target], f"provider:{provider}", now)
+        remove_location(session, ids[target], f"provider:{provider}", now)
     return free, [], skipped
 
 
@@ -178,21 +203,13 @@ def keep_failure(session: Session, provider: Provider, error: str, now: datetime
     return DiscoveryReport(provider.name, error=error)
 
 
-def _own(session: Session, provider: str) -> dict[str, str]:
-    """Return the ids of a provider's locations by target."""
-    statement = select(Location.target, Location.id).join(
+def _own(session: Session, provider: str) -> dict[str, Kept]:
+    """Return a provider's locations by target."""
+    statement = select(Location.target, Location.id, DiscoveredLocation.repository).join(
         DiscoveredLocation, DiscoveredLocation.location_id == Location.id
     )
     rows = session.execute(statement.where(DiscoveredLocation.provider == provider))
-    return {row.target: row.id for row in rows}
-
-
-def _registered(session: Session, targets: Collection[str]) -> set[str]:
-    return {
-        target
-        for some in chunks(sorted(targets))
-        for target in session.scalars(select(Location.target).where(Location.type == URL, Location.target.in_(some)))
-    }
+    return {target: Kept(location_id, repository) for target, location_id, repository in rows}
 
 
 def _note(

@@ -18,6 +18,9 @@ class DiscoveredLocation(Model):
         String(36), ForeignKey("catalog_location.id", ondelete="CASCADE"), primary_key=True
     )
     provider: Mapped[str]
+    repository: Mapped[str | None]
+    """Host and number of the repository, `github.com:1296269`, which stay when it is renamed; None: found by a release
+    that did not keep them."""
 
 
 class DiscoveryRun(Model):

@@ -16,6 +16,8 @@ class Repository:
 
     id: str
     """As GraphQL knows it."""
+    number: str
+    """Stays when the repository is renamed, or moved on its host."""
     name: str
     """What `include.repository` is compared with: GitHub's name, or GitLab's path below the group."""
     page_url: str

@@ -33,7 +33,7 @@ MAX_DOCUMENTS = 10_000
 MAX_MENDED = 20
 """Places that are mended in one document; each costs another reading of it."""
 
-MARKER = re.compile(r"^(?:---(?=[ \t\r\n]|\Z)|\.\.\.(?=[ \t\n]|\Z))", re.MULTILINE)
+MARKER = re.compile(r"^(?:---(?=[ \t\r\n]|\Z)|\.\.\.(?=[ \t]*$|[ \t]+#))", re.MULTILINE)
 """A document's start or end. Unindented it is one wherever it stands, also inside a scalar (YAML 1.2, 9.1.2)."""
 
 BYTE_ORDER = "\ufeff"

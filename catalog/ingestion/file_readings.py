@@ -18,6 +18,8 @@ class FoundFault(NamedTuple):
     ref: str
     path: str
     message: str
+    of_file: bool = False
+    """It keeps the whole file out, and is shown where the file's faults are."""
 
 
 class Nested(NamedTuple):

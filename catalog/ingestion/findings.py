@@ -41,10 +41,14 @@ def findings(
 ) -> list[Finding]:
     """Return all that is wrong with a location.
 
-    A fault is shown at its entity; where that cannot be told, at the Location entity that led to the file (`parents`)
-    or the registered location's own (`own_ref`). Notes are shown at no entity: they say what waits for a person.
+    A fault is shown at its entity; where that cannot be told, and where it keeps the whole file out, at the Location
+    entity that led to the file (`parents`) or the registered location's own (`own_ref`). Notes are shown at no entity:
+    they say what waits for a person.
     """
-    found = [_finding(fault, fault.ref or parents.get(fault.file) or own_ref, None) for fault in reading.faults]
+    found = [
+        _finding(fault, (not fault.of_file and fault.ref) or parents.get(fault.file) or own_ref, None)
+        for fault in reading.faults
+    ]
     found += [_finding(one.fault, one.fault.ref, one.supplied_by) for one in conflicts]
     found += [_finding(note, None, None) for note in notes]
     return list(dict.fromkeys(found))

@@ -199,11 +199,7 @@ class _Walk:
             judged, used = self._judge_here(place, content.data or b"")
         if judged.forbidden:
             self.reading.complete = False
-        self.reading.faults.extend(
-            FoundFault(place.target, document.index, document.ref or document.written_ref, fault.path, fault.message)
-            for document in judged.documents
-            for fault in document.faults
-        )
+        self.reading.faults.extend(_faults(place, judged))
         refs = {one.index: one.ref for one in judged.good}
         known_documents = _documents(known) if judged.known else ()
         still = {one.ref for one in known_documents if one.position in judged.known}
@@ -234,6 +230,13 @@ class _Walk:
         kinds = known_kinds(self.reader.kinds)
         judged = judge_file(content, kinds, filling.fill, with_entities=self._keep is None)
         return judged, tuple(filling.used.values())
+
+
+def _faults(place: Place, judged: JudgedFile) -> Iterator[FoundFault]:
+    for document in judged.documents:
+        ref, of_file = document.ref or document.written_ref, document.index in judged.forbidden
+        for fault in document.faults:
+            yield FoundFault(place.target, document.index, ref, fault.path, fault.message, of_file)
 
 
 def _weight(content: judging.Content) -> int:

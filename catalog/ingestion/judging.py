@@ -1,7 +1,7 @@
 """What files hold, whatever stands in the database: judged, and made ready to wait. Pure: other processes do it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import orjson
 
 from catalog.format.custom_kinds import CustomKind, known_kinds
 from catalog.format.documents import Fill, JudgedDocument, judge_documents
+from catalog.format.envelope import shown
 from catalog.format.kinds import Kind, KnownKinds
 from catalog.format.relations import declared
 from catalog.places.rules import AllowedKind
@@ -78,8 +79,8 @@ class JudgedFile:
     good: tuple[GoodDocument, ...]
     locations: tuple[tuple[int, Mapping[str, Any]], ...]
     """Positions and `spec` of the Location entities in it."""
-    forbidden: bool = False
-    """One of its entities may not come from there, and so none is taken."""
+    forbidden: frozenset[int] = frozenset()
+    """Positions of the documents whose kind may not come from there; where there are any, no entity is taken."""
 
     @property
     def known(self) -> frozenset[int]:
@@ -117,9 +118,10 @@ def judge_file(content: Content, kinds: KnownKinds, fill: Fill, with_entities: b
     """
     known = {document.position: document.digest for document in content.known}
     documents = tuple(judge_documents(content.data, fill, kinds, known))
-    admitted = _admitted(documents, content.allowed)
-    if known and (admitted is not documents or any(document.faults for document in documents)):
+    forbidden = frozenset(one.index for one in documents if not _is_allowed(one, content.allowed))
+    if known and (forbidden or any(document.faults for document in documents)):
         return judge_file(replace(content, known=()), kinds, fill, with_entities)
+    admitted = _refused(documents, forbidden, content.allowed or ()) if forbidden else documents
     good = tuple(
         compact(document.ref, document.index, document.entity, document.kind)
         for document in admitted
@@ -131,7 +133,7 @@ def judge_file(content: Content, kinds: KnownKinds, fill: Fill, with_entities: b
         if document.entity is not None and document.entity["kind"] == "Location"
     )
     kept = admitted if with_entities else tuple(map(_without_entity, admitted))
-    return JudgedFile(kept, good, locations, admitted is not documents)
+    return JudgedFile(kept, good, locations, forbidden)
 
 
 def compact(ref: str, index: int, entity: dict[str, Any], kind: Kind | None = None) -> GoodDocument:
@@ -164,25 +166,32 @@ def _refuse_to_fill(_document: Any) -> tuple[Any, list[Fault]]:
     raise _NeedsFilling
 
 
-def _admitted(
-    documents: tuple[JudgedDocument, ...], allowed: tuple[AllowedKind, ...] | None
+def _is_allowed(document: JudgedDocument, allowed: Sequence[AllowedKind] | None) -> bool:
+    """Say whether the kind that a document names may come, whatever else is wrong with it, as Backstage does."""
+    if allowed is None or document.is_known:
+        return True
+    said = _said(document)
+    return not isinstance(said.get("kind"), str) or any(kind.admits(said) for kind in allowed)
+
+
+def _said(document: JudgedDocument) -> Mapping[str, Any]:
+    """Return what a document says, good or not; nothing where it is no mapping."""
+    said = document.entity if document.source is None else document.source.value
+    return said if isinstance(said, dict) else {}
+
+
+def _refused(
+    documents: Sequence[JudgedDocument], forbidden: Collection[int], allowed: Sequence[AllowedKind]
 ) -> tuple[JudgedDocument, ...]:
-    """Take none of a file's entities where one is of a kind that may not come from there."""
-    if allowed is None:
-        return documents
-    judged = [_forbidden(document, allowed) for document in documents]
-    if all(one.entity is not None for one, before in zip(judged, documents, strict=True) if before.entity):
-        return documents
-    return tuple(replace(one, entity=None) for one in judged)
-
-
-def _forbidden(document: JudgedDocument, allowed: Sequence[AllowedKind]) -> JudgedDocument:
-    entity = document.entity
-    if entity is None or any(kind.admits(entity) for kind in allowed):
-        return document
+    """Take none of a file's entities, since some may not come from there, whatever else is wrong with these."""
     names = ", ".join(dict.fromkeys(one.kind for one in allowed)) or "no kind at all"
-    message = (
-        f"{entity['kind']} may not come from this location, which may hold {names}; no entity of this file is taken. "
+    may_hold = (
+        f"may not come from this location, which may hold {names}; no entity of this file is taken. "
         "catalog.rules in portal.yaml says which kinds may come from where"
     )
-    return replace(document, entity=None, faults=(Fault("kind", message),))
+    return tuple(
+        replace(one, entity=None, faults=(Fault("kind", f"{shown(_said(one)['kind'])} {may_hold}"),))
+        if one.index in forbidden
+        else replace(one, entity=None)
+        for one in documents
+    )

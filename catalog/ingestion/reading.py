@@ -11,13 +11,14 @@ from pathlib import Path
 from catalog.format.custom_kinds import CustomKind
 from catalog.ingestion.place import FILE, URL, Place
 from catalog.places import trees
+from catalog.places.exchange import MAX_BYTES, TOTAL_SECONDS, Answer, Limits, Question
 from catalog.places.faults import TooMuch, Unreadable
 from catalog.places.files import FilePolicy, files_of, load
 from catalog.places.globs import GLOB
 from catalog.places.hosts import UrlPolicy
 from catalog.places.rules import Rules
 from catalog.places.scm import WELL_KNOWN, Integration, RawFile, find_page, raw_file, raw_url, resolve
-from catalog.places.web import MAX_BYTES, TOTAL_SECONDS, Answer, Limits, Question, ask
+from catalog.places.web import ask
 from plugins.transport.deadline import Deadline
 
 __all__ = ["FILE", "GLOB", "URL", "Content", "Known", "Place", "Reader", "TooMuch", "Unreadable"]
@@ -26,7 +27,7 @@ MAX_FILE_BYTES = MAX_BYTES
 MAX_TARGET_CHARACTERS = 2000
 LOCATION_SECONDS = 600.0
 """For all the URLs that one registered location leads to."""
-JUDGEMENT = 4
+JUDGEMENT = 5
 """Raised when files are judged in another way: what was remembered of them is then forgotten."""
 ACCEPT = "application/yaml, text/yaml, text/plain, */*;q=0.1"
 
@@ -75,10 +76,10 @@ class Reader:
         """Return the reader for what an operator registered: it may hold every kind, but where it has own rules."""
         return replace(self, rules=replace(self.rules, others_unbound=True)) if self.rules else self
 
-    def within(self, type_: str, target: str) -> "Reader":
-        """Return the reader for all that a registered target leads to."""
+    def within(self, type_: str, target: str, seconds: float | None = None) -> "Reader":
+        """Return the reader for all that a registered target leads to, read within so many seconds or the usual."""
         files = self.files.within(target) if type_ == FILE else self.files
-        return replace(self, files=files, deadline=Deadline(LOCATION_SECONDS))
+        return replace(self, files=files, deadline=Deadline(seconds or LOCATION_SECONDS))
 
     def places(self, type_: str, target: str) -> Iterator[Place]:
         """Yield the files that a target means, sorted; raises Unreadable when there is no such target."""
@@ -125,8 +126,7 @@ class Reader:
             return Limits(self.max_file_bytes, self.total_seconds)
         left = self.deadline.remaining()
         if left <= 0:
-            minutes = LOCATION_SECONDS / 60
-            raise TooMuch(f"It takes longer than {minutes:g} minutes; register parts of it as locations of their own")
+            raise TooMuch(f"It takes longer than {self.deadline.seconds:g} s; make locations of their own of its parts")
         return Limits(self.max_file_bytes, min(self.total_seconds, left))
 
 

@@ -10,18 +10,17 @@ in between loses nothing: files are remembered last, and what was written is fou
 """
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import settings as catalog_settings
-from catalog.format.refs import location_ref
-from catalog.ingestion.candidates import Coming, Stored, await_candidates
-from catalog.ingestion.documents import ReadDocument, documents_of
-from catalog.ingestion.file_readings import FileReading, FoundFault, KnownFile, Reading
+from catalog.ingestion.candidates import await_candidates
+from catalog.ingestion.documents import documents_of
+from catalog.ingestion.file_readings import FileReading, FoundFault
 from catalog.ingestion.findings import (
     doubt_files,
     findings,
@@ -36,7 +35,6 @@ from catalog.ingestion.pacing import next_read
 from catalog.ingestion.planning import Departures, Plan, departures, left_behind, make_plan, own_entities
 from catalog.ingestion.reading import Reader
 from catalog.ingestion.search_keys import SearchKeys
-from catalog.ingestion.shelf import Shelf
 from catalog.ingestion.storing import (
     INGESTION,
     MANY,
@@ -46,6 +44,7 @@ from catalog.ingestion.storing import (
     tell_the_planner,
     write_entities,
 )
+from catalog.ingestion.under_way import Ingestion, IngestReport
 from catalog.locations import register_location
 from catalog.models import CatalogVersion, Location
 from catalog.settings import CatalogSettings
@@ -62,65 +61,6 @@ SOON_WRITTEN = 3 * AT_ONCE
 """Entities that are written within some seconds; where there are more, the planner is told after the first part too."""
 CLAIM = timedelta(minutes=2)
 """When a location is read again whose read never ended, because its process died."""
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What one read of a location did."""
-
-    location: str
-    """The location, `file:/srv/catalog`."""
-    added: int
-    changed: int
-    """Documents whose entity was stored before, in another form."""
-    removed: int
-    unchanged: int
-    faults: tuple[FoundFault, ...]
-    changed_refs: frozenset[str]
-    """Entities whose final form changed, new ones and those whose relations changed included."""
-    removed_refs: frozenset[str]
-    withheld_refs: frozenset[str] = frozenset()
-    """Entities that are no longer in the files, whose removal waits for a person or for a complete read."""
-    orphaned_refs: frozenset[str] = frozenset()
-    """Entities that this read no longer found: marked, and removed after the grace period."""
-    error: str | None = None
-    """Why the target could not be read."""
-
-
-@dataclass
-class Ingestion:
-    """One read of a location on its way into the database."""
-
-    location_id: str
-    type: str
-    target: str
-    known: Mapping[str, KnownFile]
-    claimed_until: datetime | None = None
-    by_operator: bool = False
-    """Registered by whoever runs this server, in portal.yaml or on its command line: it may hold every kind."""
-    reading: Reading = field(default_factory=Reading)
-    documents: list[ReadDocument] = field(default_factory=list)
-    shelf: Shelf = field(default_factory=Shelf)
-    plan: Plan | None = None
-    own: Mapping[str, Stored] = field(default_factory=dict)
-    """What the location supplied when the plan was made."""
-    coming: Coming = field(default_factory=Coming)
-    """What all candidates of the plan declare."""
-    keys: SearchKeys = field(default_factory=SearchKeys)
-    version: int | None = None
-    """Of the catalog, when the plan was last known to hold."""
-    written: int = 0
-    """Candidates of the plan that are stored."""
-    added: int = 0
-    changed: int = 0
-    changed_refs: set[str] = field(default_factory=set)
-    report: IngestReport | None = None
-    """What it did, once it is done."""
-
-    @property
-    def name(self) -> str:
-        """The location, `file:/srv/catalog`."""
-        return location_ref(self.type, self.target)
 
 
 def refresh_location(

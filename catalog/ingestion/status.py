@@ -53,6 +53,8 @@ def error_of(fault: CatalogFault) -> dict[str, str]:
     """Return what went wrong as name and message, the names being those of Backstage."""
     place = fault.file if fault.document is None else f"{fault.file}, document {fault.document}"
     name = "NotFoundError" if fault.document is None else "InputError"
+    if fault.ref and fault.shown_at not in {None, fault.ref}:
+        name = "NotAllowedError"  # of a kind that may not come from there: it is shown at the Location instead
     said = " ".join(part for part in (fault.path, fault.message) if part)
     return {"name": name, "message": (said if said.startswith(f"{place} ") else f"{place}: {said}")[:MAX_MESSAGE]}
 

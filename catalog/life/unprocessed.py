@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.format.refs import location_ref
@@ -14,6 +14,8 @@ from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, enco
 
 MAX_ERRORS = 20
 """Errors told of one entity."""
+CONCERNED = func.coalesce(func.nullif(CatalogFault.ref, ""), CatalogFault.shown_at)
+"""The entity that a fault is about; the Location entity that led to it where that cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +38,21 @@ def list_failed(session: Session, limit: int, cursor: str | None = None) -> Page
 
     A registered location whose target could never be read is one of them.
     """
-    exists = select(Entity.id).where(Entity.ref == CatalogFault.shown_at).exists()
-    failed = select(CatalogFault.shown_at).where(CatalogFault.shown_at.is_not(None), CatalogFault.supplied_by.is_(None))
-    failed = failed.where(~exists).distinct().order_by(CatalogFault.shown_at).limit(limit + 1)
+    exists = select(Entity.id).where(Entity.ref == CONCERNED).exists()
+    is_failure = (CatalogFault.shown_at.is_not(None), CatalogFault.supplied_by.is_(None))
+    failed = select(CONCERNED).where(*is_failure, ~exists).distinct().order_by(CONCERNED).limit(limit + 1)
     if cursor is not None:
-        failed = failed.where(CatalogFault.shown_at > _position(cursor))
+        failed = failed.where(_position(cursor) < CONCERNED)
     refs = list(session.scalars(failed))
     found: dict[str, Unprocessed] = {}
     rows = session.execute(
         select(CatalogFault, Location)
         .join(Location, Location.id == CatalogFault.location_id)
-        .where(CatalogFault.shown_at.in_(refs[:limit]), CatalogFault.supplied_by.is_(None))
-        .order_by(CatalogFault.shown_at, CatalogFault.id)
+        .where(CONCERNED.in_(refs[:limit]), *is_failure)
+        .order_by(CONCERNED, CatalogFault.id)
     )
     for fault, location in rows:
-        ref = fault.shown_at or ""
+        ref = fault.ref or fault.shown_at or ""
         name = location_ref(location.type, location.target)
         entry = found.setdefault(ref, Unprocessed(ref, name, location.due_at, fault.seen_at, []))
         if len(entry.errors) < MAX_ERRORS:

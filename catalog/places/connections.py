@@ -9,9 +9,9 @@ import requests
 from urllib3 import PoolManager
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from catalog.places.exchange import Answer, Limits, Question, origin
 from catalog.places.faults import Unreadable
 from catalog.places.hosts import PORTS, UrlPolicy
-from catalog.places.web import Answer, Limits, Question, origin
 from plugins.http_client import USER_AGENT
 from plugins.transport.deadline import Deadline
 from plugins.transport.retrying import asks_to_wait

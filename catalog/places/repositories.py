@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from catalog.places import trees
+from catalog.places.exchange import Limits, Question
 from catalog.places.faults import Unreadable
 from catalog.places.hosts import UrlPolicy, split_url
 from catalog.places.scm import Integration, Scm, find_integration
-from catalog.places.web import Limits, Question
 
 PAGES = frozenset({"-", "blob", "edit", "raw", "tree"})
 """Steps of an address that stand behind the repository's own."""

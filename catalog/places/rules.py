@@ -18,7 +18,8 @@ class AllowedKind:
         """Say whether an entity is of this kind (in any case) and type."""
         if str(entity["kind"]).lower() != self.kind.lower():
             return False
-        return self.spec_type is None or (entity.get("spec") or {}).get("type") == self.spec_type
+        spec = entity.get("spec")
+        return self.spec_type is None or (isinstance(spec, Mapping) and spec.get("type") == self.spec_type)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
+from catalog.places.exchange import Answer, Limits, Question, origin
 from catalog.places.faults import Unreadable
 from catalog.places.globs import PathPattern, is_pattern
 from catalog.places.hosts import UrlPolicy
 from catalog.places.scm import Integration, Page, Scm, find_page
-from catalog.places.web import Answer, Limits, Question, ask, origin
+from catalog.places.web import ask
 
 PAGE_SIZE = 100
 MAX_PAGES = 200

@@ -101,6 +101,12 @@ def negate(condition: Condition) -> Condition:
     return ALWAYS if condition == NEVER else Not(condition)
 
 
+def equalities(condition: Condition) -> list[Equals]:
+    """Return what every entity that fulfils the condition has, as far as that is said by equality."""
+    said = condition.conditions if isinstance(condition, Every) else (condition,)
+    return [each for each in said if isinstance(each, Equals)]
+
+
 def require_bounded(condition: Condition) -> None:
     """Raise TooComplex when the condition has too many values or levels."""
     found = _size(condition)

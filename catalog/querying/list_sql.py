@@ -14,7 +14,6 @@ from catalog.querying.translation import (
     Sql,
     Translator,
     join_and,
-    keys_of,
     order_sql,
 )
 
@@ -85,14 +84,14 @@ def total_sql(translator: Translator, selection: Selection) -> Sql:
 def counted_page_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
     """Return a first page with the total beside each row; the window's parameters are to be added.
 
-    Where finding the entities is what costs (a text, or a key of the rest-index), they are found once, for the page and
-    for the total. Otherwise an index in the list's order leads to a page without finding the others.
+    Where finding the entities is what costs (a text, or few rows of the rest-index), they are found once, for the page
+    and for the total. Otherwise an index in the list's order leads to a page without finding the others.
     """
     orders = _orders(translator, selection)
     by = _page_order(orders, selection, None)
     where = join_and([translator.where_of_all(selection), *(_has_value(ordered) for ordered in orders)])
     rows = _rows_sql(orders, where, by)
-    if selection.text is None and not any(translator.sources(key) for key in keys_of(selection)):
+    if selection.text is None and not translator.starts_in_rest_index(selection):
         return _read(_ordered(rows, by, window), by, total_sql(translator, selection), with_bodies=with_bodies)
     page = Sql(f"SELECT f.* FROM found f ORDER BY {_order_of('f', by)}{window}")  # noqa: S608 (our own names)
     counted = _read(page, by, Sql("SELECT count(*) FROM found"), with_bodies=with_bodies)

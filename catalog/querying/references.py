@@ -32,7 +32,7 @@ def bodies_by_refs(reader: Reader, request: RefsRequest) -> list[bytes]:
     selection = request.selection
     # Without a condition no key of the rest-index is looked up, and the version says nothing.
     version = current_version(reader) if selection.condition != ALWAYS else None
-    sql = Statements(reader, version, selection).write("refs", _refs_sql)
+    sql = Statements(reader, version, selection, lists=False).write("refs", _refs_sql)
     found: dict[str, bytes] = {}
     for some in chunks(dict.fromkeys(ref for ref in request.refs if NUL not in ref), AT_ONCE):
         refs = orjson.dumps(some).decode()

@@ -1,11 +1,13 @@
 """Statements for a selection. They depend on the ids of its keys only, and outlive the catalog's versions."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from catalog.querying.conditions import Equals, equalities
 from catalog.querying.remembering import statements
 from catalog.querying.selection import Selection
-from catalog.querying.translation import Sql, Translator, key_names, keys_of
+from catalog.querying.translation import Sql, Translator, join_or, key_names, keys_of
 from catalog.versions import Version
 from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
@@ -22,29 +24,76 @@ class Keys(NamedTuple):
 
 
 NO_KEYS = Keys({}, ())
+FREQUENT_SHARE = 40
+"""One in so many of all entities: where more have a value, looking at each of them costs more than at all of a kind."""
+WRITES_SEEN_ALIKE = 1_000
+"""Writes after which it is asked again how frequent a value is; that decides over the way only, not over the answer."""
+MOST_ASKED = 10
+"""Values of one request of which it is asked how frequent they are."""
 
 
 class Statements:
     """Writes the statements that answer one request; what was written before for the same keys is taken as it is."""
 
     def __init__(
-        self, reader: Reader, version: Version | None, selection: Selection, more_keys: Iterable[str] = ()
+        self,
+        reader: Reader,
+        version: Version | None,
+        selection: Selection,
+        more_keys: Iterable[str] = (),
+        *,
+        lists: bool = True,
     ) -> None:
-        """Look the keys up, unless that was done since the last one came."""
+        """Look the keys up, unless that was done since the last one came; `lists` where entities must be found."""
         self.selection = selection
         self._is_postgresql = reader.is_postgresql
         self._indexes_texts = selection.text is not None and _indexes_texts(reader, version)
         self._keys = _keys(reader, version, frozenset(key_names([*keys_of(selection), *more_keys])))
+        self._frequent = self._find_frequent(reader, version) if lists else frozenset()
 
     def write(self, purpose: str, build: Callable[[Translator, Selection], Sql]) -> Sql:
         """Return the SQL that `build` writes; `purpose` tells the statements of one selection apart."""
-        key = (self._is_postgresql, self._indexes_texts, purpose, self.selection.key, self._keys.known)
+        key = (self._is_postgresql, self._indexes_texts, purpose, self.selection.key, self._keys.known, self._frequent)
         found: Sql | None = statements.get(key)
         if found is None:
-            translator = Translator(self._is_postgresql, self._keys.ids, indexes_texts=self._indexes_texts)
-            found = build(translator.within(self.selection.condition), self.selection)
+            translator = replace(self._translator(), frequent=self._frequent, indexes_texts=self._indexes_texts)
+            found = build(translator, self.selection)
             statements.keep(key, found, _weight(found, self._keys) + len(self.selection.key) + OVERHEAD)
         return found
+
+    def _translator(self) -> Translator:
+        return Translator(self._is_postgresql, self._keys.ids).within(self.selection.condition)
+
+    def _find_frequent(self, reader: Reader, version: Version | None) -> frozenset[Equals]:
+        """Return what of that which all entities of the selection fulfil is frequent, and stands in the rest-index.
+
+        Where no kind is said there is nothing better to begin with.
+        """
+        translator = self._translator()
+        if version is None or not self._is_postgresql or not self._keys.known or translator.kinds is None:
+            return frozenset()
+        said = [(each, translator.rows_with(each)) for each in equalities(self.selection.condition)]
+        indexed = [(each, join_or(rows)) for each, rows in said if rows][:MOST_ASKED]
+        return frozenset(each for each, rows in indexed if _is_frequent(reader, version, rows))
+
+
+def _is_frequent(reader: Reader, version: Version, rows: Sql) -> bool:
+    key = (version.lineage, version.number // WRITES_SEEN_ALIKE, "frequent", rows)
+    found: bool | None = statements.get(key)
+    if found is None:
+        found = bool(reader.rows(frequent_sql(rows), rows.parameters)[0][0])
+        statements.keep(key, found, _weight(rows, NO_KEYS) + OVERHEAD)
+    return found
+
+
+def frequent_sql(rows: Sql) -> str:
+    """Return the statement that tells whether these rows are more than the share; it counts no further than that."""
+    return (
+        "SELECT m.most > 0 AND (SELECT count(*) FROM ("  # noqa: S608 (our own text)
+        f"SELECT 1 FROM catalog_search s WHERE {rows.text} LIMIT m.most) f) = m.most "
+        f"FROM (SELECT COALESCE(sum(entities), 0)::bigint / {FREQUENT_SHARE} AS most "
+        "FROM catalog_value_count WHERE path = 'kind') m"
+    )
 
 
 def _weight(sql: Sql, keys: Keys) -> int:

@@ -112,6 +112,8 @@ class Translator:
     """Those that entities can have at all where this is written; None: every kind."""
     indexes_texts: bool = False
     """Whether the database has an index of the texts in names and titles."""
+    frequent: frozenset[Equals] = frozenset()
+    """What so many entities fulfil that others are better looked at first, which PostgreSQL does not see by itself."""
 
     def within(self, condition: Condition) -> "Translator":
         """Return one for what is said of entities that fulfil the condition too: of other kinds it need not look."""
@@ -128,6 +130,11 @@ class Translator:
     def _ids(self, name: str) -> tuple[int, ...]:
         of_kinds = self.key_ids.get(name, {})
         return tuple(id_ for kind, id_ in of_kinds.items() if self.kinds is None or kind in self.kinds)
+
+    def starts_in_rest_index(self, selection: Selection) -> bool:
+        """Say whether entities are found by rows of the rest-index, rather than by columns and looked up there then."""
+        frequent = {condition.key for condition in self.frequent}
+        return any(key not in frequent and self.sources(key) for key in keys_of(selection))
 
     def where(self, selection: Selection) -> Sql:
         """Return what an entity of the selection fulfils, its order left aside."""
@@ -148,8 +155,10 @@ class Translator:
 
     def _beside_text(self, condition: Condition) -> Sql:
         if isinstance(condition, Equals) and says_only_the_kind(condition):
-            # Most entities are of few kinds: kept from the index of kinds, the planner takes that of texts.
-            return has_one_of("e.kind || ''", condition)
+            # Most entities are of few kinds, and the planner holds comparing texts for cheap: it takes the index of
+            # texts if kept from that of kinds, and from the one with all names and titles, which has no uid.
+            kind = has_one_of("e.kind", condition)
+            return Sql(f"({kind.text} AND e.uid IS NOT NULL) IS TRUE", kind.parameters)
         return self.condition(condition)
 
     def _like(self, text: TextFilter) -> Sql:
@@ -194,12 +203,10 @@ class Translator:
         if not values:
             return FALSE
         parts = [is_one_of(f"e.{column}", values)] if column else []
-        for source in self.sources(condition.key):
-            if source.item is None:
-                parts.append(self._rows(join_and([self._of(source), is_one_of("s.value", values)])))
-            elif ITEM_VALUE in values:
-                parts.append(self._rows(self._of(source)))
-        return join_or(parts)
+        parts += [self._rows(rows) for rows in self.rows_with(condition)]
+        found = join_or(parts)
+        # Not as a join that PostgreSQL begins with: it takes key and value for independent, and their rows for few.
+        return Sql(f"({found.text}) IS TRUE", found.parameters) if condition in self.frequent else found
 
     @condition.register
     def _(self, condition: HasPrefix) -> Sql:
@@ -214,6 +221,17 @@ class Translator:
             elif ITEM_VALUE.startswith(prefix):
                 parts.append(self._rows(self._of(source)))
         return join_or(parts)
+
+    def rows_with(self, condition: Equals) -> list[Sql]:
+        """Return what rows `s` of the rest-index fulfil that have one of the values, as the key finds them."""
+        values = tuple(value for value in condition.values if NUL not in value)
+        parts = []
+        for source in self.sources(condition.key):
+            if source.item is None and values:
+                parts.append(join_and([self._of(source), is_one_of("s.value", values)]))
+            elif source.item is not None and ITEM_VALUE in values:
+                parts.append(self._of(source))
+        return parts
 
     def _text(self, text: TextFilter) -> Sql:
         if NUL in text.term:

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from catalog.ingestion.reading import URL, Reader, Unreadable
 from catalog.locations import find_location
+from catalog.places.exchange import Limits
 from catalog.places.repositories import catalog_files, find_repository
-from catalog.places.web import Limits
 from catalog.registering.dry_run import preview
 
 FILE_NAME = "catalog-info.yaml"

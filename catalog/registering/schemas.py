@@ -48,7 +48,6 @@ class RegisterBody(LocationBody):
     """A place to register."""
 
     presence = fields.String(
-        load_default=None,
         validate=validate.OneOf(["optional", "required"]),
         metadata={"description": "Taken and ignored, as by Backstage: a registered location may always be absent."},
     )

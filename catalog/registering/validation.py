@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.format.documents import without_prototypes
+from catalog.format.documents import Fill, without_prototypes
 from catalog.format.kind_rules import check_entity
 from catalog.format.kinds import STANDARD_KINDS, KnownKinds
+from catalog.format.placeholders import unfilled
 from portal_backend.core.errors import Fault
 
 URL = "url"
@@ -22,9 +23,20 @@ Trail = tuple["Trail", str | int] | None
 """The way to a value: that to what holds it, and its own name or position; None for the whole."""
 
 
-def faults_of(entity: Any, location: Any, kinds: KnownKinds = STANDARD_KINDS) -> list[Fault]:
-    """Return all that is wrong with a descriptor and with the location that it is said to stand at."""
-    return [*_location_faults(location), *(_unfit(entity) or check_entity(without_prototypes(entity), kinds))]
+def faults_of(entity: Any, location: Any, kinds: KnownKinds = STANDARD_KINDS, fill: Fill | None = None) -> list[Fault]:
+    """Return all that is wrong with a descriptor and with the location that it is said to stand at.
+
+    `fill` puts what placeholders stand for in their place; without it, or without a good location, each is a fault.
+    """
+    misplaced, unfit = list(_location_faults(location)), _unfit(entity)
+    if unfit:
+        return misplaced + unfit
+    open_ends = unfilled(entity)
+    if open_ends and fill is not None and not misplaced:
+        entity, open_ends = fill(entity)
+    places = {fault.path for fault in open_ends}
+    judged = check_entity(without_prototypes(entity), kinds)
+    return [*misplaced, *open_ends, *(fault for fault in judged if fault.path not in places)]
 
 
 def _location_faults(location: Any) -> Iterator[Fault]:

@@ -7,13 +7,16 @@ from flask import Response
 
 from catalog import settings
 from catalog.format.custom_kinds import known_kinds
+from catalog.format.documents import Fill
 from catalog.format.refs import location_ref, make_ref
+from catalog.ingestion.place import URL, Place
+from catalog.ingestion.placeholders import Filling
 from catalog.locations import check_target, find_location, generated_ref
 from catalog.models import Location
 from catalog.registering import registrations
 from catalog.registering.analysis import suggest_component
 from catalog.registering.ancestry import ancestry, body_by_uid
-from catalog.registering.dry_run import preview
+from catalog.registering.dry_run import MAX_SECONDS, preview
 from catalog.registering.existing import read_existing, with_registration
 from catalog.registering.location_queries import query_locations
 from catalog.registering.removal import remove_entity, remove_location
@@ -41,6 +44,8 @@ from portal_backend.core.http import json_bytes, plain_json
 
 LOCATION = "/locations/<string:location_id>"
 ENTITY = "/entities/by-uid/<string:uid>"
+WRITE = "catalog:write"
+"""The scope that lets a caller register locations."""
 
 
 @blueprint.post("/locations")
@@ -85,6 +90,7 @@ def get_location(location_id: str) -> dict[str, str]:
 @blueprint.response(200, CatalogLocationSchema)
 def put_location(body: dict[str, Any], location_id: str) -> dict[str, str]:
     """Give a location another target; it keeps its id and its entity reference."""
+    _refuse("type", settings.type_refusal(body["type"], settings.current()))
     with reading() as session:
         registrations.get_location(session, location_id)
     _require_permitted(body["type"], body["target"])
@@ -174,9 +180,13 @@ def analyze_location(body: dict[str, Any]) -> dict[str, Any]:
     responses={"200": {"description": "Valid. No body."}, "400": {"description": "`{errors: [{name, message}]}`"}}
 )
 def validate_entity(body: dict[str, Any]) -> Response:
-    """Judge a descriptor as if a location held it; nothing is stored."""
+    """Judge a descriptor as if a location held it; nothing is stored.
+
+    What placeholders name is read for whoever may register locations: it may be what only our tokens may read.
+    """
     entity, location = body["entity"], body["location"]
-    faults = faults_of(entity, location, known_kinds(settings.current().kinds))
+    fill = _filling(location) if current_principal().may(WRITE) else None
+    faults = faults_of(entity, location, known_kinds(settings.current().kinds), fill)
     if not faults:
         return Response(status=200)
     told = [str(fault) for fault in faults]
@@ -198,10 +208,25 @@ def _preview(type_: str, target: str) -> dict[str, Any]:
     return {"location": location, "entities": entities, "exists": exists}
 
 
+def _filling(location: Any) -> Fill:
+    """Return what fills the placeholders of a descriptor that would stand at a location, a reference `url:…`."""
+
+    def fill(entity: Any) -> tuple[Any, list[Fault]]:
+        target = location.partition(":")[2].strip()
+        reader = settings.current().reader().within(URL, target, MAX_SECONDS)
+        return Filling(reader, Place(URL, target)).fill(entity)
+
+    return fill
+
+
 def _require_permitted(type_: str, target: str) -> None:
-    refusal = settings.registration_refusal(type_, target, settings.current())
-    if refusal:
-        raise InvalidInput(f"{refusal}.", [Fault("target", refusal)])
+    _refuse("target", settings.registration_refusal(type_, target, settings.current()))
+
+
+def _refuse(field: str, reason: str | None) -> None:
+    """Raise InvalidInput where there is a reason against what a field says."""
+    if reason:
+        raise InvalidInput(f"{reason}.", [Fault(field, reason)])
 
 
 def _form(location: Location) -> dict[str, str]:

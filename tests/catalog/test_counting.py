@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from catalog.ingestion.counting import recount
 from catalog.models import CatalogVersion, Entity, EntityBody, Location, ValueCount
 from catalog.registering.removal import remove_entity, remove_location
-from portal_backend import pipeline
+from portal_backend import pruning
 from tests.catalog.samples import NOW, bring_in, component, files
 
 COUNTED = ("type", "lifecycle", "owner", "system")
@@ -116,8 +116,8 @@ def test_numbers_that_went_wrong_are_put_right_by_the_daily_pass(app, session, c
     facets = "/api/catalog/entity-facets?facet=spec.type&filter=kind=component"
     client.get(facets)
     with app.app_context():
-        assert pipeline.recount_catalog() == 2  # the number that was wrong, and the right one
-        assert pipeline.recount_catalog() == 0
+        assert pruning.recount_values() == 2  # the number that was wrong, and the right one
+        assert pruning.recount_values() == 0
     assert client.get(facets).json["facets"]["spec.type"] == [{"value": "service", "count": 1}]
     session.rollback()
     assert kept(session) == counted(session)

@@ -155,6 +155,16 @@ def test_one_kind_that_may_not_come_keeps_its_whole_file_out_and_nothing_else(tm
     assert not reading.complete
 
 
+@pytest.mark.parametrize("other", [USER.replace("ann", "no name"), USER.replace("kind: User", "kind: Odd")])
+def test_a_kind_that_may_not_come_keeps_its_file_out_whatever_else_is_wrong_with_it(tmp_path, other):
+    files(tmp_path, mixed=component("mixed") + "---\n" + other)
+    reading = read(load({}), tmp_path)
+    assert (refs(reading), reading.complete) == ([], False)
+    (fault,) = reading.faults
+    assert "may not come from this location" in fault.message
+    assert fault.of_file
+
+
 def test_what_an_operator_registered_may_hold_every_kind_unless_it_has_rules_of_its_own(tmp_path):
     files(tmp_path, ann=USER)
     assert refs(read(load({}), tmp_path, operator=True)) == ["user:default/ann"]

@@ -215,3 +215,18 @@ def test_too_many_documents_are_a_fault_of_their_own():
     assert documents[-1].index == MAX_DOCUMENTS
     assert documents[-1].fault is not None
     assert len(documents) == MAX_DOCUMENTS + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a: 1\n... # end\nb: 2\n", [{"a": 1}, {"b": 2}]),
+        ("a: 1\n...\t\nb: 2\n", [{"a": 1}, {"b": 2}]),
+        ("a: 1\n... x\n---\nb: 2\n", [None, {"b": 2}]),
+        ("a: |\n  x\n... x\nb: 1\n", [None]),
+    ],
+)
+def test_nothing_but_a_comment_stands_behind_the_mark_that_ends_a_document(text, values):
+    found = list(read_documents(text.encode()))
+    assert [document.value for document in found] == values
+    assert [document.fault is None for document in found] == [value is not None for value in values]

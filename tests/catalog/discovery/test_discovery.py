@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from catalog.discovery import github, gitlab
 from catalog.discovery.finding import find_targets
 from catalog.discovery.keeping import due_providers, keep_failure, keep_found, let_go_unnamed, provider_states
-from catalog.discovery.models import DiscoveryRun
+from catalog.discovery.models import DiscoveredLocation, DiscoveryRun
 from catalog.ingestion.refresh import refresh_location, register_location
-from catalog.models import Entity, Location
+from catalog.models import Entity, EntityChange, Location
 from catalog.places.faults import Unreadable
 from catalog.places.hosts import UrlPolicy
 from catalog.registering.registrations import keep_configured
@@ -33,7 +33,7 @@ def provider(fake, **include) -> Provider:
 
 def find(fake, **include) -> list[str]:
     asked = provider(fake, **include)
-    return find_targets(asked, UrlPolicy((), asked.integration.trusted()))
+    return list(find_targets(asked, UrlPolicy((), asked.integration.trusted())))
 
 
 def url(fake, slug: str, path: str = "catalog-info.yaml", ref: str = "main") -> str:
@@ -105,7 +105,8 @@ GITHUB = Provider("acme", CatalogSettings().integrations[0], "acme")
 
 
 def keep(session, targets, **more):
-    report = keep_found(session, GITHUB, targets, 0.05, NOW, **more)
+    found = targets if isinstance(targets, dict) else {target: f"github.com:{target}" for target in targets}
+    report = keep_found(session, GITHUB, found, 0.05, NOW, **more)
     session.commit()
     return report
 
@@ -160,6 +161,99 @@ def test_a_file_that_cannot_be_registered_keeps_no_other_out(session):
     assert "2000 characters" in report.skipped[0]
 
 
+def at(*pairs) -> dict[str, str]:
+    """Targets of repositories, given as name and number."""
+    return {some_url(name): f"github.com:{number}" for name, number in pairs}
+
+
+def some_url(name: str) -> str:
+    return f"https://github.com/acme/{name}/blob/main/catalog-info.yaml"
+
+
+def ids(session) -> dict[str, str]:
+    return {target.split("/")[4]: id_ for target, id_ in session.execute(select(Location.target, Location.id))}
+
+
+def test_the_location_of_a_renamed_repository_follows_it(session):
+    keep(session, at(("a", 1), ("b", 2)))
+    before = ids(session)
+    report = keep(session, at(("renamed", 1), ("b", 2), ("c", 3)))
+    assert (report.moved, report.added, report.removed) == ((some_url("renamed"),), (some_url("c"),), ())
+    after = ids(session)
+    assert (after["renamed"], after["b"], after.keys()) == (before["a"], before["b"], {"renamed", "b", "c"})
+    assert keep(session, at(("renamed", 1), ("b", 2), ("c", 3))).moved == ()
+    (change,) = session.scalars(select(EntityChange))
+    assert (change.actor, change.fields) == (
+        "provider:acme",
+        [["spec.target", some_url("a"), some_url("renamed")]],
+    )
+
+
+def test_a_name_that_another_repository_took_over_is_another_location(session):
+    keep(session, at(("a", 1), ("b", 2)))
+    before = ids(session)
+    report = keep(session, at(("c", 2), ("b", 1), ("a", 3)))
+    assert (len(report.moved), report.added, report.removed) == (2, (some_url("a"),), ())
+    after = ids(session)
+    assert (after["b"], after["c"]) == (before["a"], before["b"])
+    assert after["a"] not in before.values()
+
+
+def test_names_given_round_in_a_circle_and_targets_of_others_stay_where_they_are(session):
+    keep(session, at(("a", 1), ("b", 2), ("d", 4)))
+    register_location(session, "url", some_url("theirs"), NOW)
+    before = ids(session)
+    report = keep(session, at(("a", 2), ("b", 1), ("theirs", 4)))
+    assert (report.moved, report.added, report.removed) == ((), (), (some_url("d"),))
+    assert ids(session) == {name: before[name] for name in ("a", "b", "theirs")}
+    assert keep(session, at(("a", 1), ("b", 2), ("theirs", 4))).moved == ()
+
+
+def test_what_portal_yaml_names_does_not_follow(session):
+    keep(session, at(("a", 1), ("b", 2)))
+    keep_configured(session, [("url", some_url("a"))], NOW)
+    report = keep(session, at(("renamed", 1), ("b", 2)))
+    assert (report.moved, report.added, len(report.skipped)) == ((), (some_url("renamed"),), 1)
+    assert targets(session) == [some_url("a"), some_url("b"), some_url("renamed")]
+
+
+def test_repositories_that_an_older_release_found_are_known_from_the_next_run_on(session):
+    keep(session, at(("a", 1)))
+    session.execute(update(DiscoveredLocation).values(repository=None))
+    assert keep(session, at(("a", 1))).moved == ()
+    assert keep(session, at(("renamed", 1))).moved == (some_url("renamed"),)
+
+
+def test_what_a_renamed_repository_holds_stays_the_same_entity(host, app, session, monkeypatch):
+    host.add("acme/old", {"catalog-info.yaml": component("a") + "---\n" + component("b")})
+    asked = provider(host)
+    settings = CatalogSettings(
+        urls=UrlPolicy((), asked.integration.trusted()), integrations=(asked.integration,), providers=(asked,)
+    )
+    monkeypatch.setitem(app.extensions, "catalog", settings)
+
+    def brought():
+        """What a run finds, and the uids of what is read there."""
+        with app.app_context():
+            (report,) = discover()
+            location = session.scalars(select(Location).execution_options(populate_existing=True)).one()
+            refresh_location(session, location, NOW)
+            session.commit()
+        uids = dict(session.execute(select(Entity.ref, Entity.uid).where(Entity.kind == "component")).all())
+        return (len(report.added), len(report.moved), location.target), uids
+
+    first, uids = brought()
+    host.repositories["acme/new"] = host.repositories.pop("acme/old")
+    renamed, after_rename = brought()
+    host.repositories["acme/new"] |= {"branch": "trunk", "branches": {"trunk"}}
+    other_branch, after_all = brought()
+    assert [first, renamed, other_branch] == [
+        (1, 0, url(host, "old")), (0, 1, url(host, "new")), (0, 1, url(host, "new", ref="trunk")),
+    ]  # fmt: skip
+    assert uids.keys() == {"component:default/a", "component:default/b"}
+    assert uids == after_rename == after_all
+
+
 def leave(session, *named: str, **more):
     reports = let_go_unnamed(session, named, 0.05, NOW, **more)
     session.commit()
@@ -180,7 +274,7 @@ def test_a_provider_of_another_name_takes_over_what_it_finds_too(session):
     keep(session, some(3))
     ids = set(session.scalars(select(Location.id)))
     renamed = replace(GITHUB, name="renamed")
-    report = keep_found(session, renamed, some(2), 0.05, NOW, named=["renamed"])
+    report = keep_found(session, renamed, dict.fromkeys(some(2), "github.com:1"), 0.05, NOW, named=["renamed"])
     assert (report.added, report.removed) == ((), ())
     assert leave(session, "renamed") == [("acme", False, 1, 0)]
     assert set(session.scalars(select(Location.id))) < ids

@@ -1,5 +1,6 @@
 """The life of an entity: born, changed, at fault, orphaned, restored, removed; and what is remembered of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from catalog.ingestion.refresh import begin, read, refresh_location, write_some
 from catalog.life.unprocessed import list_failed, list_pending
 from catalog.locations import register_location
 from catalog.models import CatalogFault, CatalogVersion, Entity, EntityChange, Location, RelationRow, SearchRow
+from catalog.places.rules import DEFAULT_RULE, Rules
 from catalog.registering.removal import remove_location
 from catalog.settings import CatalogSettings
 from portal_backend.core.errors import NotFound
@@ -96,6 +98,23 @@ def test_a_document_that_cannot_be_told_shows_at_the_location_that_led_to_its_fi
     (tmp_path / "sub" / "x.yaml").unlink()
     bring_in(session, tmp_path / "l.yaml", LATER)
     assert items(session, "location:default/more")[0]["error"]["name"] == "NotFoundError"
+
+
+def test_a_kind_that_may_not_come_shows_at_the_location_and_everything_stays_as_it_was(session, tmp_path):
+    target = files(tmp_path, all=component("a") + "---\n" + component("b")) / "all.yaml"
+    location = register_location(session, "file", str(target), NOW, registered_by="ann")
+    reader = replace(OFFLINE, rules=Rules((DEFAULT_RULE,)))
+    refresh_location(session, location, NOW, reader=reader)
+    before = [get_entity(session, ref) for ref in (A, B)]
+    files(tmp_path, all=component("a", spec="  system: s\n") + "---\n" + component("b").replace("Component", "Odd"))
+    report = refresh_location(session, location, LATER, reader=reader)
+    assert (report.changed, report.orphaned_refs) == (0, set())
+    assert [get_entity(session, ref) for ref in (A, B)] == before
+    assert [item["error"]["name"] for item in items(session, location.entity_ref)] == ["NotAllowedError"]
+    assert [one.ref for one in list_failed(session, 10).items] == ["odd:default/b"]
+    files(tmp_path, all=component("a"))
+    refresh_location(session, location, LATER, reader=reader)
+    assert (items(session, location.entity_ref), list_failed(session, 10).items) == ([], [])
 
 
 def test_every_entity_knows_the_location_that_led_to_it(session, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from catalog.ingestion.finishing import with_annotations
 from catalog.ingestion.following import read_location
 from catalog.ingestion.reading import Place, Reader, Unreadable
+from catalog.places.exchange import Limits
 from catalog.places.hosts import UrlPolicy
 from catalog.places.scm import WELL_KNOWN, Integration, Scm, find_page, raw_file, raw_url, resolve, scm_annotations
-from catalog.places.web import Limits
 from tests.catalog.samples import component, remembered
 from tests.conftest import shared
 from tests.fakes.code_hosts import GithubFiles, GitlabFiles

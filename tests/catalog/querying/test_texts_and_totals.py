@@ -7,15 +7,18 @@ from sqlalchemy import text, update
 
 from catalog.ingestion.counting import recount
 from catalog.models import ValueCount
+from catalog.querying import statements
 from catalog.querying.conditions import ALWAYS, Condition, Equals, every
 from catalog.querying.selection import Selection, TextFilter
 from catalog.querying.translation import Translator
-from catalog.versions import next_version
+from catalog.versions import current_version, next_version
 from portal_backend.core.db import transaction
+from portal_backend.core.quick_reading import quick_reading
 from tests.catalog.querying.conftest import entity, store
-from tests.catalog.querying.test_translation import PAIRS, found_ids, holds, quickly, values
+from tests.catalog.querying.test_translation import ALL_PAIRS, PAIRS, found_ids, holds, quickly, values
 
 COMPONENTS = Equals("kind", ("component",))
+JAVA = Equals("metadata.tags", ("java",))
 IN_NAMES = ("metadata.name", "metadata.title")
 TITLES = {
     "pay_api": "Payments",
@@ -111,6 +114,30 @@ def test_the_total_of_a_kind_with_a_value_is_looked_up(company, session, client)
     assert total("kind=api,spec.type=openapi") == 41
     assert total("kind=api,spec.type=openapi,spec.owner=sre") == 1
     assert total("kind=api,spec.type=nothing") == 0
+
+
+def test_values_that_many_entities_have_are_found_as_others_are(app, company, monkeypatch):
+    monkeypatch.setattr(statements, "FREQUENT_SHARE", len(PAIRS) // 2)  # what two entities have is frequent
+    with app.app_context(), transaction() as session:
+        recount(session)
+        is_postgresql = session.get_bind().dialect.name == "postgresql"
+
+    @quickly
+    @given(st.lists(st.sampled_from(ALL_PAIRS), max_size=2), st.sampled_from(["", "a", "e"]))
+    def agrees(more: list[tuple[str, str | None]], term: str) -> None:
+        wanted = every((COMPONENTS, JAVA, *(Equals(key, (value or "",)) for key, value in more)))
+        named = [dict(pairs)["metadata.name"] or "" for pairs in PAIRS]
+        assert found_ids(app, wanted, TextFilter(term, ("metadata.name",)) if term else None) == [
+            number
+            for number, (pairs, name) in enumerate(zip(PAIRS, named, strict=True), 1)
+            if holds(wanted, pairs) and term in name
+        ]
+
+    agrees()
+    with app.app_context(), quick_reading() as reader:
+        written = statements.Statements(reader, current_version(reader), Selection(every((COMPONENTS, JAVA))))
+        where = written.write("where", lambda translator, selection: translator.where(selection)).text
+    assert ("IS TRUE" in where) == is_postgresql
 
 
 def test_a_text_that_is_to_be_in_none_of_no_fields_is_nowhere(titled, client):

@@ -95,6 +95,30 @@ def test_an_unknown_route_answers_nothing(client, guarded, method):
         assert (answer.status_code, answer.data) == (404, b"")
 
 
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/entities"), ("PUT", "/refresh"), ("POST", "/locations/x")])
+def test_a_route_by_another_method_answers_nothing(client, method, path):
+    answer = client.open(f"{MOUNT}{path}", method=method)
+    assert (answer.status_code, answer.data) == (404, b"")
+
+
+def test_only_who_may_register_has_placeholders_read(guarded):
+    app, issue = guarded
+    entity = {
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": "User",
+        "metadata": {"name": "a"},
+        "spec": {"memberOf": []},
+    }
+    entity["metadata"]["description"] = {"$text": "http://127.0.0.1/x"}
+    told = {}
+    for scopes in (("catalog:read",), ("catalog:read", "catalog:write")):
+        body = {"entity": entity, "location": "url:https://example.com/a.yaml"}
+        answer = app.test_client().post(f"{MOUNT}/validate-entity", headers=issue(*scopes), json=body)
+        (told[len(scopes)],) = (error["message"] for error in answer.json["errors"])
+    assert "$text is not followed here" in told[1]
+    assert "$text cannot be filled in" in told[2]
+
+
 @pytest.mark.parametrize(
     ("path", "url"),
     [

@@ -67,6 +67,7 @@ def test_a_second_registration_is_a_conflict_or_a_new_read(client, session):
         ({"type": "url", "target": 5}, ""),
         ({"type": "url", "target": URL, "more": 1}, ""),
         ({"type": "url", "target": URL, "presence": "perhaps"}, ""),
+        ({"type": "url", "target": URL, "presence": None}, ""),
         ([], ""),
         (None, ""),
         ({"type": "url", "target": URL}, "?onConflict=ignore"),
@@ -90,6 +91,12 @@ def test_an_unknown_location_is_a_404_whatever_is_asked_of_it(client, location_i
         answer = client.open(path, method=method, json=body)
         assert (method, answer.status_code) == (method, 404)
         assert answer.json["error"]["name"] == "NotFoundError"
+
+
+def test_a_type_that_may_not_be_registered_is_told_before_an_unknown_location(client):
+    answer = client.put(f"{MOUNT}/locations/nope", json={"type": "file", "target": "/srv/a.yaml"})
+    assert (answer.status_code, answer.json["error"]["name"]) == (400, "InputError")
+    assert "must be of type url" in answer.json["error"]["message"]
 
 
 def test_a_location_is_found_by_what_it_brought(client, register, read, tmp_path):

@@ -320,6 +320,39 @@ def test_what_is_wrong_with_a_descriptor_is_a_list_of_errors(client, entity, loc
     assert told in " ".join(error["message"] for error in answer.json["errors"])
 
 
+def described(definition):
+    spec = {**GOOD["spec"], "type": "openapi", "definition": definition}
+    return {**GOOD, "kind": "API", "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("definition", "told"),
+    [
+        ({"$text": "./api.txt"}, []),
+        ({"$json": "./api.json"}, ["spec.definition: must be a string, but is a mapping"]),
+        (
+            {"$text": "./none.txt"},
+            ["spec.definition: $text cannot be filled in: WEB/none.txt answers 404 File not found"],
+        ),
+    ],
+)
+def test_what_a_placeholder_names_is_read_beside_the_location(client, permitted, web, tmp_path, definition, told):
+    (tmp_path / "api.txt").write_text("paths: {}")
+    (tmp_path / "api.json").write_text("{}")
+    answer = validate(client, described(definition), f"url:{web}/all.yaml")
+    errors = answer.json["errors"] if answer.data else []
+    found = [error["message"].replace(web, "WEB").partition(";")[0] for error in errors]
+    assert (answer.status_code, found) == (400 if told else 200, told)
+
+
+def test_a_placeholder_of_a_descriptor_that_stands_nowhere_is_not_read(client):
+    answer = validate(client, described({"$text": "./api.txt"}), "nothing")
+    assert [error["message"].partition(",")[0] for error in answer.json["errors"]] == [
+        "location: must be of the form <type>:<target>",
+        "spec.definition: is a placeholder",
+    ]
+
+
 def test_no_depth_is_too_much_to_answer(client):
     for body in (b'{"entity":' + b"[" * 900 + b"]" * 900 + b',"location":""}', b"[" * 100_000):
         answer = client.post(f"{MOUNT}/validate-entity", data=body, content_type="application/json")
