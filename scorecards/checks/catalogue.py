@@ -55,15 +55,22 @@ class _Reading:
 
 
 def load_catalogue(
-    paths: Sequence[Path], specs: Mapping[str, FactSpec], default: Path | None = DEFAULT_CHECKS
+    paths: Sequence[Path],
+    specs: Mapping[str, FactSpec],
+    default: Path | None = DEFAULT_CHECKS,
+    beside: Sequence[Path] = (),
 ) -> CheckCatalogue:
     """Read the default catalogue, then the organisation's files (a folder stands for its *.yaml files, by name).
 
-    Raises InvalidInput with every fault of every file, named as `file: check id: path`. The checks come in the order of
-    the axes.
+    `beside` are files that the catalogue has already: one of the same name as a file at `paths` gives way to it. Raises
+    InvalidInput with every fault of every file, named as `file: check id: path`. The checks come in the order of the
+    axes.
     """
     faults: list[Fault] = []
-    files = read_paths([*([default] if default else []), *paths], faults)
+    given = read_paths(paths, faults)
+    names = {file.name for file in given}
+    kept = [file for file in read_paths(beside, faults) if file.name not in names]
+    files = [*(read_paths([default], faults) if default else []), *kept, *given]
     return make_catalogue(files, specs, faults)
 
 

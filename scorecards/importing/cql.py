@@ -6,53 +6,39 @@ that we have. An expression that says more raises Untranslatable: its answer can
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from scorecards.importing.cql_conditions import (
+    Facts,
+    Term,
+    Untranslatable,
+    compared,
+    counted_as,
+    declare,
+    flagged,
+    of_members,
+    one_of,
+    present,
+)
 from scorecards.importing.cql_words import (
     AGES,
     AGGREGATES,
     COMPARED,
     COUNTING,
-    COUNTS,
-    DEPLOYED,
     ENTITY,
     MAX_DEPTH,
     MEMBERS,
     NEGATED_TESTS,
-    NONE,
     OURS,
     SET_OF_ENTITY,
-    SOME,
     TESTS,
     WORDS,
-    kind_of,
     leaf,
     literal,
-    period_of,
     unquoted,
 )
 from scorecards.importing.drafts import key_part, snake
-
-
-class Untranslatable(ValueError):
-    """An expression that says more than our rules can; the message names what."""
-
-
-@dataclass
-class Term:
-    """What stands in a comparison: a fact, and how it is looked at."""
-
-    key: str
-    kind: str = ""
-    """The type of the fact, where it is known."""
-    counted: bool = False
-    aged: bool = False
-    negated: bool = False
-    asked: dict[str, Any] | None = None
-    """What is asked of its members, where it stands for those of whom it holds: `.filter(…)`."""
-    shift: dict[str, float] = field(default_factory=dict)
-    """What it is multiplied by, or what is added."""
 
 
 @dataclass
@@ -60,8 +46,7 @@ class Translated:
     """A rule, and the facts that it needs."""
 
     tree: dict[str, Any]
-    facts: dict[str, str] = field(default_factory=dict)
-    """Their types by key."""
+    facts: Facts
 
 
 def translate(expression: str) -> Translated:
@@ -76,7 +61,7 @@ def translate(expression: str) -> Translated:
 class _Parser:
     def __init__(self, expression: str) -> None:
         self.words: list[tuple[str, str]] = []
-        self.facts: dict[str, str] = {}
+        self.facts: Facts = {}
         self.at = self.depth = 0
         position, text = 0, expression.strip()
         while position < len(text):
@@ -134,79 +119,20 @@ class _Parser:
         term = self._chain()
         if isinstance(term, dict):  # a test such as `.matches("…")` is whole by itself
             return term
+        self._shift(term)
+        if self.accept("in"):
+            return one_of(term, self._list(), self.facts)
         found = self.here
-        if found and found[1] in COMPARED:
+        if found and found[0] == "sign" and found[1] in COMPARED:
             self.at += 1
-            return self._compared(term, COMPARED[found[1]])
-        if term.counted or term.aged:
-            self.fault("a count or an age has to be compared with something")
-        self._declare(term.key, term.kind or "boolean")
+            operator = COMPARED[found[1]]
+            if self.accept("null"):
+                return present(term, operator == "notEqual", self.facts)
+            return compared(term, operator, self._value(), self.facts)
+        if term.counted or term.aged or term.asked or term.shift:
+            self.fault("a count, an age or a number has to be compared with something")
+        declare(self.facts, term.key, term.kind or "boolean")
         return leaf(term.key, "equal", not term.negated)
-
-    def _compared(self, term: Term, operator: str) -> dict[str, Any]:
-        if self.accept("null"):
-            present = leaf(self._present(term), "equal", True) if not term.key.startswith("entity.") else None
-            present = present or leaf(term.key, "exists", True)
-            return present if operator == "notEqual" else {"not": present}
-        value = self._value()
-        if term.aged:
-            return self._aged(term, operator, value)
-        if term.counted:
-            return self._counted(term, operator, value)
-        if isinstance(value, Term):
-            self._declare(term.key, "number")
-            self._declare(value.key, "number")
-            return leaf(term.key, operator, {"fact": value.key, **value.shift})
-        self._declare(term.key, term.kind or kind_of(value))
-        return leaf(term.key, operator, value)
-
-    def _present(self, term: Term) -> str:
-        key = f"{term.key}.present"
-        self._declare(key, "boolean")
-        return key
-
-    def _aged(self, term: Term, operator: str, value: Any) -> dict[str, Any]:
-        """Younger or older than a period; `fromNow() > duration("P-1M")` means younger, since it counts backwards."""
-        period = period_of(value)
-        if period is None or operator in {"equal", "notEqual"}:
-            self.fault("an age is compared with a duration, by less or greater")
-        days, backwards = period
-        younger = operator.startswith("lessThan") is not backwards
-        self._declare(term.key, "datetime")
-        return leaf(term.key, "youngerThan" if younger else "olderThan", days)
-
-    def _counted(self, term: Term, operator: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, int) or isinstance(value, bool):
-            self.fault("a count is compared with a whole number")
-        if term.asked:
-            return self._some_or_none(term.asked, operator, value)
-        within = DEPLOYED.fullmatch(term.key)
-        if within and (operator, value) in SOME:
-            self._declare("deploys.last_at", "datetime")
-            return leaf("deploys.last_at", "youngerThan", (period_of(("period", within[1])) or ("1d", False))[0])
-        if term.kind == "integer":
-            self._declare(term.key, "integer")
-            return leaf(term.key, operator, value)
-        if term.key.startswith("entity.metadata.") and not term.key.startswith(SET_OF_ENTITY):
-            lengths = {"greaterThanInclusive": ("lengthAtLeast", value), "greaterThan": ("lengthAtLeast", value + 1)}
-            lengths |= {"lessThanInclusive": ("lengthAtMost", value), "lessThan": ("lengthAtMost", value - 1)}
-            if operator in lengths:
-                return leaf(term.key, *lengths[operator])
-        self._declare(term.key, "set")
-        tree: dict[str, Any] = COUNTS[operator](term.key, value)
-        return tree
-
-    def _some_or_none(self, asked: dict[str, Any], operator: str, value: int) -> dict[str, Any]:
-        """`.filter(…).length > 0` asks whether some member is so."""
-        if (operator, value) in SOME:
-            return asked
-        if (operator, value) in NONE:
-            return {"not": asked}
-        raise Untranslatable("of members that are so one can ask whether there is any, not how many")
-
-    def _declare(self, key: str, kind: str) -> None:
-        if not key.startswith("entity."):
-            self.facts.setdefault(key, kind)
 
     def _value(self) -> Any:
         found = self.here
@@ -229,13 +155,25 @@ class _Parser:
         term = self._chain()
         if isinstance(term, dict) or term.counted or term.aged or term.asked:
             self.fault("only a value, or something that is read, may stand on the right")
+        self._shift(term)
+        return term
+
+    def _shift(self, term: Term) -> None:
         for sign, word in (("*", "times"), ("+", "plus")):
             if self.accept(sign):
                 number = self._value()
                 if isinstance(number, bool) or not isinstance(number, int | float):
                     self.fault("something that is read is multiplied by a number, or a number is added")
                 term.shift[word] = number
-        return term
+
+    def _list(self) -> list[Any]:
+        """Read `["a", "b"]`."""
+        self.expect("[")
+        values = []
+        while not self.accept("]"):
+            values.append(self._value())
+            self.accept(",")
+        return values
 
     def _chain(self) -> Term | dict[str, Any]:
         """Read `a.b("x").length`: what is read, and how."""
@@ -260,7 +198,7 @@ class _Parser:
             asked = self._of_members(term, word)
             if word != "filter":
                 return asked
-            term.asked = asked
+            term.asked, term.each = asked, counted_as(asked or {})
             return None
         term.counted = term.counted or word in COUNTING
         term.aged = term.aged or snake(name) in AGES
@@ -274,7 +212,7 @@ class _Parser:
 
     def _is_lambda(self) -> bool:
         ahead = [word for _, word in self.words[self.at : self.at + 5]]
-        return "=>" in ahead
+        return "=>" in ahead or (len(ahead) > 3 and ahead[2] == "," and ahead[1] == ahead[3])
 
     def _of_members(self, term: Term, word: str) -> dict[str, Any] | None:
         """Read `((group) => group.name.matchesIn("tier-"))`: a test of a text of every member; None for `map`."""
@@ -283,10 +221,11 @@ class _Parser:
         member = self._name()
         if bracketed:
             self.expect(")")
-        self.expect("=>")
+        if not self.accept("=>"):  # `links.exists(link, link.type == "runbook")`
+            self.expect(",")
         if self._name() != member:
             self.fault("what is asked of the members has to be asked of one text of theirs")
-        key = self._known(term).key
+        key = f"cortex.{term.key}" if term.key in OURS else self._known(term).key  # ours are numbers
         while self.accept("."):
             name = self._name()
             if name.lower() in TESTS and word != "map":
@@ -305,23 +244,29 @@ class _Parser:
         if not given or len(given) != 1:
             self.fault("a test takes one text")
         self.expect(")")
-        self._declare(key, "set")
+        declare(self.facts, key, "set")
         return leaf(key, f"{MEMBERS[word]}:{operator}", given[0])
 
     def _member_compared(self, key: str, word: str) -> dict[str, Any]:
         sign = self.here[1] if self.here else ""
-        if sign not in NEGATED_TESTS:
-            self.fault("members are compared by == or != with a text")
+        if self.accept(")"):
+            return flagged(MEMBERS[word], key, True, self.facts)
+        if sign not in COMPARED:
+            self.fault("members are compared with a text or a number")
         self.at += 1
         value = self._value()
-        if not isinstance(value, str):
-            self.fault("members are compared with a text")
         self.expect(")")
-        self._declare(key, "set")
+        if isinstance(value, bool):
+            return flagged(MEMBERS[word], key, value is (COMPARED[sign] == "equal"), self.facts)
+        if not isinstance(value, str):
+            return of_members(MEMBERS[word], key, COMPARED[sign], value, self.facts)
+        if sign not in NEGATED_TESTS:
+            self.fault("members are compared by == or != with a text")
+        declare(self.facts, key, "set")
         return leaf(key, f"{MEMBERS[word]}:{NEGATED_TESTS[sign]}", [value])
 
     def _known(self, term: Term) -> Term:
-        term.key = ENTITY.get(term.key, term.key)
+        term.key = ENTITY.get(term.key) or ENTITY.get(term.key.removeprefix("entity."), term.key)
         if term.key.startswith(SET_OF_ENTITY):
             return term
         if term.key in OURS:
@@ -369,7 +314,7 @@ class _Parser:
         self._known(term)
         # Cortex' `matches` is of the whole text.
         value = f"^(?:{given[0]})$" if operator == "matchesRegex" else given[0]
-        self._declare(term.key, "string")
+        declare(self.facts, term.key, "string")
         return leaf(term.key, operator, value)
 
     def _jq(self) -> Term:

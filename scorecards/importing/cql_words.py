@@ -34,7 +34,9 @@ TESTS = {
 }
 SET_OF_ENTITY = ("entity.metadata.tags", "entity.relations.")
 AGGREGATES = frozenset({"average", "sum", "max", "min", "median"})
-MEMBERS = {"any": "someFact", "all": "everyFact", "filter": "someFact"}
+MEMBERS = {"any": "someFact", "exists": "someFact", "all": "everyFact", "filter": "someFact"}
+COUNTED = {"cortex.links": "entity.metadata.links"}
+"""Lists of the entity whose members are no plain names, so that they can but be counted."""
 NEGATED_TESTS = {"!=": "notIn", "==": "in", "=": "in"}
 ENTITY = {
     "entity.tag": "entity.metadata.name",
@@ -46,6 +48,8 @@ ENTITY = {
     "git": "entity.metadata.annotations.backstage.io/source-location",
     "entity.git": "entity.metadata.annotations.backstage.io/source-location",
     "ownership": "entity.relations.ownedBy",
+    "owners": "entity.relations.ownedBy",
+    "owners.teams": "entity.relations.ownedBy",
     "ownership.teams": "entity.relations.ownedBy",
     "ownership.all_owners": "entity.relations.ownedBy",
     "dependencies": "entity.relations.dependsOn",

@@ -1,7 +1,7 @@
 """What became of each line of an imported document: a check that exists, a new one, or why it is none. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -40,6 +40,8 @@ class Item:
     optional: bool = False
     grade: str = ""
     """How much it matters, in the document's own words: `Must`, `P1`, `Critical`."""
+    remedy: str = ""
+    """What the document says to do where it does not hold."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,22 @@ class Draft:
 
     def new_id(self, prefix: str, words: str) -> str:
         """Return an id that no other check of the draft has: `mercari.graceful_shutdown`."""
-        stem = f"{prefix}.{slug(words) or 'line'}"[:MAX_ID].rstrip("_.")
-        found, number = stem, 1
-        while found in self.ids:
-            number += 1
-            found = f"{stem}_{number}"
+        found = _apart(f"{prefix}.{slug(words) or 'line'}"[:MAX_ID].rstrip("_."), self.ids)
         self.ids.add(found)
         return found
+
+    def new_key(self, key: str) -> str:
+        """Return the key of a fact that no other check of the draft asks for, however alike the two are called."""
+        return _apart(key, self.facts)
+
+
+def _apart(name: str, taken: Collection[str]) -> str:
+    """Number a name that is taken already."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
 
 
 def slug(words: str) -> str:

@@ -9,6 +9,7 @@ from plugins.contract import FactSpec
 from scorecards.checks.definitions import Axis
 from scorecards.importing.drafts import Draft, Item, Outcome, Said, plain, short, slug
 from scorecards.importing.statements import (
+    CODE,
     Kind,
     axis_of,
     confirms,
@@ -16,8 +17,10 @@ from scorecards.importing.statements import (
     is_certain,
     is_of_team,
     is_optional,
+    is_unwanted,
     kind_of,
     level_of,
+    stated,
 )
 from scorecards.importing.topics import Found, fact_declarations, topic_of
 
@@ -29,6 +32,7 @@ WHAT_IT_IS = {
 FACT = re.compile(r"\b[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\b")
 RELATED = re.compile(r"(every )?related\.([A-Za-z][\w.]*)")
 PHRASE_ENDS = " .:;,"
+MAX_STEP = 500
 MEANT = frozenset({Kind.STATEMENT, Kind.QUESTION, Kind.TOPIC})
 """What may be meant as a check of the catalogue has it; what is to be weighed up may not."""
 
@@ -51,6 +55,8 @@ def said(item: Item, draft: Draft, options: Options) -> Said:
     kind = kind_of(item.text)
     if kind is Kind.PLACEHOLDER:
         return Said(item, Outcome.NOT_SAID, "It states nothing: a placeholder, a mark or a bare link.")
+    if is_unwanted(item):
+        return attested(item, kind, draft, options, "It tells what must not be so; a person confirms that it is not.")
     is_open = kind is Kind.OPEN_QUESTION
     topic = topic_of(item.text, item.name, item.section, is_open) if is_open or kind in MEANT else None
     if topic and topic.beside:
@@ -157,22 +163,23 @@ def attested(item: Item, kind: Kind, draft: Draft, options: Options, why: str = 
 def common(item: Item, draft: Draft, options: Options) -> dict[str, Any]:
     """Return what every new check says, whatever answers it."""
     text = plain(item.text)
-    title = short(plain(item.name)) or _title(text)
+    is_code = bool(CODE.fullmatch(item.name))
+    title = _title(text) if is_code or not item.name else short(plain(item.name))
     optional = is_optional(item)
     criticality = "minor" if optional else "blocker" if is_certain(item) else "major"
     where = f"#L{item.line}" if item.line else ""
     heading = " › ".join(plain(one) for one in item.section)
     level = level_of(item) or (4 if optional else options.level)
     return {
-        "id": draft.new_id(options.prefix, title),
+        "id": draft.new_id(options.prefix, item.name if is_code else title),
         "title": title,
-        "question": text if text.endswith("?") else f"Does this hold: “{short(text.rstrip(PHRASE_ENDS), 300)}”?",
+        "question": _question(item, text),
         "axis": axis_of(item).value,
         "level": level,
         "weight": 1 if optional else 3,
         "criticality": criticality,
         "why": plain(item.detail) or f"{draft.name} asks for it{f' under “{heading}”' if heading else ''}.",
-        "how_to_fix": [_step(text)],
+        "how_to_fix": [short(plain(item.remedy), MAX_STEP) if item.remedy else _step(item, text)],
         "guide": f"{draft.name}{where}",
     }
 
@@ -182,10 +189,18 @@ def _title(text: str) -> str:
     return short(re.split(r"(?<=\w)[.;](?:\s|$)| \(|: ", text)[0] or text, 80)
 
 
-def _step(text: str) -> str:
+def _question(item: Item, text: str) -> str:
+    if text.endswith("?"):
+        return text
+    asked = "Is this ruled out" if is_unwanted(item) else "Does this hold"
+    return f"{asked}: “{short(stated(text), 300)}”?"
+
+
+def _step(item: Item, text: str) -> str:
     if text.endswith("?"):
         return f"Find the answer and write it down: {short(text, 200)}"
-    return f"See that this holds: “{short(text.rstrip(PHRASE_ENDS), 200)}”."
+    wanted = "is not so" if is_unwanted(item) else "holds"
+    return f"See that this {wanted}: “{short(stated(text), 200)}”."
 
 
 def known_axis(word: Any) -> str | None:

@@ -32,6 +32,7 @@ NOT_ITEMS = re.compile(
     re.IGNORECASE,
 )
 """Headings under which plain lists ask nothing."""
+MIN_QUESTIONS = 5
 MAX_ITEMS = 2_000
 MAX_DETAIL = 1_000
 
@@ -50,6 +51,7 @@ def items_of(text: str) -> tuple[list[Item], list[str]]:
     passed = []
     if found:
         told = " ".join(f"{item.text} {item.detail}" for item in found)
+        found += _questionnaire(lines)
         passed = [item.text for item in _listed(lines, strict=False) if item.text and item.text[:60] not in told]
     else:
         found = [*_tables(lines, any_table=True), *_listed(lines, strict=False)]
@@ -59,6 +61,18 @@ def items_of(text: str) -> tuple[list[Item], list[str]]:
 
 def _ticked(lines: Sequence[str]) -> list[Item]:
     return [*_tables(lines), *_listed(lines, strict=True)]
+
+
+def _questionnaire(lines: Sequence[str]) -> list[Item]:
+    """Return the questions in headings, where most headings of their depth are some; a few may head an introduction."""
+    headings = [(number, line.strip(), section) for number, line, section, is_heading in _sections(lines) if is_heading]
+    found: list[Item] = []
+    for depth in range(1, 7):
+        peers = [one for one in headings if one[1].startswith("#" * depth + " ")]
+        asked = [(number, bare(line.lstrip("#")), section) for number, line, section in peers if line.endswith("?")]
+        if len(asked) >= MIN_QUESTIONS and len(asked) * 2 > len(peers):
+            found += [Item(text, number, section) for number, text, section in asked]
+    return found
 
 
 def _opened(lines: Sequence[str]) -> list[str]:

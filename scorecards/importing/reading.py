@@ -9,7 +9,8 @@ from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.checks.files import read_documents
 from scorecards.importing.checking import load_or_attest
 from scorecards.importing.drafts import Draft, short, slug
-from scorecards.importing.entries import entries_of, informing, load_json
+from scorecards.importing.entries import entries_of, informing, load_json, without_order
+from scorecards.importing.forms import is_form, items_of_form
 from scorecards.importing.making import Options, said
 from scorecards.importing.markdown import MAX_ITEMS, items_of
 from scorecards.importing.markups import as_markdown, items_of_csv
@@ -43,7 +44,10 @@ def read_draft(name: str, text: str, options: Options, defaults: Mapping[str, An
 
     `defaults` are what the new checks share: owner, version, effort and sources at least.
     """
-    draft = _read(name, text, options)
+    try:
+        draft = _read(name, text, options)
+    except RecursionError:
+        raise InvalidInput(f"{name} is nested too deeply; flatten it.", [Fault(name, "is nested too deeply")]) from None
     load_or_attest(draft, options, defaults)
     return draft
 
@@ -83,6 +87,9 @@ def _read_content(content: Any, draft: Draft, options: Options) -> str:
         if fits(content):
             read(content, draft, options)
             return words
+    if is_form(content):
+        _take(items_of_form(content), draft, options)
+        return "a form of questions"
     _take(entries_of(content), draft, options)
     told = informing(content)
     if told:
@@ -122,7 +129,7 @@ def _data(name: str, text: str) -> list[Any]:
     documents = read_documents(name, text, faults)
     if documents is None:
         raise InvalidInput(f"{name} cannot be read: {faults[0].message}", faults)
-    return _joined(documents)
+    return _joined([without_order(one) for one in documents])
 
 
 def _joined(documents: list[Any]) -> list[Any]:

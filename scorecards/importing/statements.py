@@ -27,6 +27,8 @@ EASTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 OPEN_EASTERN = re.compile(r"(何|なに|どの|どこ|いつ|誰|どう|なぜ|무엇|어떻게|어디|언제|누가|왜|什么|怎么|哪|谁|为什么)")
 MAX_EASTERN_FRAGMENT = 8
 OPEN_QUESTION = re.compile(r"^(and |so |if \w+,? )?(what|how|which|where|who|whom|whose|when|why)\b", re.IGNORECASE)
+CLAUSE = re.compile(r"^(when|where|how)\b[^?]+,\s", re.IGNORECASE)
+"""`When a change is merged, …` begins a statement, and asks nothing."""
 ADVICE = re.compile(
     r"^(consider|think (about|of)|try|prefer|choose|decide|you may|you might|one option|another option|"
     r"avoid|use|set|make|don'?t|do not|ensure|follow|keep|learn|schedule|identify|apply|add|define)\b",
@@ -40,9 +42,14 @@ CHOICE = re.compile(
 PLACEHOLDER = re.compile(r"^(to-?do|tbd|tba|fixme|wip|placeholder|lorem ipsum|n/?a|none|\.{2,}|…|-+)\b.{0,60}$", re.I)
 LINK = re.compile(r"^<?(https?://|www\.)\S+>?$")
 CERTAIN = re.compile(
-    r"\b(must|required|mandatory|critical|blocker|p0|muss|pflicht|obligat\w+|obrigat\w+)\b|必須|필수|必须",
+    r"\b(must|required|mandatory|critical|blocker|no[- ]go|p0|muss|pflicht|obligat\w+|obrigat\w+)\b|必須|필수|必须",
     re.IGNORECASE,
 )
+"""In a column of its own, or a heading."""
+INSISTING = re.compile(
+    r"\b(must|mandatory|(is|are) required|p0|muss|pflicht|obligat\w+|obrigat\w+)\b|必須|필수|必须", re.IGNORECASE
+)
+"""In the line itself, where `critical` and `required` tell of what it speaks: `Critical alerts are routed`."""
 OPTIONAL = re.compile(
     r"\b(optional(ly)?|nice[- ]to[- ]have|could|if possible|recommended|bonus|advanced|empfohlen|opcional)\b|"
     r"任意|推奨|선택",
@@ -50,6 +57,10 @@ OPTIONAL = re.compile(
 )
 HIGH = re.compile(r"\b(high(est)?|urgent|yes|true|essential|p1)\b|^高$", re.IGNORECASE)
 LOW = re.compile(r"\b(low(est)?|minor|no|false|should|may|nice|p[3-5]|trivial)\b|^低$", re.IGNORECASE)
+CODE = re.compile(
+    r"[A-Za-z]{1,12}(?:[ ._-]?[A-Za-z]{1,12}){0,3}[ ._-]?\d+(?:[ ._-]?[\dA-Za-z]{1,3}){0,3}|\d+(?:\.\d+)*"
+)
+"""A name that only numbers the line, such as `PRC-02-001` or `osps_ac_01_01`."""
 MEDALS = {"bronze": 1, "silver": 2, "gold": 3, "platinum": 4}
 OF_TEAM = re.compile(
     r"\b(team|members?|stand-?ups?|sprint|retrospectives?|1:1|backlog|onboarding|mentor|skills?|agile|scrum|meeting)\b",
@@ -63,6 +74,22 @@ VERB = re.compile(
 )
 PHASE = re.compile(r"\b(before|after|pre|post|at)[ -](the )?(launch|release|deploy(ment)?)\b", re.IGNORECASE)
 """A heading that says when, and not of what."""
+UNWANTED = re.compile(
+    r"\bno[- ]go\b|red flags?\b|anti-?patterns?\b|\bstop[- ](ship|conditions?)|"
+    r"\b(do not|don.?t|never|must not) (launch|release|ship|deploy|proceed|go live)\b.{0,30}\b(if|when|while|until)\b|"
+    r"^\W*(don.?ts?|what not to do)\W*$",
+    re.IGNORECASE,
+)
+"""A heading under which stands what must not be."""
+FINDING = re.compile(r"^(?:fails?|indicates?|flags?|warns?|complains?) (?:when|if|that|whether)\s+", re.IGNORECASE)
+"""`Fails when no probe is set`: the line tells what would be found, and wants that it is not."""
+DENIED = re.compile(r"^(no|never|not|don.?t|do not|avoid|without)\b", re.IGNORECASE)
+UNDECIDED = re.compile(
+    r"\bany (new|missing|other|known|outstanding|open|unresolved|risks?|concerns?|changes?)\b|\bresult in\b|"
+    r"\b(breaks?|breaking|impacts?|affects?|depends? on|deprecat\w+|degrad\w+|changes? any|risks?)\b",
+    re.IGNORECASE,
+)
+"""A question of consequences, which yes answers no better than no."""
 SUBJECT = re.compile(r"^(its?|they|their|we|our|all|every|each|no)\b", re.IGNORECASE)
 MAX_FRAGMENT = 4
 """So many words without a verb name a topic and state nothing by themselves."""
@@ -138,7 +165,7 @@ def kind_of(text: str) -> Kind:
         return Kind.PLACEHOLDER
     if EASTERN.search(text):
         return _kind_of_eastern(text)
-    if OPEN_QUESTION.match(text) and ("?" in text or len(text.split()) > 1):
+    if OPEN_QUESTION.match(text) and ("?" in text or (len(text.split()) > 1 and not CLAUSE.match(text))):
         return Kind.OPEN_QUESTION
     if "?" in text.split(" (")[0]:
         return Kind.QUESTION
@@ -154,12 +181,27 @@ def _kind_of_eastern(text: str) -> Kind:
     return Kind.TOPIC if len(text) <= MAX_EASTERN_FRAGMENT else Kind.STATEMENT
 
 
+def is_unwanted(item: Item) -> bool:
+    """Say whether the line tells what must not be so."""
+    under = any(UNWANTED.search(heading) for heading in item.section[-2:])
+    return bool(FINDING.match(item.text)) or (under and not DENIED.match(item.text))
+
+
+def stated(text: str) -> str:
+    """Return what a line states, without how it begins (`Fails when`) and ends."""
+    return FINDING.sub("", plain(text)).rstrip(" .:;,")
+
+
 def confirms(item: Item, kind: Kind) -> str:
     """Return what a person confirms who attests the line."""
-    text = plain(item.text).rstrip(" .:")
+    text = stated(item.text)
+    if is_unwanted(item):
+        return f"This is not so: “{text}”"
     under = f"{item.section[-1]}: " if item.section else ""
     if kind is Kind.OPEN_QUESTION:
         return f"The answer is written down, and up to date: “{text}”"
+    if kind is Kind.QUESTION and UNDECIDED.search(text):
+        return f"The answer is written down, and it stands in nothing's way: “{text}”"
     if kind is Kind.QUESTION:
         return f"The answer is yes: “{text}”"
     if kind is Kind.CHOICE:
@@ -202,7 +244,7 @@ def is_optional(item: Item) -> bool:
 
 def insists(item: Item) -> bool:
     """Say whether the line itself says that it has to be, or a column of its own does."""
-    return bool(CERTAIN.search(f"{item.text} {item.grade}") or HIGH.search(item.grade))
+    return bool(INSISTING.search(item.text) or CERTAIN.search(item.grade) or HIGH.search(item.grade))
 
 
 def is_certain(item: Item) -> bool:

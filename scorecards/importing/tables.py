@@ -18,7 +18,20 @@ DESCRIBING = (
 """What columns are called that say what is asked, the plainest first."""
 NAMING = ("name", "title", "check", "item", "requirement", "topic", "control", "prüfpunkt", "項目", "항목")
 GROUPING = (
-    *("category", "area", "section", "domain", "theme", "pillar", "phase", "scope", "group", "module", "tags"),
+    *(
+        "category",
+        "area",
+        "section",
+        "domain",
+        "theme",
+        "pillar",
+        "phase",
+        "scope",
+        "group",
+        "module",
+        "tags",
+        "chapter",
+    ),
     *("kategorie", "bereich", "カテゴリ", "分類", "분류"),
 )
 GRADING = (
@@ -49,7 +62,7 @@ STATE = (
         "状態",
     ),
 )
-RANK = re.compile(r"\b(level|tier|grade|stage)\b")
+RANK = re.compile(r"\b(level|tier|grade|stage)(?:[ _-]?\d)?\b")
 
 
 class Table:

@@ -1,6 +1,6 @@
 """Whole answers as they were sent: sent again while nothing at all was written, or nothing that they rest on. Pure."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,14 +10,17 @@ MAX_BYTES = 32 * 2**20
 """Of whole answers that a process keeps, with their questions."""
 
 
+Tokens = Mapping[str, str]
+"""Of services, by reference; one that was never judged has none."""
+
+
 class RestsOn(NamedTuple):
     """What the answer of a bulk run rests on, in short."""
 
     refs: frozenset[str]
     is_far: bool
     """It tells of what is looked at from afar."""
-    token: bytes
-    """Of all of it together."""
+    tokens: Tokens
 
 
 class Told(NamedTuple):
@@ -28,6 +31,12 @@ class Told(NamedTuple):
     """Until when it holds if nothing is written; None where no time ends it."""
     rests_on: RestsOn | None = None
     """Of what an answer holds though something else is written; None where nobody can tell."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes, about."""
+        tokens = self.rests_on.tokens if self.rests_on else {}
+        return len(self.body) + sum(len(token) + OVERHEAD // 2 for token in tokens.values())
 
 
 class _Kept(NamedTuple):
@@ -53,7 +62,7 @@ class Answers:
 
     def keep(self, question: Hashable, words: bytes, state: str | None, told: Told) -> None:
         """Keep the answer to a question of so many words. The state was read before anything of the answer was."""
-        weight = len(told.body) + len(words) + OVERHEAD
+        weight = told.weight + len(words) + OVERHEAD
         if (state or told.rests_on) and weight <= LARGEST_ANSWER:
             self._kept.keep(question, _Kept(state, told), weight)
 

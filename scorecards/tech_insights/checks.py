@@ -1,11 +1,10 @@
 """Our checks in the form that Tech Insights gives checks. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from plugins.contract import FactType
-from portal_backend.core.errors import NotFound
-from scorecards.checks.definitions import AXIS_TITLES, Check, CheckCatalogue, Status, level_name
+from scorecards.checks.definitions import AXIS_TITLES, Check, Status, level_name
 from scorecards.evidence.causes import Spec
 from scorecards.tech_insights.conditions import rooted
 
@@ -25,16 +24,6 @@ SCHEMA_VERSION = "1.0.0"
 
 PASSING = frozenset({Status.PASS, Status.INHERITED})
 """The verdicts that the client is told as true; an unknown or a waived check is never one of them."""
-
-
-def chosen(catalogue: CheckCatalogue, ids: Sequence[str] | None) -> list[Check]:
-    """Return the checks of these ids, each once (None: all); raises NotFound for an id that there is not."""
-    if ids is None:
-        return list(catalogue.checks.values())
-    for check_id in ids:
-        if check_id not in catalogue.checks:
-            raise NotFound(f"Tech insight check with id '{check_id}' is not registered.")
-    return [catalogue.checks[check_id] for check_id in dict.fromkeys(ids)]
 
 
 def check_form(check: Check) -> Document:

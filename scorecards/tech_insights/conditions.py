@@ -4,7 +4,6 @@ Of an annotated rule, what is the same for every service is written once, and th
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,15 +31,11 @@ def rooted(tree: Mapping[str, Any] | None) -> Node:
     return dict(tree) if tree.keys() & {"all", "any", "not"} else {"all": [dict(tree)]}
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What conditions look at: the facts that may be judged by, in their JSON form, and the time."""
+Fresh = Mapping[str, tuple[Any, bytes]]
+"""The facts that may be judged by: the JSON form of each, as a value and written out."""
+NOT_KNOWN = None, b"null"
 
-    values: Mapping[str, Any]
-    now: datetime
-
-
-Annotate = Callable[[Seen], bytes]
+Annotate = Callable[[Fresh, datetime], bytes]
 """Returns the rule as JSON, with the value that each condition saw, the one it was compared with, and the outcome."""
 
 
@@ -50,10 +45,10 @@ def annotator(root: Node, specs: Mapping[str, Spec]) -> Annotate:
         if word in root:
             inner = [annotator(node, specs) for node in root[word]]
             opening = orjson.dumps({"priority": PRIORITY, word: []})[:-2]
-            return lambda seen: opening + b",".join([annotate(seen) for annotate in inner]) + b"]}"
+            return lambda fresh, now: opening + b",".join([annotate(fresh, now) for annotate in inner]) + b"]}"
     if "not" in root:
         negated = annotator(root["not"], specs)
-        return lambda seen: b'{"priority":%d,"not":' % PRIORITY + negated(seen) + b"}"
+        return lambda fresh, now: b'{"priority":%d,"not":' % PRIORITY + negated(fresh, now) + b"}"
     return _against_fact(root, specs) if isinstance(root["value"], dict) else _against_value(root, specs)
 
 
@@ -64,10 +59,9 @@ def _against_value(leaf: Node, specs: Mapping[str, Spec]) -> Annotate:
     opening = _opening(leaf)
     compared = b',"valueResult":' + orjson.dumps(leaf["value"]) + b',"result":'
 
-    def annotate(seen: Seen) -> bytes:
-        value = seen.values.get(fact)
-        result = _outcome(operator, kind, value, operand, seen.now)
-        return opening + orjson.dumps(value) + compared + OUTCOMES[result]
+    def annotate(fresh: Fresh, now: datetime) -> bytes:
+        value, written = fresh.get(fact, NOT_KNOWN)
+        return opening + written + compared + OUTCOMES[_outcome(operator, kind, value, operand, now)]
 
     return annotate
 
@@ -79,13 +73,13 @@ def _against_fact(leaf: Node, specs: Mapping[str, Spec]) -> Annotate:
     more = None if plus is None else read_shift(kind, plus)
     opening = _opening(leaf)
 
-    def annotate(seen: Seen) -> bytes:
-        value, compared = seen.values.get(fact), seen.values.get(other)
+    def annotate(fresh: Fresh, now: datetime) -> bytes:
+        value, written = fresh.get(fact, NOT_KNOWN)
+        compared, told = fresh.get(other, NOT_KNOWN)
         operand = _typed(other_kind, compared)
         operand = None if operand is None else shifted(operand, times, more)
-        result = _outcome(operator, kind, value, operand, seen.now)
-        told = orjson.dumps(compared)
-        return opening + orjson.dumps(value) + b',"valueResult":' + told + b',"result":' + OUTCOMES[result]
+        result = OUTCOMES[_outcome(operator, kind, value, operand, now)]
+        return opening + written + b',"valueResult":' + told + b',"result":' + result
 
     return annotate
 

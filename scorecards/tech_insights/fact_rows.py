@@ -16,7 +16,8 @@ from portal_backend.core.quick_reading import Reader
 from scorecards.judging import Judging
 from scorecards.models import FactChange
 from scorecards.tech_insights.checks import SCHEMA_VERSION, Document, schema_form
-from scorecards.tech_insights.results import FactSeen, observations
+from scorecards.tech_insights.looking import FactSeen
+from scorecards.tech_insights.results import observations
 
 MAX_ROWS = 10_000
 

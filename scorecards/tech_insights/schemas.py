@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validate
@@ -91,7 +92,7 @@ class AskedField(fields.Field[Asked]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Asked:
         if isinstance(value, str):
-            return Asked(_normal(value), value)
+            return _asked(value)
         if not isinstance(value, dict):
             raise ValidationError("must be a reference as text, or {kind, namespace, name}")
         named = value["metadata"] if isinstance(value.get("metadata"), dict) else value
@@ -102,6 +103,21 @@ class AskedField(fields.Field[Asked]):
         return Asked(ref, ref)
 
 
+class AskedList(fields.List[Asked]):
+    """Many of them: nearly always texts, of which none is refused before all are read."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> list[Asked | None]:
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return [_asked(one) for one in value]
+        return super()._deserialize(value, attr, data, **more)
+
+
+def _asked(text: str) -> Asked:
+    """Read a text; one that is too long is refused later, and is not kept in memory."""
+    return Asked(_normal(text) if len(text) <= MAX_TEXT else text, text)
+
+
+@lru_cache(maxsize=MAX_ENTITIES)
 def _normal(text: str) -> str:
     """Return the reference that a text stands for; one that is none stands for itself, and names nothing."""
     try:
@@ -113,7 +129,7 @@ def _normal(text: str) -> str:
 class BulkBody(RunBody):
     """Which checks to run on which entities."""
 
-    entities = fields.List(
+    entities = AskedList(
         AskedField(
             metadata={
                 "anyOf": [

@@ -1,9 +1,10 @@
 """HTTP: checks, their results and facts in the shapes of Backstage's Tech Insights API."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, current_app, request, stream_with_context
 
@@ -18,13 +19,27 @@ from scorecards.schemas import NoQuery
 from scorecards.tech_insights import fact_rows, runs
 from scorecards.tech_insights.answers import Told
 from scorecards.tech_insights.checks import check_form
+from scorecards.tech_insights.fragments import Desk
 from scorecards.tech_insights.results import PAGE
 from scorecards.tech_insights.schemas import BulkBody, IdsQuery, LatestQuery, RangeQuery, RunBody
 from scorecards.tech_insights.shelf import Shelf
-from scorecards.tech_insights.tokens import confirmed, state_of
+from scorecards.tech_insights.tokens import is_still_true, state_of
+from scorecards.tech_insights.writing import Stencils
 
-SHELF = "tech_insights_shelf"
+SHELF, STENCILS = "tech_insights_shelf", "tech_insights_stencils"
+Lasting = TypeVar("Lasting")
 View = Callable[..., Response | Told]
+
+UNREADABLE = {
+    "type": "object",
+    "properties": {
+        "error": {"type": "string"},
+        "message": {"type": "string"},
+        "field": {"type": "string"},
+        "value": {"type": ["string", "null"]},
+    },
+}
+"""What the Tech Insights backend says of ids (`error`) and times (the others) that it cannot read."""
 
 blueprint = make_blueprint(
     "tech-insights", __name__, "/api/tech-insights", "The same verdicts and facts as Backstage's Tech Insights API."
@@ -50,17 +65,22 @@ def _told_again(view: View) -> Any:
         with quick_reading() as reader:
             state = state_of(reader)
             before, is_of_now = answers.get(question, state, now)
-            told = before if before is None or is_of_now else confirmed(reader, basis, before, now)
+            told = before if is_of_now or (before and is_still_true(reader, before)) else None
         if told is None:
             made = view(*args, **kwargs)
             if not isinstance(made, Told):
                 return made
             told = made
-        if told is not before:
+        if not is_of_now:
             answers.keep(question, words, state, told)
         return json_bytes(told.body)
 
     return tell
+
+
+def _cannot_read(what: str) -> Any:
+    content = {"application/json": {"schema": UNREADABLE}}
+    return blueprint.doc(responses={"422": {"description": f"There is no reading {what}.", "content": content}})
 
 
 @blueprint.get("/checks")
@@ -78,9 +98,8 @@ def list_checks(_query: dict[str, Any]) -> Response:
 @_answers("An array of results; empty for what is no service.")
 def run_checks(body: dict[str, Any], namespace: str, kind: str, name: str) -> Told:
     """Run checks on one entity (namespace comes first here); 404 for a check that there is not."""
-    with reading() as session, quick_reading() as reader:
-        ref = make_ref(kind, namespace, name)
-        return runs.run_on(session, reader, judging.current(), ref, body["checks"], clock.now())
+    with _desk() as desk:
+        return runs.run_on(desk, make_ref(kind, namespace, name), body["checks"])
 
 
 @blueprint.post("/checks/run")
@@ -90,33 +109,41 @@ def run_checks(body: dict[str, Any], namespace: str, kind: str, name: str) -> To
 @_answers("An array of `{entity, results, error?}` in the order asked.")
 def run_bulk_checks(body: dict[str, Any]) -> Response | Told:
     """Run checks on many entities: the stored verdicts, sent as they are read."""
-    basis, asked = judging.current(), body["entities"]
+    asked = body["entities"]
     if 0 < len(asked) <= PAGE:
-        with reading() as session, quick_reading() as reader:
-            return runs.run_on_some(session, reader, basis, _shelf(basis), asked, body["checks"], clock.now())
+        with _desk() as desk:
+            return runs.run_on_some(desk, _shelf(desk.judging), asked, body["checks"])
     parts = _array(body["entities"], body["checks"])
     first = next(parts)  # what fails at once is answered as an error, not as a torn body
     return Response(stream_with_context(_joined(first, parts)), mimetype="application/json")
 
 
 def _array(asked: list[runs.Asked], ids: list[str] | None) -> Iterator[bytes]:
+    with _desk() as desk:
+        yield from runs.run_on_many(desk, _shelf(desk.judging), asked, ids)
+
+
+@contextmanager
+def _desk() -> Iterator[Desk]:
     basis = judging.current()
+    stencils = _lasting(STENCILS, basis, lambda: Stencils(basis.told_facts))
     with reading() as session, quick_reading() as reader:
-        opening = b"["
-        for page in runs.run_on_many(session, reader, basis, _shelf(basis), asked, ids, clock.now()):
-            yield opening + page
-            opening = b","
-        yield b"[]" if opening == b"[" else b"]"
+        yield Desk(session, reader, basis, stencils, clock.now())
 
 
 def _shelf(basis: judging.Judging) -> Shelf:
-    """Return what this process keeps of earlier answers; other checks or facts begin with an empty one."""
-    of, shelf = current_app.extensions.get(SHELF, (None, None))
-    if of is not basis:
-        shelf = Shelf()
-        current_app.extensions[SHELF] = basis, shelf
-    found: Shelf = shelf
-    return found
+    """Return what this process keeps of earlier answers."""
+    return _lasting(SHELF, basis, Shelf)
+
+
+def _lasting(name: str, basis: judging.Judging, make: Callable[[], Lasting]) -> Lasting:
+    """Return what an application keeps under a name; other checks or facts begin with a new one."""
+    of, found = current_app.extensions.get(name, (None, None))
+    if of is not basis or found is None:
+        found = make()
+        current_app.extensions[name] = basis, found
+    lasting: Lasting = found
+    return lasting
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -135,6 +162,7 @@ def list_fact_schemas(query: dict[str, Any]) -> Response:
 @blueprint.get("/facts/latest")
 @blueprint.arguments(LatestQuery, location="query")
 @_answers("An object by id; facts without an observation are absent.")
+@_cannot_read("the ids")
 def get_latest_facts(query: dict[str, Any]) -> Response:
     """Read the latest observations of facts."""
     if not query["ids"]:
@@ -147,6 +175,7 @@ def get_latest_facts(query: dict[str, Any]) -> Response:
 @blueprint.get("/facts/range")
 @blueprint.arguments(RangeQuery, location="query")
 @_answers("An object of arrays by id, in order of time.")
+@_cannot_read("the ids or the times")
 def get_facts_of_range(query: dict[str, Any]) -> Response:
     """Read what was observed from one moment to another, both inclusive."""
     if not query["ids"]:

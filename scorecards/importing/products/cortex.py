@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scorecards.importing.cql import Untranslatable, translate
+from scorecards.importing.cql import translate
+from scorecards.importing.cql_conditions import Untranslatable
 from scorecards.importing.drafts import Draft, Item, Said, plain, short, slug
 from scorecards.importing.making import Options, ruled
 from scorecards.importing.products.filters import applying, by_cortex

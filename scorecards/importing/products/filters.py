@@ -6,7 +6,8 @@ A filter narrows: what of it cannot be said here would be asked of too many, so 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorecards.importing.cql import Untranslatable, translate
+from scorecards.importing.cql import translate
+from scorecards.importing.cql_conditions import Untranslatable
 from scorecards.importing.products.shared import Document, NotSaid
 
 ENTITY = "entity."

@@ -1,5 +1,6 @@
 """Reads checks of OpsLevel by their kinds, each asked of those of its filter. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,7 +9,8 @@ from scorecards.importing.drafts import Draft, Item, Outcome, Said, plain, short
 from scorecards.importing.making import Options, known_axis, ruled
 from scorecards.importing.products.filters import applying, of_entity, together
 from scorecards.importing.products.predicates import counted, predicate
-from scorecards.importing.products.shared import Document, NotSaid, pushed, rank
+from scorecards.importing.products.shared import Document, NotSaid, number, pushed, rank
+from scorecards.importing.statements import bare
 
 LEVELS = ("bronze", "silver", "gold", "platinum")
 MARKS = frozenset({"category", "level", "filter", "category_id", "level_id", "filter_id"})
@@ -35,6 +37,21 @@ ALERTS = {
     "datadog": ("datadoghq.com/site", "datadoghq.com/graph-token"),
     "new_relic": ("newrelic.com/dashboard-guid",),
 }
+SHORT = {
+    "repo_file": "repository_file",
+    "repo_grep": "repository_grep",
+    "repo_search": "repository_search",
+    "repo_integrated": "repository_integrated",
+    "has_service_config": "service_configuration",
+    "custom": "custom_event",
+    "generic": "custom_event",
+    "payload": "custom_event",
+}
+"""Kinds as its command line writes them, by what Terraform calls them."""
+ELSEWHERE = frozenset({"manual", "tool_usage"})
+OPEN_NAME = "${"
+MAX_STATEMENT = 200
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
@@ -54,8 +71,9 @@ def _opslevel_checks(content: Any) -> list[tuple[str, Document]]:
         if not isinstance(spec, Mapping) or not isinstance(kind, str) or not spec.get("name"):
             continue
         named = {snake(str(key)): value for key, value in spec.items()}
-        if MARKS & named.keys():
-            found.append((snake(kind), named))
+        known = snake(kind).removeprefix("check_")
+        if MARKS & named.keys() or known in {*KINDS, *SHORT, *ELSEWHERE}:
+            found.append((SHORT.get(known, known), named))
     return found
 
 
@@ -66,13 +84,18 @@ def opslevel(content: Any, draft: Draft, options: Options) -> None:
     for kind, spec in _opslevel_checks(content):
         name = str(spec.get("level", "")).lower()
         level = rank(levels, name, rank(LEVELS, name))
-        item = Item(str(spec.get("notes") or spec["name"]), None, (), str(spec["name"]), "", level)
+        title = str(spec["name"])
+        item = Item(title, None, (), title, bare(str(spec.get("notes") or "")), level)
+        if OPEN_NAME in title:
+            draft.said.append(Said(item, Outcome.NOT_SAID, "Its name is a variable that has no value in this file."))
+            continue
         axis = known_axis(spec.get("category"))
         words: dict[str, Any] = {"axis": axis} if axis else {}
         words |= _applies(spec, item, draft)
-        if spec.get("enable_on"):
-            words |= {"enforce_from": str(spec["enable_on"])[:10]}
-        if spec.get("enabled") is False and not spec.get("enable_on"):
+        enforced = DAY.match(str(spec.get("enable_on")))
+        if enforced:
+            words |= {"enforce_from": enforced[0]}
+        if spec.get("enabled") is False and not enforced:
             draft.notes.append(f"The check {item.name} is switched off there.")
         draft.said.append(_check(item, kind, spec, draft, options, words))
 
@@ -148,8 +171,9 @@ def _check(item: Item, kind: str, spec: Document, draft: Draft, options: Options
 
 
 def _manual(item: Item, spec: Document, draft: Draft, options: Options, words: dict[str, Any]) -> Said:
-    """Return an attestation for as long as the answer counts there."""
-    statement = plain(item.text).rstrip(".") + "."
+    """Return an attestation for as long as the answer counts there; a short note says what is confirmed."""
+    told = item.detail if 0 < len(item.detail) <= MAX_STATEMENT else item.text
+    statement = plain(told).rstrip(".") + "."
     made = ruled(item, {}, draft, options, "It is answered by people there, too.", words)
     definition = {key: value for key, value in made.definition.items() if key not in {"rule", "passes", "fails"}}
     definition |= {"attest": {"for": _renewed(spec.get("update_frequency")) or options.attested_for}}
@@ -204,12 +228,24 @@ def _owner(spec: Document, _draft: Draft) -> Any:
 
 def _file(spec: Document, draft: Draft) -> dict[str, Any]:
     if _sub(spec, "file_contents_predicate"):
-        raise NotSaid("It reads what stands in the file")
+        return _contents(spec, draft)
     paths = [str(path).lstrip("/") for path in spec.get("file_paths") or spec.get("filepaths") or ()]
     if spec.get("directory_search") or not paths:
         raise NotSaid("It searches folders")
     draft.declare("repo.files", "set", "", "Paths of the files of the repository")
     return together("any", [leaf("repo.files", "contains", path) for path in paths])
+
+
+def _contents(spec: Document, draft: Draft) -> dict[str, Any]:
+    """Whatever reads the files, such as a step of the pipeline, says whether they hold what is asked for."""
+    asked = _sub(spec, "file_contents_predicate") or {}
+    paths = spec.get("file_paths") or spec.get("filepaths") or spec.get("file_extensions") or ()
+    where = ", ".join(map(str, paths)) if isinstance(paths, list) else str(paths)
+    sought = " ".join(str(asked[part]).replace("_", " ") for part in ("type", "value") if asked.get(part))
+    key = f"repo.contents.{slug(str(spec.get('name')))}"
+    told = f"Whether this is so of what stands in {where or 'any file of the repository'}: {sought or 'exists'}"
+    draft.declare(key, "boolean", "", short(plain(told), 300))
+    return leaf(key, "equal", True)
 
 
 def _package(spec: Document, draft: Draft) -> dict[str, Any]:
@@ -248,7 +284,7 @@ def _alerts(spec: Document, _draft: Draft) -> dict[str, Any]:
 
 def _deployed(spec: Document, draft: Draft) -> dict[str, Any]:
     draft.declare("deploys.last_at", "datetime", "", "When it was deployed last")
-    return leaf("deploys.last_at", "youngerThan", f"{int(spec.get('days') or 30)}d")
+    return leaf("deploys.last_at", "youngerThan", f"{int(number(spec.get('days') or 30))}d")
 
 
 def _protected(_spec: Document, draft: Draft) -> dict[str, Any]:
@@ -261,7 +297,7 @@ def _issues(spec: Document, draft: Draft) -> dict[str, Any]:
     types = spec.get("issue_type") or ()
     what = ", ".join(map(str, types)) or spec.get("issue_name") or "any kind"
     draft.declare(key, "integer", "count", short(f"Open issues of its code: {plain(str(what))}", 200))
-    return leaf(key, "lessThanInclusive", int(spec.get("max_allowed") or 0))
+    return leaf(key, "lessThanInclusive", int(number(spec.get("max_allowed") or 0)))
 
 
 def _repository(_spec: Document, _draft: Draft) -> dict[str, Any]:
@@ -283,7 +319,9 @@ KINDS: dict[str, Callable[[Document, Draft], Any]] = {
     "package_version": _package,
     "relationship": _relationship,
     "repository_file": _file,
+    "repository_grep": _contents,
     "repository_integrated": _repository,
+    "repository_search": _contents,
     "service_dependency": _depends,
     "service_ownership": _owner,
     "service_property": _property,

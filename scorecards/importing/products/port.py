@@ -10,6 +10,10 @@ from scorecards.importing.products.shared import MAX_DEPTH, Document, NotSaid, c
 
 PORT_FIELDS = {"$identifier": "entity.metadata.name", "$title": "entity.metadata.title", "$team": "entity.spec.owner"}
 
+EMPTY = ("isEmpty", "isNotEmpty")
+RELATIONS = {"team": "entity.spec.owner", "system": "entity.spec.system", "domain": "entity.spec.domain"}
+"""Relations to one entity that the catalog's entity names in a field."""
+
 
 def is_port(content: Any) -> bool:
     """Say whether a document holds scorecards of Port."""
@@ -86,7 +90,11 @@ def _port_query(query: Any, prefix: str, draft: Draft, depth: int) -> dict[str, 
     name = query.get("property")
     if isinstance(name, Mapping):
         raise NotSaid("It looks at a property along a path of relations")
+    if name is None and isinstance(query.get("relation"), str) and ("value" in query or query.get("operator") in EMPTY):
+        related = query["relation"]
+        key = RELATIONS.get(related) or f"{prefix}.{key_part(related)}"
+        return condition(key, query.get("operator"), query.get("value"), f"the relation {related}", draft)
     if name is None:
-        raise NotSaid("It looks at a relation, not at a property")
+        raise NotSaid("It looks at no property")
     key = PORT_FIELDS.get(name) or f"{prefix}.{key_part(str(name))}"
     return condition(key, query.get("operator"), query.get("value"), f"the property {name}", draft)

@@ -6,7 +6,7 @@ from typing import Any
 
 from scorecards.importing.cql_words import leaf
 from scorecards.importing.products.filters import ENTITY, together
-from scorecards.importing.products.shared import Document, NotSaid
+from scorecards.importing.products.shared import Document, NotSaid, number
 
 OPERATORS = {
     "equals": "equal",
@@ -39,7 +39,7 @@ def predicate(key: str, given: Document) -> dict[str, Any]:
     if kind not in OPERATORS:
         raise NotSaid(f"Its predicate {kind} computes its answer there")
     if kind in NUMERIC:
-        return leaf(key, OPERATORS[kind], _number(value))
+        return leaf(key, OPERATORS[kind], number(value))
     return leaf(key, OPERATORS[kind], str(value))
 
 
@@ -49,20 +49,12 @@ def _presence(key: str, wanted: bool) -> dict[str, Any]:
     return leaf(key, "isEmpty", not wanted)
 
 
-def _number(value: Any) -> float | int:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise NotSaid(f"It compares with {value!r}, which is no number") from None
-    return int(number) if number.is_integer() else number
-
-
 def counted(key: str, given: Document) -> dict[str, Any]:
     """Return the condition on how many members a list has."""
     operators = COUNTED.get(str(given.get("type")))
     if operators is None:
         raise NotSaid(f"Its predicate {given.get('type')} is not asked of a number of members here")
-    return together("all", [leaf(key, operator, int(_number(given.get("value")))) for operator in operators])
+    return together("all", [leaf(key, operator, int(number(given.get("value")))) for operator in operators])
 
 
 def version(key: str, constraint: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the readers of other products share: operators by other names, levels, weights, pushed answers. Pure."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from scorecards.importing.cql_words import leaf
@@ -92,16 +93,29 @@ def scaled(weights: Sequence[float], weight: Any) -> int:
 
 def pushed(item: Item, key: str, draft: Draft, options: Options, why: str, words: Document | None = None) -> Said:
     """Return a check that passes when its own system says so, as a fact that is pushed."""
+    key = draft.new_key(key)
     draft.declare(key, "boolean", "", short(f"What its own system says: {plain(item.text)}", 200))
     return ruled(
         item, leaf(key, "equal", True), draft, options, f"{why} Its answer is supplied as the fact {key}.", words
     )
 
 
+def number(value: Any) -> float | int:
+    """Return what a value is compared with; raises NotSaid for what is no number, such as a variable left open."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise NotSaid(f"It compares with {value!r}, which is no number") from None
+    if not isfinite(found):
+        raise NotSaid(f"It compares with {value!r}, which is no number")
+    return int(found) if found.is_integer() else found
+
+
 def condition(key: str, operator: Any, value: Any, what: str, draft: Draft) -> dict[str, Any]:
     """Return a condition by another product's operator, its fact declared by how it is compared."""
     if operator in NEGATED:
-        return {"not": condition(key, NEGATED[str(operator)], value, what, draft)}
+        wanted = condition(key, NEGATED[str(operator)], value, what, draft)
+        return dict(wanted["not"]) if wanted.keys() == {"not"} else {"not": wanted}
     if operator == "between":
         return _between(key, value, what, draft)
     word, _, of_members = str(operator).partition(":")
@@ -110,8 +124,15 @@ def condition(key: str, operator: Any, value: Any, what: str, draft: Draft) -> d
     name = OPERATORS.get(str(operator))
     if name is None:
         raise NotSaid(f"Its operator {operator} has none of ours beside it")
+    if KINDS.get(name) == "number" and isinstance(value, str):
+        value = number(value)
     if not key.startswith("entity."):
         draft.declare(key, KINDS.get(name) or _kind_of(value, name), "", f"What is read from {what}")
+    return _plain(key, name, value)
+
+
+def _plain(key: str, name: str, value: Any) -> dict[str, Any]:
+    """A condition by an operator of ours; an empty field of the entity is one that does not stand there."""
     if name == "isEmpty" and key.startswith("entity."):
         return {"not": leaf(key, "exists", True)}
     if name == "isEmpty":

@@ -20,6 +20,7 @@ def _is_json_rule(check: Any) -> bool:
 
 def tech_insights(content: Any, draft: Draft, _options: Options) -> None:
     """Take checks of Tech Insights as they are: our files have a section for them."""
+    content = _plain(content)
     draft.sections.setdefault("tech_insights", []).append({"checks": content})
     checks = content
     for word in ("techInsights", "factChecker", "checks"):
@@ -29,3 +30,12 @@ def tech_insights(content: Any, draft: Draft, _options: Options) -> None:
     for name, check in named:
         text = str(check.get("name") or name) if isinstance(check, Mapping) else str(name)
         draft.said.append(Said(Item(text), Outcome.AUTOMATIC, "It is taken as it stands.", str(name)))
+
+
+def _plain(content: Any) -> Any:
+    """Return a check that is written as an entity, with `metadata` and `spec`, as one of the configuration."""
+    about, spec = (content.get("metadata"), content.get("spec")) if isinstance(content, Mapping) else (None, None)
+    if not isinstance(about, Mapping) or not _is_json_rule(spec):
+        return content
+    name = str(about.get("name") or "check")
+    return {name: {"name": about.get("title") or name, **dict(spec or {})}}

@@ -9,7 +9,8 @@ from plugins.contract import FactSpec, FactType
 from portal_backend.core.errors import InvalidInput
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.checks.files import read_text
-from scorecards.importing.cql import Untranslatable, translate
+from scorecards.importing.cql import translate
+from scorecards.importing.cql_conditions import Untranslatable
 from scorecards.importing.drafts import Outcome
 from scorecards.importing.making import Options
 from scorecards.importing.reading import prefix_of, read_draft
@@ -89,6 +90,19 @@ def test_every_rule_of_a_public_scorecard_is_answered_by_facts(name, format_, co
             'spend(key="ai").map((m) => m.value).average() <= custom("budget") * 1.25',
             leaf("spend.ai.value.average", "lessThanInclusive", {"fact": "custom.budget", "times": 1.25}),
         ),
+        ("slos().all((slo) => slo.passing)", leaf("cortex.slos.passing.all", "equal", True)),
+        ("repos().any((one) => one.archived == false)", leaf("cortex.repos.archived.all", "equal", False)),
+        ("slos().filter((slo) => slo.passing).length > 3", leaf("cortex.slos.passing.count", "greaterThan", 3)),
+        ("k8s.deployments.all((d) => d.replicas > 1)", leaf("k8s.deployments.replicas.min", "greaterThan", 1)),
+        ("k8s.pods.any((pod) => pod.restarts <= 3)", leaf("k8s.pods.restarts.min", "lessThanInclusive", 3)),
+        ("k8s.pods.all((pod) => pod.restarts < 3)", leaf("k8s.pods.restarts.max", "lessThan", 3)),
+        ('a.filter((x) => x.b == "c").length > 3', leaf("cortex.a.b.c.count", "greaterThan", 3)),
+        ('custom("stage") in ["beta", "live"]', leaf("custom.stage", "in", ["beta", "live"])),
+        ("apm.errorRate() * 100 < 5", leaf("apm.error_rate", "lessThan", 0.05)),
+        ('links.exists(l, l.type == "runbook")', leaf("cortex.links.type", "someFact:in", ["runbook"])),
+        ("links.size() > 0", leaf("entity.metadata.links", "hasAtLeast", 1)),
+        ("owners.teams.size() >= 2", leaf("entity.relations.ownedBy", "hasAtLeast", 2)),
+        ("entity.ownership().allOwners().length > 0", leaf("entity.relations.ownedBy", "hasAtLeast", 1)),
         ('entity.tag().startsWith("svc-")', leaf("entity.metadata.name", "startsWith", "svc-")),
         (
             'custom("a") AND NOT (custom("b") OR custom("c"))',
@@ -115,7 +129,12 @@ def test_expressions_of_cortex_are_translated(expression, tree):
         "(a.b",
         "a.b # c",
         "a.length() > 1.5",
-        'a.filter((x) => x.b == "c").length > 3',
+        'a.filter((x) => x.b == "c") == "d"',
+        "a.all((x) => x.b == 3)",
+        "a.b * 2",
+        'a.b * 2 == "c"',
+        "a.b * 0 > 1",
+        "a.b in []",
         "a.any((x) => y.b)",
         "a.b > c.d * e.f",
     ],
@@ -135,7 +154,7 @@ def test_a_cortex_ladder_places_its_rules_and_what_is_not_translated_is_supplied
                 {"title": "Owned", "expression": "ownership != null", "level": "Bronze", "weight": 50},
                 {
                     "title": "Packages are new",
-                    "expression": "packages().filter((p) => p.old).length == 0",
+                    "expression": "packages().filter((p) => p.old and p.used).length == 0",
                     "level": "Gold",
                     "weight": 10,
                     "failureMessage": "Upgrade {them}.",
@@ -327,4 +346,21 @@ def test_an_empty_field_of_the_entity_is_one_that_does_not_stand_there(tmp_path)
     rule = {"title": "R", "level": "Gold", "query": {"combinator": "and", "conditions": conditions}}
     (check,) = checks_of(draft_of([{"blueprint": "service", "rules": [rule]}]), tmp_path)
     owner, title = leaf("entity.spec.owner", "exists", True), leaf("entity.metadata.title", "exists", True)
-    assert check.rule.tree == {"all": [{"not": {"not": owner}}, {"not": title}]}
+    assert check.rule.tree == {"all": [owner, {"not": title}]}
+
+
+def test_a_relation_of_port_is_a_field_of_the_entity_and_a_number_may_be_written_as_text(tmp_path):
+    conditions = [
+        {"relation": "domain", "operator": "isNotEmpty"},
+        {"relation": "runbook", "operator": "isEmpty"},
+        {"property": "replicaCount", "operator": ">=", "value": "4"},
+    ]
+    rule = {"title": "R", "level": "Gold", "query": {"combinator": "and", "conditions": conditions}}
+    (check,) = checks_of(draft_of([{"blueprint": "service", "rules": [rule]}]), tmp_path)
+    assert check.rule.tree == {
+        "all": [
+            leaf("entity.spec.domain", "exists", True),
+            leaf("service.runbook", "isEmpty", True),
+            leaf("service.replicaCount", "greaterThanInclusive", 4),
+        ]
+    }

@@ -122,8 +122,8 @@ def test_a_check_of_opslevel_is_said_by_its_kind(kind, rest, rule, tmp_path):
     ("kind", "rest"),
     [
         ("custom_event", 'success_condition = ".x | length > 1"'),
-        ("repository_grep", 'filepaths = ["x"]'),
-        ("repository_file", 'filepaths = ["x"]\n  file_contents_predicate {\n    type = "exists"\n  }'),
+        ("code_issue", "max_allowed = var.left_open"),
+        ("has_recent_deploy", "days = var.left_open"),
         ("service_property", 'property = "tier_index"\n  predicate {\n    type = "exists"\n  }'),
         ("service_property", 'property = "name"\n  predicate {\n    type = "satisfies_jq_expression"\n  }'),
         ("package_version", 'package_manager = "go"\n  package_name = "a.*"\n  package_name_is_regex = true'),
@@ -133,6 +133,37 @@ def test_a_check_of_opslevel_is_said_by_its_kind(kind, rest, rule, tmp_path):
 def test_what_computes_is_supplied_as_a_fact(kind, rest, tmp_path):
     _, check = only(resource(kind, rest), tmp_path)
     assert check.rule.tree == leaf("opslevel.the_check", "equal", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest", "told"),
+    [
+        ("repository_grep", 'filepaths = ["x"]', "x: exists"),
+        (
+            "repository_file",
+            'filepaths = ["b.sbt"]\n  file_contents_predicate {\n    type = "does_not_contain"\n    value = "a"\n  }',
+            "b.sbt: does not contain a",
+        ),
+        (
+            "repository_search",
+            'file_extensions = ["py"]\n  file_contents_predicate {\n    type = "equals"\n    value = "import x"\n  }',
+            "py: equals import x",
+        ),
+    ],
+)
+def test_what_stands_in_files_is_a_fact_that_says_what_to_look_for(kind, rest, told, tmp_path):
+    draft, check = only(resource(kind, rest), tmp_path)
+    assert check.rule.tree == leaf("repo.contents.the_check", "equal", True)
+    assert draft.facts["repo.contents.the_check"]["description"] == f"Whether this is so of what stands in {told}"
+
+
+def test_a_check_whose_name_is_left_open_says_so(tmp_path):
+    draft = draft_of(
+        'resource "opslevel_check_manual" "this" {\n  name = var.name\n  enable_on = var.enable_on\n}', "m.tf"
+    )
+    assert [(one.outcome, one.why) for one in draft.said] == [
+        (Outcome.NOT_SAID, "Its name is a variable that has no value in this file.")
+    ]
 
 
 def test_owners_are_asked_of_their_own_entity(tmp_path):

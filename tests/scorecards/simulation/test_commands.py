@@ -65,6 +65,23 @@ def test_every_fault_is_told_with_file_check_and_field(tmp_path, monkeypatch):
     assert validate("gone.yaml").exit_code == 2
 
 
+def test_a_file_is_held_against_the_files_that_the_catalogue_has_already(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checks").mkdir()
+    facts = {"facts": [{"key": "org.privacy", "type": "boolean", "description": "Privacy was looked at"}]}
+    (tmp_path / "checks" / "facts.yaml").write_text(yaml.safe_dump(facts))
+    change = {"question": "Was it?", "rule": "org.privacy", "fails": "No.", "passes": "Yes."}
+    change |= {"needs": None, "thresholds": None}
+    override = {"overrides": [{"check": "chg.cfr", "change": change}]}
+    file = tmp_path / "checks" / "own.yaml"
+    file.write_text(yaml.safe_dump(override))
+    assert "org.privacy" in validate(file).output
+    (tmp_path / "portal.yaml").write_text("scorecards: {checks: [checks]}\n")
+    assert validate(file).exit_code == 0, validate(file).output
+    file.write_text("facts: 3\n")  # today's file of the same name gives way to it
+    assert validate(file).exit_code == 1
+
+
 def test_a_change_is_told_to_a_person(portal, stricter):
     result = portal("simulate", stricter, "--service", "shakespeare")
     assert "Checks: 1 changed. Of 1 service, 1 would change" in result.output

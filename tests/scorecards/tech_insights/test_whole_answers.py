@@ -9,13 +9,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from portal_backend.app import create_app
 from portal_backend.core import clock
-from portal_backend.core.db import db
+from portal_backend.core.config import Config
+from portal_backend.core.db import Model, db, transaction
+from portal_backend.core.tokens import issue_token
 from scorecards.exceptions.models import AttestationRow, WaiverRow
 from scorecards.judging import init_app, make_judging
 from scorecards.scorecard import update
 from scorecards.tech_insights.answers import LARGEST_ANSWER, Answers, Told
 from scorecards.tech_insights.lasting import reads_alike_until
+from scorecards.tech_insights.looking import is_from_afar
 from scorecards.tech_insights.tokens import STATE
 from scorecards.tech_insights.views import SHELF
 from scorecards.wording import write
@@ -95,6 +99,53 @@ def test_the_very_next_answer_tells_of(change, path, judged, client, session, ap
     assert answer != before
     assert answer == afresh(app, client, path)
     assert answer == client.post(path, json=ASKED[path]).data
+
+
+def test_what_rests_on_a_service_alone_follows_each_thing_that_it_rests_on(judged, client, session, app):
+    near = [check.id for check in judged.judging.catalogue.checks.values() if not is_from_afar(check)]
+    asked = {"entities": [REF, QUILL], "checks": near}
+
+    def answer():
+        return client.post(MANY, json=asked).data
+
+    for change in (a_waiver, an_attestation, a_fact, a_verdict, a_source):
+        before = answer()
+        assert answer() == before
+        change(judged, session)
+        session.commit()
+        after = answer()
+        kept = app.extensions.pop(SHELF)
+        assert after == answer()
+        app.extensions[SHELF] = kept
+        assert after != before, change.__name__
+        assert after == answer()
+
+
+def test_of_many_services_only_the_one_that_changed_is_told_anew(judged, client, session, statements):
+    asked = {"entities": [REF, QUILL], "checks": ["chg.cfr"]}
+    before = client.post(MANY, json=asked).json
+    judged.observe({"deploys.change_failure_rate_30d": 0.41}, QUILL)
+    session.commit()
+    statements.clear()
+    after = client.post(MANY, json=asked).json
+    assert (after[0], after[1] == before[1]) == (before[0], False)
+    assert len([sql for sql in statements if "card.document" in sql]) == 1
+
+
+def test_sources_that_change_places_are_told_of_at_once(judged, client, session):
+    judged.observe({"deploys.change_failure_rate_30d": 0.4})
+    session.execute(text("UPDATE entity_facts SET source = 'elsewhere' WHERE source = 'prometheus'"))
+    session.commit()
+    asked = {"entities": [REF], "checks": ["cap.limits"]}
+    assert b"elsewhere" in client.post(MANY, json=asked).data
+    rest = "document, batch_observed_at, batch_collected_at, updated_at"
+    again = f"SELECT entity_ref, 'prometheus', {rest} FROM entity_facts WHERE source = 'elsewhere'"
+    session.execute(text(f"INSERT INTO entity_facts (entity_ref, source, {rest}) {again}"))
+    session.commit()
+    assert b"elsewhere" not in client.post(MANY, json=asked).data
+    session.execute(text("UPDATE plugin_source SET configured = false WHERE name = 'prometheus'"))
+    session.commit()
+    assert b"elsewhere" in client.post(MANY, json=asked).data
 
 
 def test_a_failing_source_is_told_of_at_once(judged, client, session, app):
@@ -215,3 +266,20 @@ def test_what_else_is_written_costs_an_answer_its_tokens_only(judged, client, se
     statements.clear()
     assert client.post(MANY, json=ASKED[MANY]).data == before
     assert len([sql for sql in statements if sql != STATE]) == 2
+
+
+def test_who_may_not_ask_is_refused_what_is_kept_for_others(tmp_path):
+    app = create_app(Config(database_url=f"sqlite:///{tmp_path}/t.db", data_dir=tmp_path, service_tokens=True))
+    with app.app_context():
+        Model.metadata.create_all(db.engine)
+        with transaction() as session:
+            tokens = [
+                issue_token(session, "robot", (), [scope], DAY, clock.now()).text
+                for scope in ("tech-insights:read", "catalog:read")
+            ]
+    client = app.test_client()
+    codes = [
+        client.post(MANY, json={"entities": [REF]}, headers={"Authorization": f"Bearer {token}"}).status_code
+        for token in (tokens[0], tokens[0], tokens[1], "none")
+    ]
+    assert codes == [200, 200, 403, 401]
