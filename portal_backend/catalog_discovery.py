@@ -38,12 +38,12 @@ def _names(settings: CatalogSettings) -> list[str]:
 
 def _discover(provider: Provider, settings: CatalogSettings, *, allow_removals: bool) -> DiscoveryReport:
     try:
-        targets = find_targets(provider, settings.urls)
+        found = find_targets(provider, settings.urls)
         with transaction() as session:
             return keep_found(
                 session,
                 provider,
-                targets,
+                found,
                 settings.removal_share,
                 clock.now(),
                 allow_removals=allow_removals,

@@ -162,6 +162,9 @@ def level_move(
     fell = (after or "") < (before or "")
     of_axis = [change for change in changes if axis is None or change.axis is axis]
     relevant = _relevant(of_axis, fell, "L4" if by_points else max(before or "L0", after or "L0"))
+    if not relevant and "L0" in {before, after}:
+        # An axis on which nothing passes stands at L0, whatever the level of the check that passed last.
+        relevant = _relevant(of_axis, fell, "L4")
     if fell and not by_points:
         relevant = _decisive(relevant, after or "L0") or relevant
     causes = {change.cause for change in relevant}
@@ -177,8 +180,13 @@ def _relevant(changes: Collection[StatusChange], fell: bool, higher: str) -> lis
         for change in changes
         if change.bars is not None
         and change.bars <= top
-        and (HARM.get(change.to_status, 0) - HARM.get(change.from_status, 0)) * sign > 0
+        and ((HARM.get(change.to_status, 0) - HARM.get(change.from_status, 0)) * sign > 0 or _crossed_its_day(change))
     ]
+
+
+def _crossed_its_day(change: StatusChange) -> bool:
+    """Say whether a check that does not pass came out of shadow, or went into it: its verdict is the same."""
+    return change.from_status == change.to_status and change.to_status in HARM and change.cause is ChangeCause.RULE
 
 
 def _decisive(changes: Collection[StatusChange], after: str) -> list[StatusChange]:
@@ -200,13 +208,24 @@ def level_change(ref: str, move: LevelMove, at: datetime) -> LevelChange:
     return LevelChange(ref, move.from_level, move.to_level, move.cause, at, sentence_of(move), move.checks, move.axis)
 
 
+NAMED = 6
+"""As many checks as a sentence names; `checks` beside it has all."""
+
+
+def _named(checks: Sequence[str]) -> str:
+    """Name checks; where they are many, the first of them and how many more there are."""
+    if len(checks) <= NAMED:
+        return ", ".join(checks)
+    return f"{', '.join(checks[: NAMED - 1])} and {len(checks) - NAMED + 1} more"
+
+
 def sentence_of(move: LevelMove) -> str:
     """Say how a level moved, and by what."""
     of = f"{move.axis.value}: " if move.axis else ""
     if move.cause is ChangeCause.FIRST:
         return f"{of}Judged for the first time: {move.to_level}."
     fell = (move.to_level or "") < (move.from_level or "")
-    by = f" by {', '.join(move.checks)}" if move.checks else ""
+    by = f" by {_named(move.checks)}" if move.checks else ""
     verb = "Fell" if fell else "Rose"
     levels = f"from {move.from_level or 'no level'} to {move.to_level or 'no level'}"
     return f"{of}{verb} {levels}{by}: {CAUSE_WORDS[move.cause][fell]}."

@@ -98,7 +98,7 @@ def _is_unsupplied(result: CheckResult) -> bool:
 def _settled(result: CheckResult, settled: Settled) -> CheckResult:
     """Say what people or modules made of a measured verdict."""
     changes_at = _earlier(result.changes_at, settled.ends_at(result.check))
-    sentence = _settled_sentence(settled)
+    sentence = settled_sentence(settled)
     if settled.waiver and not settled.attestation:
         sentence = f"{sentence} Without the waiver: {result.sentence}"
     remedy: tuple[str, ...] = ()
@@ -109,7 +109,8 @@ def _settled(result: CheckResult, settled: Settled) -> CheckResult:
     )
 
 
-def _settled_sentence(settled: Settled) -> str:
+def settled_sentence(settled: Settled) -> str:
+    """Say what people or modules had to do with a verdict."""
     sentences = []
     if settled.waiver:
         waiver = settled.waiver

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from scorecards.changes import ChangeCause
 from scorecards.checks.definitions import Check, Status
-from scorecards.evaluation import measured_sentence
+from scorecards.evaluation import measured_sentence, settled_sentence
 from scorecards.evidence.causes import CATALOG_SOURCE, ENTITY
 from scorecards.evidence.view import Derive, Evidence, EvidenceState, Reading, View
+from scorecards.exceptions.in_force import Ending, Given
 from scorecards.judging import Judging
 from scorecards.rules.related import called
+from scorecards.settling import EvidenceKind, Settled
 
 WORDS: Mapping[str, str] = {
     Status.NOT_APPLICABLE: "It did not apply to the service.",
@@ -46,8 +49,21 @@ def all_told(judging: Judging, document: Mapping[str, Any]) -> list[Told]:
     return found
 
 
-def retell(judging: Judging, told: Told, at: datetime) -> str:
-    """Return the sentence of a verdict as it was told at `at`, as far as it can be made again."""
+NOTHING_GIVEN = Given()
+ENDINGS: Mapping[str, str] = {
+    "expired": "expired on",
+    "revoked": "was taken back on",
+    "overturned": "was overturned on",
+    "superseded": "was replaced on",
+    "ended": "was ended on",
+}
+
+
+def retell(judging: Judging, told: Told, at: datetime, given: Given = NOTHING_GIVEN) -> str:
+    """Return the sentence of a verdict as it was told at `at`, as far as it can be made again.
+
+    `given`: what people attested and waived of the service.
+    """
     if told.to_status is None:
         return "The catalogue no longer has this check."
     check = judging.catalogue.checks.get(told.check)
@@ -55,22 +71,57 @@ def retell(judging: Judging, told: Told, at: datetime) -> str:
         return f"By an earlier form of the check, its version {told.version}: {told.to_status}."
     if told.to_status == Status.NOT_APPLICABLE and check.applies_to:
         return check.applies_to.otherwise
-    return WORDS.get(told.to_status) or _from_values(judging, check, told, at)
+    if told.to_status == Status.WAIVED and (waived := given.waiver(told.check, at)):
+        return settled_sentence(Settled(Status.WAIVED, None, waiver=waived[0]))
+    return WORDS.get(told.to_status) or _from_values(judging, check, told, at, given)
 
 
-def _from_values(judging: Judging, check: Check, told: Told, at: datetime) -> str:
+def _from_values(judging: Judging, check: Check, told: Told, at: datetime, given: Given) -> str:
     readings = {key: [Reading(THEN, value, at, at)] for key, value in told.values.items()}
     view = View(readings, judging.supply({}), at, _of_entity(told.values))
     if told.to_status == Status.UNKNOWN:
-        lacking = [called(key) for key in check.facts if key not in told.values]
-        what = f": {', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not known" if lacking else ""
-        return f"Could not be judged{what}."
+        return _unjudged(check, told, at, given)
     status, sentence = measured_sentence(check, view, at)
     if status == told.to_status:
-        return sentence
+        return f"{sentence}{_waiver_ended(told, at, given)}"
     if check.attested_for is None:
         return f"It was judged {told.to_status}; the values that are kept of it do not tell why."
-    return f"By what people attested: {told.to_status}."
+    return _attested(told, at, given)
+
+
+def _unjudged(check: Check, told: Told, at: datetime, given: Given) -> str:
+    if told.cause == ChangeCause.ATTESTATION:
+        found = given.attestation(told.check, at)
+        if found and found[1].at <= at:
+            one, ending = found
+            return f"Could not be judged: what {one.attested_by} attested on {one.attested_at:%Y-%m-%d} {_how(ending)}"
+        return "Could not be judged: what people attested ended or expired."
+    lacking = [called(key) for key in check.facts if key not in told.values]
+    what = f": {', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not known" if lacking else ""
+    return f"Could not be judged{what}.{_waiver_ended(told, at, given)}"
+
+
+def _attested(told: Told, at: datetime, given: Given) -> str:
+    holds = told.to_status == Status.PASS
+    found = given.attestation(told.check, at, holds)
+    if found is None:
+        return f"By what people attested: {told.to_status}.{_waiver_ended(told, at, given)}"
+    settled = Settled(Status.PASS if holds else Status.FAIL, EvidenceKind.ATTESTED, attestation=found[0])
+    return f"{settled_sentence(settled)}{_waiver_ended(told, at, given)}"
+
+
+def _waiver_ended(told: Told, at: datetime, given: Given) -> str:
+    """Say how the waiver ended that had stood before the verdict."""
+    found = given.waiver(told.check, at) if told.cause == ChangeCause.WAIVER else None
+    if found is None or found[1].at > at:
+        return ""
+    return f" The waiver that {found[0].approved_by} approved {_how(found[1])}"
+
+
+def _how(ending: Ending) -> str:
+    by = f" by {ending.by}" if ending.by else ""
+    why = f": {ending.reason.strip().rstrip('.')}" if ending.reason else ""
+    return f"{ENDINGS.get(ending.kind, 'ended on')} {ending.at:%Y-%m-%d}{by}{why}."
 
 
 def _of_entity(values: Mapping[str, Any]) -> dict[str, Derive]:

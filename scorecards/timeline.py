@@ -20,6 +20,8 @@ from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, enco
 from scorecards.changes import ChangeCause, LevelMove, sentence_of
 from scorecards.checks.definitions import AXIS_TITLES, Axis, Status
 from scorecards.documents import Document
+from scorecards.exceptions.in_force import Given
+from scorecards.exceptions.loading import load_given
 from scorecards.judging import Judging
 from scorecards.models import Scorecard, ScorecardChange
 from scorecards.retelling import Told, all_told, retell
@@ -64,13 +66,14 @@ def list_changes(session: Session, judging: Judging, ref: str, cursor: str | Non
         query = query.where(ScorecardChange.id <= row_id)
     items: list[Document] = []
     places: list[list[int]] = []
+    given = load_given(session, ref)
     for row in session.scalars(query.limit(limit + 2)):
         for index, told in enumerate(all_told(judging, orjson.loads(row.document))):
             if cursor is not None and row.id == row_id and index < start:
                 continue
             if len(items) == limit:
                 return Page(items, encode_cursor([row.id, index]))
-            items.append(_change(judging, row, told))
+            items.append(_change(judging, row, told, given))
             places.append([row.id, index])
     if not items and cursor is None and not _is_known(session, ref):
         raise no_history(ref)
@@ -96,14 +99,14 @@ def _is_known(session: Session, ref: str) -> bool:
     return session.get(Scorecard, ref) is not None or session.scalar(query) is not None
 
 
-def _change(judging: Judging, row: ScorecardChange, told: Told) -> Document:
+def _change(judging: Judging, row: ScorecardChange, told: Told, given: Given) -> Document:
     return {
         "check_id": told.check,
         "from_status": told.from_status,
         "to_status": told.to_status,
         "cause": told.cause,
         "check_version": told.version,
-        "sentence": retell(judging, told, row.at),
+        "sentence": retell(judging, told, row.at, given),
         "values": dict(told.values),
         "at": row.at,
     }
@@ -171,7 +174,7 @@ def _not_yet(session: Session, ref: str, at: datetime) -> NotFound:
 
 def scorecard_at(session: Session, judging: Judging, ref: str, at: datetime) -> Document:
     """Return a service's scorecard as it stood at a moment, with what cannot be known of it."""
-    found = past(session, judging, ref, at)
+    found, given = past(session, judging, ref, at), load_given(session, ref)
     return {
         "ref": ref,
         "at": at,
@@ -182,7 +185,7 @@ def scorecard_at(session: Session, judging: Judging, ref: str, at: datetime) -> 
             for axis, standing in zip(AXES, found.standings[1:], strict=True)
         ],
         "frozen_until": found.frozen_until if found.frozen_until and found.frozen_until > at else None,
-        "results": [_past_result(judging, check, verdict) for check, verdict in found.verdicts.items()],
+        "results": [_past_result(judging, check, verdict, given) for check, verdict in found.verdicts.items()],
         "catalogue_version": found.catalogue_version,
         "not_known": _not_known(judging, found),
     }
@@ -193,7 +196,7 @@ def _standing(standing: Sequence[Any]) -> Document:
     return {"level": level, "percent": percent, "coverage": coverage}
 
 
-def _past_result(judging: Judging, check_id: str, verdict: Verdict) -> Document:
+def _past_result(judging: Judging, check_id: str, verdict: Verdict, given: Given) -> Document:
     check = judging.catalogue.checks.get(check_id)
     told = Told(check_id, None, verdict.status, verdict.cause, verdict.version, verdict.digest, verdict.values)
     return {
@@ -204,7 +207,7 @@ def _past_result(judging: Judging, check_id: str, verdict: Verdict) -> Document:
         "version": verdict.version,
         "since": verdict.since,
         "cause": verdict.cause,
-        "sentence": retell(judging, told, verdict.since),
+        "sentence": retell(judging, told, verdict.since, given),
         "values": dict(verdict.values),
     }
 
@@ -275,13 +278,14 @@ def diff(session: Session, judging: Judging, ref: str, since: datetime, until: d
     if not since < until:
         raise InvalidInput("The second moment must be after the first; set from and to accordingly.")
     first, second = past(session, judging, ref, since), past(session, judging, ref, until)
+    given = load_given(session, ref)
     by_cause: dict[str, list[Document]] = {}
     for check in dict.fromkeys((*first.verdicts, *second.verdicts)):
         was, is_now = first.verdicts.get(check), second.verdicts.get(check)
         if was and is_now and was.status == is_now.status:
             continue
         cause = _cause_between(was, is_now)
-        by_cause.setdefault(cause, []).append(_difference(judging, check, was, is_now, cause))
+        by_cause.setdefault(cause, []).append(_difference(judging, check, was, is_now, cause, given))
     names = [None, *AXES]
     levels = [
         {"axis": axis.value if axis else None, "from": _standing(old), "to": _standing(new)}
@@ -307,8 +311,10 @@ def _cause_between(was: Verdict | None, is_now: Verdict | None) -> str:
     return is_now.cause
 
 
-def _difference(judging: Judging, check: str, was: Verdict | None, is_now: Verdict | None, cause: str) -> Document:
-    after = _past_result(judging, check, is_now) if is_now else None
+def _difference(
+    judging: Judging, check: str, was: Verdict | None, is_now: Verdict | None, cause: str, given: Given
+) -> Document:
+    after = _past_result(judging, check, is_now, given) if is_now else None
     return {
         "check": check,
         "from_status": was.status if was else None,

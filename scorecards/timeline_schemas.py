@@ -152,7 +152,7 @@ class SpanQuery(Schema):
         unknown = RAISE
 
     since = Moment(load_default=None, data_key="from", metadata={"description": "Default: 90 days before `to`."})
-    until = Moment(load_default=None, data_key="to", metadata={"description": "Default: now."})
+    until = Moment(load_default=None, data_key="to", metadata={"description": "Default: the next full five minutes."})
 
 
 class DiffQuery(Schema):
@@ -162,7 +162,7 @@ class DiffQuery(Schema):
         unknown = RAISE
 
     since = Moment(required=True, data_key="from")
-    until = Moment(load_default=None, data_key="to", metadata={"description": "Default: now."})
+    until = Moment(load_default=None, data_key="to", metadata={"description": "Default: the next full five minutes."})
 
 
 GROUPS = ("owner", "system", "criticality", "lifecycle", "type")

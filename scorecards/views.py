@@ -16,6 +16,7 @@ from scorecards import fleet, judging, scorecard, timeline
 from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import level_name
 from scorecards.documents import Document, check_form
+from scorecards.pictures.views import full_five_minutes
 from scorecards.schemas import (
     ChangePageSchema,
     ChangeQuery,
@@ -65,7 +66,7 @@ def get_scorecard(query: dict[str, Any], kind: str, namespace: str, name: str) -
 @blueprint.response(200, TrendSchema)
 def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
     """Read how a service's levels and percentages went; 404 when it has never been judged."""
-    until = query["until"] or clock.now()
+    until = query["until"] or full_five_minutes(clock.now())
     since = query["since"] or until - timedelta(days=90)
     with reading() as session:
         return plain_json(timeline.trend(session, make_ref(kind, namespace, name), since, until))
@@ -76,7 +77,7 @@ def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Re
 @blueprint.response(200, DiffSchema)
 def get_diff(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
     """Read what is different between two moments, parted into what the service, the rules and the evidence did."""
-    until = query["until"] or clock.now()
+    until = query["until"] or full_five_minutes(clock.now())
     with reading() as session:
         ref = make_ref(kind, namespace, name)
         return plain_json(timeline.diff(session, judging.current(), ref, query["since"], until))

@@ -13,6 +13,7 @@ from engagements.capacity.settings import CapacitySettings
 from engagements.text_fields import PlainText, in_range
 from engagements.triage_schemas import said
 from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.whole_lists import PagedSchema
 
 MAX_REASON_LENGTH = 2000
 MAX_HEADCOUNT = 100_000
@@ -84,10 +85,10 @@ class CapacityEntrySchema(Schema):
 class TeamDetailSchema(TeamSchema):
     """A team with its ledger."""
 
-    ledger = fields.List(fields.Nested(CapacityEntrySchema))
+    ledger = fields.List(fields.Nested(CapacityEntrySchema), metadata=said("The newest 200 entries, the oldest first."))
 
 
-class TeamListSchema(Schema):
+class TeamListSchema(PagedSchema):
     """All teams."""
 
     items = fields.List(fields.Nested(TeamSchema))
@@ -134,11 +135,12 @@ class TeamCapacitySchema(Schema):
     remarks = fields.List(fields.String())
 
 
-class CapacitySchema(Schema):
+class CapacitySchema(PagedSchema):
     """Every team's capacity, and supported services whose team nobody knows."""
 
     items = fields.List(fields.Nested(TeamCapacitySchema))
-    unassigned = fields.List(fields.Nested(UseSchema))
+    unassigned = fields.List(fields.Nested(UseSchema), metadata=said("The first 200."))
+    unassigned_count = fields.Integer()
     triaged_at = Moment(allow_none=True, metadata=said("When the oldest page load counted here was seen."))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from catalog.format.envelope import is_kind, is_name, is_namespace
 from catalog.format.refs import BadReference, parse_ref
 from engagements import history
 from engagements.capacity.limits import TeamKind, TeamLimits
@@ -15,6 +16,7 @@ from engagements.capacity.models import CapacityEntry, SreTeam
 from portal_backend.core.clock import format_time
 from portal_backend.core.db import chunks, serialise, upsert
 from portal_backend.core.errors import Fault, InvalidInput, NotAllowed, NotFound, PreconditionFailed
+from portal_backend.core.pagination import MAX_LIMIT
 from portal_backend.core.principal import Principal, Role
 
 LIMITS, FREED = "limits", "freed"
@@ -55,9 +57,9 @@ def teams(session: Session, at: datetime, refs: Sequence[str] | None = None) -> 
 
 
 def entries(session: Session, ref: str) -> list[CapacityEntry]:
-    """Return a team's ledger, oldest entry first."""
-    query = select(CapacityEntry).where(CapacityEntry.team_ref == ref).order_by(CapacityEntry.sequence)
-    return list(session.scalars(query))
+    """Return the newest 200 entries of a team's ledger, the oldest first."""
+    query = select(CapacityEntry).where(CapacityEntry.team_ref == ref).order_by(CapacityEntry.sequence.desc())
+    return list(reversed(session.scalars(query.limit(MAX_LIMIT)).all()))
 
 
 def put(
@@ -71,9 +73,11 @@ def put(
 ) -> Team:
     """Record what a team can carry from a moment on, and return it as it is now.
 
-    What is recorded already is not recorded again. Raises NotAllowed unless an SRE manager (of a platform team, its
-    owner as well) asks, and PreconditionFailed when the ledger grew since the version that the caller saw.
+    What is recorded already is not recorded again. Raises InvalidInput for what no catalog could hold as a team,
+    NotAllowed unless an SRE manager (of a platform team, its owner as well) asks, and PreconditionFailed when the
+    ledger grew since the version that the caller saw.
     """
+    _refuse_malformed(wanted.ref)
     roles = [Role.SRE_MANAGER, *([Role.PLATFORM_OWNER] if wanted.kind is TeamKind.PLATFORM else [])]
     if not principal.has_role(*roles):
         raise NotAllowed(f"{principal.name} may not record the capacity of a team: it takes the role {roles[0]}.")
@@ -90,6 +94,13 @@ def put(
         key = f"{LIMITS}/{version + 1}"
         _append(session, wanted, version, key, LIMITS, details, reason, effective_at, principal.name, now)
     return get(session, wanted.ref, now)
+
+
+def _refuse_malformed(ref: str) -> None:
+    parts = parse_ref(ref)
+    if not (is_kind(parts.kind) and is_namespace(parts.namespace) and is_name(parts.name)):
+        message = f"{ref!r} can be no team of the catalog; write it as group:default/sre"
+        raise InvalidInput(message, [Fault("team", message)])
 
 
 def post_freed(

@@ -35,15 +35,18 @@ from portal_backend.core.db import reading, transaction
 from portal_backend.core.entity_tags import version_asked_for, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.http import plain_json
+from portal_backend.core.pagination import MAX_LIMIT
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.judging import current as judging
 
 
 @engagements_blueprint.get("/teams")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, TeamListSchema)
-def list_teams() -> Any:
+def list_teams(query: dict[str, Any]) -> Any:
     """List the SRE teams as they are now."""
     with reading() as session:
-        return {"items": [_shown(team) for team in teams.teams(session, clock.now())]}
+        return page_of([_shown(team) for team in teams.teams(session, clock.now())], "teams", query)
 
 
 @engagements_blueprint.get("/teams/<string:kind>/<string:namespace>/<string:name>")
@@ -73,8 +76,9 @@ def put_team(body: dict[str, Any], kind: str, namespace: str, name: str) -> Any:
 
 
 @engagements_blueprint.get("/capacity")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, CapacitySchema)
-def get_capacity() -> Any:
+def get_capacity(query: dict[str, Any]) -> Any:
     """Tell what each team can carry, what uses it, what is free, and which limit binds."""
     now, settings = clock.now(), capacity_settings()
     with reading() as session:
@@ -82,7 +86,12 @@ def get_capacity() -> Any:
         steady = ledger.steady_uses(session, settings, [state.team for state in states])
         known = {state.team.ref for state in states}
         unassigned = [use for ref, uses in steady.items() if ref not in known for use in uses]
-        return {"items": states, "unassigned": unassigned, "triaged_at": ledger.loads_seen_at(session)}
+        return {
+            **page_of(states, "capacity", query),
+            "unassigned": unassigned[:MAX_LIMIT],
+            "unassigned_count": len(unassigned),
+            "triaged_at": ledger.loads_seen_at(session),
+        }
 
 
 @engagements_blueprint.get("/plan")

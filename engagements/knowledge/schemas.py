@@ -22,6 +22,7 @@ from engagements.reviews.words import LessonSource
 from engagements.text_fields import PlainText
 from engagements.triage_schemas import said
 from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.whole_lists import PagedSchema
 
 
 class NewConsultationSchema(Strict):
@@ -54,7 +55,7 @@ class ConsultationSchema(KeptSchema):
     team = fields.String(metadata=said("The team whose hours it counts against."))
 
 
-class ConsultationListSchema(Schema):
+class ConsultationListSchema(PagedSchema):
     """The advice that a service had, and what is left of its team's hours."""
 
     items = fields.List(fields.Nested(ConsultationSchema))
@@ -131,7 +132,7 @@ class LessonPageSchema(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-class LessonListSchema(Schema):
+class LessonListSchema(PagedSchema):
     """The lessons of an engagement, or the word that there is none."""
 
     items = fields.List(fields.Nested(LessonSchema))

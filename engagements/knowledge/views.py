@@ -38,6 +38,7 @@ from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.http import PageQuery
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards import scorecard
 from scorecards.judging import current as judging
 
@@ -47,12 +48,14 @@ NOT_PASSING = ("fail", "unknown")
 
 
 @services_blueprint.get(f"{SERVICE}/consultations")
+@services_blueprint.arguments(WholeQuery, location="query")
 @services_blueprint.response(200, ConsultationListSchema)
-def list_consultations(kind: str, namespace: str, name: str) -> dict[str, Any]:
+def list_consultations(query: dict[str, Any], kind: str, namespace: str, name: str) -> dict[str, Any]:
     """List the advice that a service had, and what is left of its team's hours this quarter."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return consultations.of_service(session, judging(), review_settings(), ref, clock.now())
+        found = consultations.of_service(session, judging(), review_settings(), ref, clock.now())
+        return {**found, **page_of(found["items"], "consultations", query)}
 
 
 @services_blueprint.post(f"{SERVICE}/consultations")
@@ -84,14 +87,16 @@ def list_all_lessons(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/lessons")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, LessonListSchema)
-def list_lessons(engagement_id: str) -> dict[str, Any]:
+def list_lessons(query: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """List the lessons of an engagement."""
     with reading() as session:
         engagements.get(session, engagement_id)
-        query = select(Lesson).where(Lesson.engagement_id == engagement_id).order_by(Lesson.created_at, Lesson.id)
+        wanted = select(Lesson).where(Lesson.engagement_id == engagement_id).order_by(Lesson.created_at, Lesson.id)
         none = select(NoLessons.id).where(NoLessons.engagement_id == engagement_id)
-        return {"items": list(session.scalars(query)), "none_declared": session.scalar(none) is not None}
+        found = page_of(session.scalars(wanted).all(), "lessons", query)
+        return {**found, "none_declared": session.scalar(none) is not None}
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/lessons")
@@ -112,7 +117,7 @@ def declare_no_lessons(body: dict[str, Any], engagement_id: str) -> dict[str, An
     with transaction() as session:
         place = engaged.place_of(engaged.for_writing(session, engagement_id))
         lessons.declare_none(session, place, body["reason"], current_principal(), clock.now())
-        return {"items": [], "none_declared": True}
+        return {"items": [], "next_cursor": None, "none_declared": True}
 
 
 @services_blueprint.post(f"{SERVICE}/lessons")

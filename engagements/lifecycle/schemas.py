@@ -27,6 +27,7 @@ from engagements.text_fields import PlainText, in_range
 from engagements.tiers import Tier
 from engagements.triage_schemas import said
 from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.whole_lists import PagedSchema
 
 TARGETS = (*(state.value for state in State), PAUSED)
 LOWER_TIERS = (Tier.DOCUMENTATION.value, Tier.CONSULTATION.value, Tier.PLATFORM.value)
@@ -56,6 +57,16 @@ class RequestSchema(Schema):
         validate=validate.Length(max=len(Criterion)),
         metadata=said("Criteria of early engagement that hold; the catalog may show others."),
     )
+
+
+class KnownRequestSchema(Schema):
+    """What is known of a request, as far as it was given: an imported one may lack much of it."""
+
+    reason = fields.String()
+    consented_by = fields.String()
+    usage_forecast_rps = fields.Float(allow_none=True)
+    staffing = fields.Nested(StaffingSchema, allow_none=True)
+    criteria = fields.List(fields.String())
 
 
 class AskSchema(RequestSchema):
@@ -230,7 +241,7 @@ class EngagementSchema(Schema):
     success = fields.Boolean(metadata=said("It graduated: its developers keep it, stable and cheap to run."))
     closed_at = Moment(allow_none=True)
     version = fields.Integer(metadata=said("How many times it changed; the number in the ETag."))
-    request = fields.Nested(RequestSchema, allow_none=True)
+    request = fields.Nested(KnownRequestSchema, allow_none=True)
     agreement = fields.Nested(AgreementSchema, allow_none=True)
     reviewers = fields.List(fields.String())
     rotation = fields.Dict(allow_none=True, metadata=said("{members, source}: who takes the service over."))
@@ -333,7 +344,7 @@ class AdoptedSchema(Schema):
     items = fields.List(fields.Nested(EngagementSchema))
 
 
-class QueueSchema(Schema):
+class QueueSchema(PagedSchema):
     """The queues of all teams."""
 
     items = fields.List(fields.Nested(QueuePlaceSchema))

@@ -36,7 +36,8 @@ from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading
 from portal_backend.core.entity_tags import version_asked_for
 from portal_backend.core.errors import Fault, InvalidInput, NotFound
-from portal_backend.core.http import plain_json
+from portal_backend.core.http import NoBody, plain_json
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.judging import current as judging
 
 REQUEST_FIELDS = ("reason", "consented_by", "usage_forecast_rps", "staffing", "criteria")
@@ -102,17 +103,19 @@ def list_engagements_of(query: dict[str, Any], kind: str, namespace: str, name: 
 
 
 @engagements_blueprint.get("/queue")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, QueueSchema)
-def show_queue() -> Response:
+def show_queue(query: dict[str, Any]) -> Response:
     """List what is accepted and waits for room: by value, then by waiting time; the rank counts within each team."""
     with reading() as session:
-        return plain_json({"items": read.queue(session, clock.now())})
+        return plain_json(page_of(read.queue(session, clock.now()), "queue", query))
 
 
 @engagements_blueprint.post("/adopt")
+@engagements_blueprint.arguments(NoBody, required=False)
 @engagements_blueprint.response(200, AdoptedSchema)
 @engagements_blueprint.alt_response(403, description="It takes an SRE manager.")
-def adopt() -> Response:
+def adopt(_body: dict[str, Any]) -> Response:
     """Put engagements on record that imported support tiers tell of; what people went on with here stays."""
     now = clock.now()
 

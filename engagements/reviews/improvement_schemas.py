@@ -18,6 +18,7 @@ from engagements.reviews.words import Effort, ImprovementState, ReusableAs, Seve
 from engagements.text_fields import PlainText
 from engagements.triage_schemas import said
 from portal_backend.core.http import Moment
+from portal_backend.core.whole_lists import PagedSchema
 
 
 class NewImprovementSchema(Strict):
@@ -115,7 +116,7 @@ class ImprovementSchema(KeptSchema):
     reusable_link = fields.String()
 
 
-class ImprovementListSchema(Schema):
+class ImprovementListSchema(PagedSchema):
     """The improvements of an engagement in the order of work."""
 
     items = fields.List(fields.Nested(ImprovementSchema))
@@ -156,7 +157,7 @@ class PlanSchema(Schema):
     total = fields.Integer()
 
 
-class PlanListSchema(Schema):
+class PlanListSchema(PagedSchema):
     """Every version of a plan, the newest first."""
 
     items = fields.List(fields.Nested(PlanSchema))

@@ -40,6 +40,7 @@ from portal_backend.core.db import reading, transaction
 from portal_backend.core.entity_tags import Tagged, version_asked_for, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.principal import Role
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.judging import current as judging
 
 ENGAGEMENT = "/<string:engagement_id>"
@@ -166,12 +167,13 @@ def move_finding(body: dict[str, Any], finding_id: str) -> Finding:
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/improvements")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, ImprovementListSchema)
-def list_improvements(engagement_id: str) -> dict[str, Any]:
+def list_improvements(query: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """List the improvements of an engagement in the order of work."""
     with reading() as session:
         engagements.get(session, engagement_id)
-        return {"items": improvements.of_engagement(session, engagement_id)}
+        return page_of(improvements.of_engagement(session, engagement_id), "improvements", query)
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/improvements")
@@ -237,14 +239,16 @@ def move_improvement(body: dict[str, Any], improvement_id: str) -> Tagged:
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/plan")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, PlanListSchema)
-def list_plans(engagement_id: str) -> dict[str, Any]:
+def list_plans(query: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """List every version of an engagement's improvement plan, the newest first."""
     now = clock.now()
     with reading() as session:
         engagements.get(session, engagement_id)
         states = {row.id: row for row in improvements.of_engagement(session, engagement_id)}
-        return {"items": [plans.form(plan, states, now) for plan in plans.versions(session, engagement_id)]}
+        found = [plans.form(plan, states, now) for plan in plans.versions(session, engagement_id)]
+        return page_of(found, "plan-versions", query)
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/plan")

@@ -6,6 +6,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from catalog.services import CRITICALITIES
 from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.whole_lists import PagedSchema
 from scorecards.campaigns.progress import Stand
 from scorecards.exceptions.text_fields import PlainText, in_range, sentence, word
 
@@ -165,7 +166,7 @@ class ServiceCampaignSchema(CampaignMemberSchema):
     lacking = fields.List(fields.Nested(ToDoSchema))
 
 
-class ServiceCampaignListSchema(Schema):
+class ServiceCampaignListSchema(PagedSchema):
     """The running campaigns of a service, the one due first at the front."""
 
     items = fields.List(fields.Nested(ServiceCampaignSchema))

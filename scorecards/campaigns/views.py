@@ -8,7 +8,9 @@ from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.entity_tags import version_asked_for, with_content_tag, with_tag
 from portal_backend.core.errors import Fault, InvalidInput
+from portal_backend.core.http import NoBody
 from portal_backend.core.pagination import Page
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards import judging
 from scorecards.blueprints import blueprint
 from scorecards.campaigns import campaigns, counting
@@ -97,10 +99,11 @@ def put_campaign(body: dict[str, Any], campaign_name: str) -> Answer:
 
 
 @blueprint.post(f"{CAMPAIGN}/start")
+@blueprint.arguments(NoBody, required=False)
 @blueprint.response(200, CampaignSchema)
 @blueprint.alt_response(403, description=ROLE_LACKS)
 @blueprint.alt_response(409, description=CLOSED)
-def start_campaign(campaign_name: str) -> Answer:
+def start_campaign(_body: dict[str, Any], campaign_name: str) -> Answer:
     """Begin a campaign."""
     now = clock.now()
     with transaction() as session:
@@ -196,10 +199,11 @@ def delete_exemption(campaign_name: str, kind: str, namespace: str, name: str) -
 
 
 @blueprint.get(f"{SERVICE}/campaigns")
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(WholeQuery, location="query")
 @blueprint.response(200, ServiceCampaignListSchema)
-def list_service_campaigns(_query: dict[str, Any], kind: str, namespace: str, name: str) -> dict[str, Any]:
+def list_service_campaigns(query: dict[str, Any], kind: str, namespace: str, name: str) -> dict[str, Any]:
     """List the running campaigns that a service takes part in, with what it lacks."""
     with reading() as session:
         ref = find_service(session, judging.current(), kind, namespace, name).ref
-        return {"items": counting.campaigns_of(session, judging.current().catalogue, ref, clock.now())}
+        found = counting.campaigns_of(session, judging.current().catalogue, ref, clock.now())
+        return page_of(found, "service-campaigns", query)

@@ -1,8 +1,11 @@
 """What people have attested, waived or inherited for a service, as far as it counts at one moment. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
+
+Dated = TypeVar("Dated")
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,36 @@ class InForce:
 
 
 NOTHING_IN_FORCE = InForce({}, {}, {})
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attestation or a waiver ended, or is going to when nobody ends it before."""
+
+    at: datetime
+    kind: str
+    """Of an attestation `expired`, `revoked`, `overturned` or `superseded`; of a waiver `expired` or `ended`."""
+    by: str | None
+    """None where it ended of itself."""
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """All that people ever said of one service, by the check's id and the oldest first, each with its end."""
+
+    attestations: Mapping[str, Sequence[tuple[Attestation, Ending]]] = field(default_factory=dict)
+    waivers: Mapping[str, Sequence[tuple[Waiver, Ending]]] = field(default_factory=dict)
+
+    def attestation(self, check: str, at: datetime, holds: bool | None = None) -> tuple[Attestation, Ending] | None:
+        """Return the attestation of a check that was the newest at a moment (of one answer, or any), and its end."""
+        said = [(one.attested_at, (one, end)) for one, end in self.attestations.get(check, ())]
+        return _newest([entry for entry in said if holds is None or entry[1][0].holds is holds], at)
+
+    def waiver(self, check: str, at: datetime) -> tuple[Waiver, Ending] | None:
+        """Return the waiver of a check that was the newest at a moment, and its end."""
+        return _newest([(one.since, (one, end)) for one, end in self.waivers.get(check, ())], at)
+
+
+def _newest(dated: Sequence[tuple[datetime, Dated]], at: datetime) -> Dated | None:
+    return next((one for since, one in reversed(dated) if since <= at), None)

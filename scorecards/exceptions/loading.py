@@ -1,8 +1,8 @@
 """Reads what counts of attestations, waivers and framework modules: four queries for every 500 services."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from portal_backend.core.db import chunks
 from portal_backend.core.memory import uncollected
 from scorecards.bulk import among
-from scorecards.exceptions.in_force import Attestation, InForce, Inheritance, Waiver
+from scorecards.exceptions.in_force import Attestation, Ending, Given, InForce, Inheritance, Waiver
 from scorecards.exceptions.models import AttestationRow, ModuleAdoption, ModuleRelease, WaiverRow
+
+Said = TypeVar("Said", Attestation, Waiver)
 
 WERE_APPROVED = ("approved", "ended", "expired")
 """The states of waivers that were in force at some time."""
@@ -68,20 +70,59 @@ def _rank(one: Inheritance) -> tuple[datetime, str]:
     return one.supported_until or FOREVER, one.module
 
 
+ATTESTATION = (
+    AttestationRow.id,
+    AttestationRow.check_id,
+    AttestationRow.check_version,
+    AttestationRow.holds,
+    AttestationRow.statement,
+    AttestationRow.evidence_url,
+    AttestationRow.attested_by,
+    AttestationRow.attested_at,
+    AttestationRow.expires_at,
+)
+"""As `Attestation` takes it."""
+WAIVER = (
+    WaiverRow.id,
+    WaiverRow.check_id,
+    WaiverRow.reason,
+    WaiverRow.compensating_control,
+    WaiverRow.requested_by,
+    WaiverRow.decided_by,
+    WaiverRow.decided_at,
+    WaiverRow.until,
+)
+"""As `Waiver` takes it."""
+
+
+def load_given(session: Session, ref: str) -> Given:
+    """Return all that was ever attested and waived of a service, each with its end: two queries."""
+    row, waiver = AttestationRow, WaiverRow
+    attested = select(row.expires_at, row.ended_at, row.end_kind, row.ended_by, row.end_reason, *ATTESTATION)
+    waived = select(waiver.until, waiver.ended_at, waiver.state, waiver.ended_by, waiver.end_reason, *WAIVER)
+    attested = attested.where(row.entity_ref == ref).order_by(row.attested_at, row.id)
+    waived = waived.where(waiver.entity_ref == ref, waiver.state.in_(WERE_APPROVED))
+    return Given(
+        _by_check(session.execute(attested), Attestation),
+        _by_check(session.execute(waived.order_by(waiver.decided_at, waiver.id)), Waiver),
+    )
+
+
+def _by_check(rows: Iterable[Sequence[Any]], form: Callable[..., Said]) -> dict[str, list[tuple[Said, Ending]]]:
+    """Read rows that begin with the end that was agreed, when it ended, how, by whom and why."""
+    found: dict[str, list[tuple[Said, Ending]]] = {}
+    for until, ended_at, kind, by, reason, *values in rows:
+        one = form(*values)
+        ending = Ending(ended_at, kind, by, reason) if ended_at else Ending(until, "expired", None, None)
+        found.setdefault(one.check_id, []).append((one, ending))
+    return found
+
+
 def _attestations(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, dict[str, Attestation]]:
     row = AttestationRow
-    query = select(
-        row.entity_ref,
-        row.id,
-        row.check_id,
-        row.check_version,
-        row.holds,
-        row.statement,
-        row.evidence_url,
-        row.attested_by,
-        row.attested_at,
-        row.expires_at,
-    ).where(row.attested_at <= now, row.expires_at > now, or_(row.ended_at.is_(None), row.ended_at > now))
+    query = select(row.entity_ref, *ATTESTATION).where(
+        row.attested_at <= now, row.expires_at > now, or_(row.ended_at.is_(None), row.ended_at > now)
+    )
     found: dict[str, dict[str, Attestation]] = {}
     for ref, *values in _rows(session, query, row.entity_ref, refs):
         given = Attestation(*values)
@@ -92,17 +133,7 @@ def _attestations(session: Session, refs: Collection[str] | None, now: datetime)
 def _waivers(session: Session, refs: Collection[str] | None, now: datetime) -> dict[str, dict[str, Waiver]]:
     row = WaiverRow
     query = (
-        select(
-            row.entity_ref,
-            row.id,
-            row.check_id,
-            row.reason,
-            row.compensating_control,
-            row.requested_by,
-            row.decided_by,
-            row.decided_at,
-            row.until,
-        )
+        select(row.entity_ref, *WAIVER)
         .where(row.state.in_(WERE_APPROVED), row.decided_at <= now, row.until > now)
         .where(or_(row.ended_at.is_(None), row.ended_at > now))
         .order_by(row.decided_at)

@@ -108,7 +108,7 @@ def approve(
     row.until = end.astimezone(UTC)
     session.flush()
     summary = (
-        f"{principal.name} waives {row.check_id} until {row.until:%Y-%m-%d}: {row.reason} "
+        f"{principal.name} waives {row.check_id} until {row.until:%Y-%m-%d}: {row.reason.rstrip('. ')}. "
         f"Meanwhile: {row.compensating_control}"
     )
     done = happening(row, "granted", summary, principal, now, renewed=renewed.id if renewed else None)

@@ -21,7 +21,7 @@ class FleetSpanQuery(Schema):
         unknown = RAISE
 
     since = Moment(load_default=None, data_key="from", metadata={"description": "Default: 13 weeks before `to`."})
-    until = Moment(load_default=None, data_key="to", metadata={"description": "Default: now."})
+    until = Moment(load_default=None, data_key="to", metadata={"description": "Default: the next full five minutes."})
     step = fields.Enum(
         Step,
         by_value=True,

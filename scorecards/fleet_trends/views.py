@@ -37,7 +37,6 @@ def get_fleet_trend(query: dict[str, Any]) -> Response:
 def get_fleet_picture(query: dict[str, Any]) -> Response:
     """Draw how the services of today stood over time; the level is the highest that half of them had."""
     axis: Axis | None = query["axis"]
-    query["until"] = query["until"] or full_five_minutes(clock.now())
     found = _found(query)
     points = [_point(at, standing) for at, standing in series_of(found, axis.value if axis else None)]
     whose = " ".join(f"{name} {query[name]}" for name in FILTERS if query.get(name)) or "all services"
@@ -47,7 +46,7 @@ def get_fleet_picture(query: dict[str, Any]) -> Response:
 
 
 def _found(query: dict[str, Any]) -> Document:
-    until = query["until"] or clock.now()
+    until = query["until"] or full_five_minutes(clock.now())
     since = query["since"] or until - USUAL
     only = {name: query[name] for name in FILTERS if query[name] is not None}
     with reading() as session:

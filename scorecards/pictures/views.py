@@ -57,15 +57,16 @@ class TrendQuery(Schema):
     )
 
 
-def answers_a_picture(description: str) -> Any:
+def answers_a_picture(description: str, status: str = "200") -> Any:
     """Tell the API's description that a route answers a picture."""
     content = {"image/svg+xml": {"schema": {"type": "string"}}}
-    return blueprint.doc(responses={"200": {"description": description, "content": content}})
+    return blueprint.doc(responses={status: {"description": description, "content": content}})
 
 
 @blueprint.get(f"{SERVICE}/badge.svg")
 @blueprint.arguments(BadgeQuery, location="query")
-@answers_a_picture("A badge; with status 404 one that says so.")
+@answers_a_picture("A badge.")
+@answers_a_picture("A badge that says that there is no such service.", "404")
 def get_badge(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
     """Draw a service's level and percent, over all or on one axis, as a badge."""
     axis: Axis | None = query["axis"]
@@ -110,7 +111,7 @@ def get_trend(query: dict[str, Any], kind: str, namespace: str, name: str) -> Re
 
 
 def full_five_minutes(moment: datetime) -> datetime:
-    """Return the next full five minutes: a picture drawn twice within them is the same."""
+    """Return the next full five minutes: what is told up to then, twice within them, is the same."""
     step = timedelta(seconds=FRESH_SECONDS)
     start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     return start + -((start - moment) // step) * step

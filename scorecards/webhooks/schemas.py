@@ -6,6 +6,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from catalog.format.refs import BadReference, normal_ref
 from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.whole_lists import PagedSchema
 from scorecards.checks.definitions import Axis
 from scorecards.webhooks.deliveries import FELL, ROSE
 from scorecards.webhooks.models import DeliveryState
@@ -115,7 +116,7 @@ class MadeSubscriptionSchema(SubscriptionSchema):
     )
 
 
-class SubscriptionListSchema(Schema):
+class SubscriptionListSchema(PagedSchema):
     """Every subscription."""
 
     items = fields.List(fields.Nested(SubscriptionSchema))

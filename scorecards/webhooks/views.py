@@ -8,8 +8,9 @@ from flask import Response
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
-from portal_backend.core.http import plain_json
+from portal_backend.core.http import NoBody, plain_json
 from portal_backend.core.pagination import Page
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.blueprints import blueprint
 from scorecards.schemas import NoQuery
 from scorecards.webhooks import deliveries, outbox, settings, subscriptions
@@ -31,12 +32,12 @@ ONE = f"{ROOT}/<string:subscription_id>"
 
 
 @blueprint.get(ROOT)
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(WholeQuery, location="query")
 @blueprint.response(200, SubscriptionListSchema)
-def list_webhooks(_query: dict[str, Any]) -> dict[str, Any]:
+def list_webhooks(query: dict[str, Any]) -> dict[str, Any]:
     """List who is told of changes of levels."""
     with reading() as session:
-        return {"items": subscriptions.subscriptions(session)}
+        return page_of(subscriptions.subscriptions(session), "webhooks", query)
 
 
 @blueprint.post(ROOT)
@@ -111,8 +112,9 @@ def list_deliveries(query: dict[str, Any], subscription_id: str) -> Page[Webhook
 
 
 @blueprint.post(f"{ONE}/deliveries/<string:delivery_id>/redeliver")
+@blueprint.arguments(NoBody, required=False)
 @blueprint.response(202, DeliverySchema)
-def redeliver(subscription_id: str, delivery_id: str) -> Response:
+def redeliver(_body: dict[str, Any], subscription_id: str, delivery_id: str) -> Response:
     """Put a message into the queue once more, under the same id."""
     with transaction() as session:
         again = deliveries.redeliver(session, subscription_id, delivery_id, current_principal(), clock.now())

@@ -215,6 +215,12 @@ def test_what_is_over_time_is_read_over_http(company, session, client, monkeypat
     assert client.get(f"{path}/diff", query_string={"from": clock.format_time(NOW)}).json["service_changed"] == []
     assert client.get(f"{path}/diff").status_code == 400
     assert client.get(f"{path}/levels").json["items"]
+    spans = (f"{path}/trend", f"{path}/diff?from=2026-11-22T12:00:00Z", "/api/scorecards/fleet/trend")
+    monkeypatch.setenv(clock.VARIABLE, clock.format_time(LATER + MINUTE))
+    tags = [client.get(url).headers["ETag"] for url in spans]
+    monkeypatch.setenv(clock.VARIABLE, clock.format_time(LATER + 2 * MINUTE))
+    again = [client.get(url, headers={"If-None-Match": tag}) for url, tag in zip(spans, tags, strict=True)]
+    assert [answer.status_code for answer in again] == [304, 304, 304]
     fleet = client.get("/api/scorecards/fleet", query_string={"group_by": "criticality"})
     assert fleet.json["groups"][0]["group"] == "T1"
     assert client.get("/api/scorecards/fleet", query_string={"group_by": "colour"}).status_code == 400

@@ -26,6 +26,20 @@ def test_a_blocker_that_fails_under_its_waiver_takes_the_fourth_level() -> None:
     assert sentence_of(move) == "Fell from L4 to L3 by cap.limits: the service changed."
 
 
+def test_an_axis_without_a_check_of_the_first_level_falls_by_the_last_one_that_passed() -> None:
+    lost = _change("cap.load_test", "pass", "unknown", ChangeCause.EVIDENCE_LOST, 3)
+    assert level_move(Axis.CAPACITY, "L1", "L0", False, [lost]) == LevelMove(
+        Axis.CAPACITY, "L1", "L0", ChangeCause.EVIDENCE_LOST, ("cap.load_test",)
+    )
+
+
+def test_a_check_that_comes_out_of_shadow_failing_is_named() -> None:
+    enforced = _change("org.five_replicas", "fail", "fail", ChangeCause.RULE, 1)
+    move = level_move(None, "L4", "L0", False, [enforced])
+    assert move is not None
+    assert sentence_of(move) == "Fell from L4 to L0 by org.five_replicas: the checks changed, not the service."
+
+
 def test_a_move_told_again_is_the_same_event_and_one_for_another_cause_is_another() -> None:
     moves = [
         LevelMove(axis, "L3", "L1", cause, ("cap.limits",))

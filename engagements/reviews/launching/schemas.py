@@ -19,6 +19,7 @@ from engagements.reviews.words import Answer, LaunchStage, Side
 from engagements.text_fields import PlainText
 from engagements.triage_schemas import said
 from portal_backend.core.http import Moment
+from portal_backend.core.whole_lists import PagedSchema
 
 STAGES = [LaunchStage.DARK, LaunchStage.CANARY, LaunchStage.RAMP, LaunchStage.FULL]
 WORK = ("review", "communication", "change_review", "training")
@@ -43,7 +44,7 @@ class DesignReviewSchema(KeptSchema):
     summary = fields.String()
 
 
-class DesignReviewListSchema(Schema):
+class DesignReviewListSchema(PagedSchema):
     """Design reviews, the latest first."""
 
     items = fields.List(fields.Nested(DesignReviewSchema))
@@ -72,7 +73,7 @@ class TradeOffSchema(KeptSchema):
     reason = fields.String()
 
 
-class TradeOffListSchema(Schema):
+class TradeOffListSchema(PagedSchema):
     """Trade-offs in the order they were recorded."""
 
     items = fields.List(fields.Nested(TradeOffSchema))
@@ -167,7 +168,7 @@ class LaunchSchema(KeptSchema):
     signed_at = Moment(allow_none=True)
 
 
-class LaunchListSchema(Schema):
+class LaunchListSchema(PagedSchema):
     """Launches, the latest planned first."""
 
     items = fields.List(fields.Nested(LaunchSchema))
@@ -227,7 +228,7 @@ class ServiceReviewSchema(KeptSchema):
     score = fields.Integer(allow_none=True)
 
 
-class ServiceReviewListSchema(Schema):
+class ServiceReviewListSchema(PagedSchema):
     """The service reviews that were held, and when the next one is due."""
 
     items = fields.List(fields.Nested(ServiceReviewSchema))
@@ -321,7 +322,7 @@ class RepeatedFixSchema(Schema):
     sentence = fields.String()
 
 
-class RepeatedFixListSchema(Schema):
+class RepeatedFixListSchema(PagedSchema):
     """Candidates for a framework module."""
 
     items = fields.List(fields.Nested(RepeatedFixSchema))

@@ -45,6 +45,7 @@ from engagements.reviews.requests import NothingSchema
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
+from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.judging import current as judging
 
 ENGAGEMENT = "/<string:engagement_id>"
@@ -53,12 +54,13 @@ LAUNCH = "/launches/<string:launch_id>"
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/design-reviews")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, DesignReviewListSchema)
-def list_design_reviews(engagement_id: str) -> dict[str, Any]:
+def list_design_reviews(query: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """List the design reviews of an engagement, the latest first."""
     with reading() as session:
         engagements.get(session, engagement_id)
-        return {"items": design.reviews(session, engagement_id)}
+        return page_of(design.reviews(session, engagement_id), "design-reviews", query)
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/design-reviews")
@@ -73,12 +75,13 @@ def hold_design_review(body: dict[str, Any], engagement_id: str) -> DesignReview
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/trade-offs")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, TradeOffListSchema)
-def list_trade_offs(engagement_id: str) -> dict[str, Any]:
+def list_trade_offs(query: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """List what an engagement's design trades against reliability."""
     with reading() as session:
         engagements.get(session, engagement_id)
-        return {"items": design.trade_offs(session, engagement_id)}
+        return page_of(design.trade_offs(session, engagement_id), "trade-offs", query)
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/trade-offs")
@@ -93,12 +96,14 @@ def record_trade_off(body: dict[str, Any], engagement_id: str) -> TradeOff:
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/launches")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, LaunchListSchema)
-def list_launches(engagement_id: str) -> dict[str, Any]:
+def list_launches(query: dict[str, Any], engagement_id: str) -> dict[str, Any]:
     """List the launches of an engagement, the latest planned first."""
     with reading() as session:
         engagements.get(session, engagement_id)
-        return {"items": [launches.form(launch) for launch in launches.of_engagement(session, engagement_id)]}
+        found = [launches.form(launch) for launch in launches.of_engagement(session, engagement_id)]
+        return page_of(found, "launches", query)
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/launches")
@@ -113,12 +118,13 @@ def plan_launch(body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
 
 
 @services_blueprint.get(f"{SERVICE}/launches")
+@services_blueprint.arguments(WholeQuery, location="query")
 @services_blueprint.response(200, LaunchListSchema)
-def list_service_launches(kind: str, namespace: str, name: str) -> dict[str, Any]:
+def list_service_launches(query: dict[str, Any], kind: str, namespace: str, name: str) -> dict[str, Any]:
     """List the launches of a service, the latest planned first."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return {"items": [launches.form(launch) for launch in launches.of_service(session, ref)]}
+        return page_of([launches.form(launch) for launch in launches.of_service(session, ref)], "launches", query)
 
 
 @services_blueprint.post(f"{SERVICE}/launches")
@@ -208,12 +214,14 @@ def get_lead_time(kind: str, namespace: str, name: str) -> dict[str, Any]:
 
 
 @services_blueprint.get(f"{SERVICE}/reviews")
+@services_blueprint.arguments(WholeQuery, location="query")
 @services_blueprint.response(200, ServiceReviewListSchema)
-def list_service_reviews(kind: str, namespace: str, name: str) -> dict[str, Any]:
+def list_service_reviews(query: dict[str, Any], kind: str, namespace: str, name: str) -> dict[str, Any]:
     """List the reviews of a service's support, and when the next one is due."""
     with reading() as session:
         ref = services.service_ref(session, judging().service_types, kind, namespace, name)
-        return continuous.reviews(session, review_settings(), ref, clock.now())
+        found = continuous.reviews(session, review_settings(), ref, clock.now())
+        return {**found, **page_of(found["items"], "service-reviews", query)}
 
 
 @services_blueprint.post(f"{SERVICE}/reviews")
@@ -264,11 +272,13 @@ def get_reuse() -> dict[str, Any]:
 
 
 @engagements_blueprint.get("/improvements/repeated")
+@engagements_blueprint.arguments(WholeQuery, location="query")
 @engagements_blueprint.response(200, RepeatedFixListSchema)
-def list_repeated_fixes() -> dict[str, Any]:
+def list_repeated_fixes(query: dict[str, Any]) -> dict[str, Any]:
     """List the checks that several services mended each for itself: candidates for a framework module."""
     with reading() as session:
-        return {"items": measures.repeated_fixes(session, review_settings(), judging().catalogue)}
+        found = measures.repeated_fixes(session, review_settings(), judging().catalogue)
+        return page_of(found, "repeated", query)
 
 
 def _place(session: Session, kind: str, namespace: str, name: str) -> Place:

@@ -182,6 +182,13 @@ def test_faulty_teams_are_refused(client, body):
     assert client.get(TEAM).status_code == 404
 
 
+@pytest.mark.parametrize("ref", ["%25/default/sre", "group/-/sre", "group/default/..", f"group/default/{'x' * 64}"])
+def test_what_can_be_no_team_is_refused(client, ref):
+    path = f"/api/engagements/teams/{ref}"
+    assert client.put(path, json={"headcount": 8, "reason": "hired"}).status_code == 400
+    assert client.get("/api/engagements/teams").json["items"] == []
+
+
 def test_of_two_starts_at_once_one_gets_the_last_room(app, session, team, engaged):
     team(headcount=4)  # 2 on projects at once
     engaged("a")

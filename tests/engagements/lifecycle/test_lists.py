@@ -98,6 +98,7 @@ def test_what_was_imported_goes_on_here(world, session):
     answer = world.ask("dora", "POST", "/api/engagements", REQUEST)
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (409, "tier")
     assert world.ask("sally", "POST", "adopt").status_code == 403
+    assert world.ask("mia", "POST", "adopt", {"every": True}).status_code == 400
     adopted = world.done("mia", "POST", "adopt")["items"]
     assert [(each["state"], each["version"]) for each in adopted] == [("active", 1)]
     one = adopted[0]["id"]

@@ -215,7 +215,12 @@ def test_row_40_the_lead_time_runs_from_the_idea_to_full_traffic_at_l3(signed, c
 def test_row_16_service_reviews_have_a_cadence(company, engaged, sre, client, fixed_clock):
     engaged(state="active")
     reviews = f"{GLOBE}/reviews"
-    assert client.get(reviews).json == {"items": [], "next_due_at": "2027-02-20T10:00:00Z", "overdue": False}
+    assert client.get(reviews).json == {
+        "items": [],
+        "next_cursor": None,
+        "next_due_at": "2027-02-20T10:00:00Z",
+        "overdue": False,
+    }
     fixed_clock(NOW + timedelta(days=91))
     assert client.get(reviews).json["overdue"] is True
     held = {"held_at": "2027-02-21T09:00:00Z", "attendees": ["sam", "dora"], "notes": "All is well.", "score": 4}

@@ -266,6 +266,13 @@ def test_a_release_that_is_out_keeps_its_date_and_what_it_continues(metrics):
     assert release(metrics, "1.1", follows="1.0", notes="Faster.").json["release"]["notes"] == "Faster."
 
 
+def test_a_release_that_waited_for_another_one_follows_it(metrics, at):
+    """Two at once: whoever began first may be written last."""
+    at(NOW - DAY)
+    assert release(metrics, "1.1").json["release"]["follows"] == "1.0"
+    assert release(metrics, "1.1").status_code == 200
+
+
 def test_a_definition_is_replaced_by_whoever_saw_it_last(call):
     first = define(call)
     assert first.headers["ETag"] == '"1"'
