@@ -25,9 +25,9 @@ from engagements.service_query import (
     ordered,
 )
 from engagements.tiers import Tier
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import NotFound
-from scorecards.bulk import among
 from scorecards.checks.definitions import Axis
 from scorecards.models import Scorecard
 

@@ -22,7 +22,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal_backend.core.arrays import among as among
 from portal_backend.core.db import Model, UtcDateTime
 from portal_backend.core.db import upsert as upsert_one_by_one
 from scorecards.models import JsonText

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
 from portal_backend.core.db import upsert as add_missing
-from scorecards.bulk import among, upsert
+from scorecards.bulk import upsert
 from scorecards.models import FactName, FactSubject, FactValue
 
 

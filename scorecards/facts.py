@@ -12,10 +12,11 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from plugins.contract import Fact, FactSpec, FactType
+from portal_backend.core.arrays import among
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks
 from scorecards import fact_history, repetitions
-from scorecards.bulk import among, upsert
+from scorecards.bulk import upsert
 from scorecards.evidence.derivations import NEIGHBOUR_FACTS
 from scorecards.evidence.observations import Observations, Told, timed
 from scorecards.evidence.values import normalise

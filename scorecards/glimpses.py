@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
 from scorecards.assessment.portions import Stored
-from scorecards.bulk import among
 from scorecards.evidence.observations import Observations, timed
 from scorecards.models import EntityFacts
 

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among
 from portal_backend.core.clock import parse_time
 from portal_backend.core.db import chunks
 from scorecards import bulk
@@ -41,7 +42,7 @@ def last_of(session: Session, refs: Sequence[str], plan: Plan) -> dict[str, Last
     in_full: list[str] = []
     for few in chunks(refs):
         for ref, fingerprint, judged_by, document, *standings in session.execute(
-            select(*columns).where(bulk.among(session, Scorecard.entity_ref, few))
+            select(*columns).where(among(session, Scorecard.entity_ref, few))
         ):
             kept = orjson.loads(document)
             verdicts = kept.get("verdicts") if judged_by == version else None
@@ -50,7 +51,7 @@ def last_of(session: Session, refs: Sequence[str], plan: Plan) -> dict[str, Last
                 in_full.append(ref)
             found[ref] = Last(fingerprint, verdicts, {}, standings, _held_in(kept))
     for few in chunks(in_full):
-        query = select(Scorecard.entity_ref, Scorecard.statuses).where(bulk.among(session, Scorecard.entity_ref, few))
+        query = select(Scorecard.entity_ref, Scorecard.statuses).where(among(session, Scorecard.entity_ref, few))
         for ref, statuses in session.execute(query):
             found[ref] = replace(found[ref], statuses=statuses)
     return found

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from catalog.models import Entity, EntityBody
 from catalog.services import Service, services
 from plugins.health import health
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
 from scorecards.assessment.portions import Loaded, Portion, Subjects, opened, views
-from scorecards.bulk import among
 from scorecards.checks.definitions import Subject
 from scorecards.checks.fields import annotation_of, entity_values
 from scorecards.evidence.derivations import MIN_SLO_TARGET, SLO_TARGET

@@ -13,6 +13,7 @@ from catalog.models import Entity, EntityBody
 from catalog.services import Service, described
 from plugins.health import SourceHealth, health_of
 from plugins.models import Source
+from portal_backend.core.arrays import text_array
 from portal_backend.core.quick_reading import Column, Reader
 from scorecards.assessment.portions import Loaded, Portion, Stored, opened
 from scorecards.checks.definitions import Check
@@ -174,10 +175,7 @@ def among(reader: Reader) -> str:
 
 def listed(reader: Reader, refs: Collection[str]) -> str:
     """Return texts as the one parameter of `among`: a list would cost the driver five times as much."""
-    if not reader.is_postgresql:
-        return orjson.dumps(sorted(refs)).decode()
-    texts = "\0".join(sorted(refs)).replace("\\", "\\\\").replace('"', '\\"')
-    return '{"' + texts.replace("\0", '","') + '"}' if refs else "{}"
+    return text_array(sorted(refs)) if reader.is_postgresql else orjson.dumps(sorted(refs)).decode()
 
 
 def _entry(reader: Reader, key: str) -> str:

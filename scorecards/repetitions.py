@@ -17,8 +17,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from plugins.contract import Fact, FactSpec
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
-from scorecards.bulk import among
 from scorecards.models import EntityFacts
 
 DIGEST_BYTES = 16

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.models import Entity, EntityBody, RelationRow
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
-from scorecards.bulk import among
 from scorecards.checks.definitions import Axis, CheckCatalogue, Subject
 from scorecards.checks.fields import entity_values
 from scorecards.checks.member_fields import FIELDS, STANDINGS, TOLD_BY_REF, is_field, is_path

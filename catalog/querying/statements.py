@@ -69,8 +69,10 @@ class Statements:
 
         Where no kind is said there is nothing better to begin with.
         """
+        if version is None or not self._is_postgresql or not self._keys.known:
+            return frozenset()
         translator = self._translator()
-        if version is None or not self._is_postgresql or not self._keys.known or translator.kinds is None:
+        if translator.kinds is None:
             return frozenset()
         said = [(each, translator.rows_with(each)) for each in equalities(self.selection.condition)]
         indexed = [(each, join_or(rows)) for each, rows in said if rows][:MOST_ASKED]

@@ -199,7 +199,7 @@ class Translator:
     @condition.register
     def _(self, condition: Equals) -> Sql:
         column = COLUMNS.get(condition.key)
-        values = tuple(value for value in condition.values if NUL not in value)
+        values = _storable(condition)
         if not values:
             return FALSE
         parts = [is_one_of(f"e.{column}", values)] if column else []
@@ -224,7 +224,7 @@ class Translator:
 
     def rows_with(self, condition: Equals) -> list[Sql]:
         """Return what rows `s` of the rest-index fulfil that have one of the values, as the key finds them."""
-        values = tuple(value for value in condition.values if NUL not in value)
+        values = _storable(condition)
         parts = []
         for source in self.sources(condition.key):
             if source.item is None and values:
@@ -332,9 +332,14 @@ def is_one_of(expression: str, values: tuple[Any, ...]) -> Sql:
     return Sql(f"{expression} IN ({', '.join(['%s'] * len(values))})", values)
 
 
+def _storable(condition: Equals) -> tuple[str, ...]:
+    """Return the values of a condition that a database can hold."""
+    return tuple(value for value in condition.values if NUL not in value)
+
+
 def has_one_of(expression: str, condition: Equals) -> Sql:
-    """Return that an expression has one of the values of a condition; the database holds none with NUL."""
-    values = tuple(value for value in condition.values if NUL not in value)
+    """Return that an expression has one of the values of a condition."""
+    values = _storable(condition)
     return is_one_of(expression, values) if values else FALSE
 
 

@@ -6,13 +6,13 @@ Many are judged together, one check of all of them after the other; a service's 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+from scorecards.assessment.counting import MAX_REMEMBERED, Counting, Standing, standing
 from scorecards.assessment.evidence import FOREVER, STALE, Reader, Seen
 from scorecards.assessment.plan import Plan, Prepared, durations_of
 from scorecards.assessment.rules import Column
 from scorecards.assessment.unknowns import Departure, Departures, Explainer, Unknown, Unknowns
-from scorecards.checks.definitions import level_name
 from scorecards.evaluation import evaluate_fields
 from scorecards.evidence.causes import CauseKind
 from scorecards.evidence.observations import microseconds, moment_of
@@ -30,11 +30,8 @@ from scorecards.standing import (
     STATUSES,
     UNKNOWN,
     Tally,
-    tally,
-    together,
 )
 
-MAX_REMEMBERED = 50_000
 CODE_OF: Mapping[bool | None, int] = {True: PASS, False: FAIL, None: UNKNOWN}
 
 
@@ -57,28 +54,6 @@ class _Use:
     awaited: tuple[int, ...]
     """Those of them of which a fresh observation would matter."""
     durations: tuple[tuple[int, timedelta], ...]
-
-
-Standing = tuple[str | None, float | None, float | None]
-"""Level, percent and coverage, as they are kept."""
-
-
-class _Stand(NamedTuple):
-    """Where verdicts on an axis, or on all of them, leave a service."""
-
-    tally: Tally
-    level: int | None
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Verdicts, counted."""
-
-    axes: Sequence[Tally]
-    overall: Tally
-    levels: Sequence[int | None]
-    standings: Sequence[Standing]
 
 
 @dataclass(slots=True)
@@ -117,8 +92,7 @@ class Assessor:
         turns = [prepared.check.turns_at(now) for prepared in plan.checks]
         self.shadow_end = min((microseconds(turn) for turn in turns if turn), default=FOREVER)
         self.explainer = Explainer(plan, reader, now)
-        self._stands: dict[tuple[int, bytes], _Stand] = {}
-        self._counts: dict[bytes, _Count] = {}
+        self.counting = Counting(plan, self.shadow)
         self._conditions = {repr(rule.tree): rule for rule in (one.applies_to for one in plan.checks) if rule}
         """Under which checks apply; many checks share one."""
         self._condition_of = [repr(one.applies_to.tree) if one.applies_to else None for one in plan.checks]
@@ -126,10 +100,6 @@ class Assessor:
         self._turns: dict[tuple[Any, timedelta], int] = {}
         self._uses: dict[Departures, _Use] = {}
         self._orders: dict[int, Sequence[int]] = {}
-        self._counted = [
-            ([number for number in range(start, end) if number not in self.shadow], start, end)
-            for _, start, end in plan.axes
-        ]
 
     def assess(self, services: Sequence[Given]) -> list[Assessment]:
         """Judge services by their fields and the evidence on them; the answers come in the same order."""
@@ -178,12 +148,12 @@ class Assessor:
         if one.in_force is not NOTHING_IN_FORCE:
             codes, kinds = self._settle(measured, unknowns, one.in_force)
             end = min(end, self._exceptions_end(kinds, one.in_force))
-        count = self._count(codes)
+        count = self.counting.count(codes)
         levels, standings = count.levels, count.standings
         held = held_verdicts(one.hold, self._in_the_dark(codes, unknowns), self.now) if one.hold else {}
         if held:
             levels = self._held_levels(codes, held, levels)
-            standings = [_standing(level, one) for level, one in zip(levels, [count.overall, *count.axes], strict=True)]
+            standings = [standing(level, one) for level, one in zip(levels, [count.overall, *count.axes], strict=True)]
             end = min(end, *(microseconds(kept.until) for kept in held.values()))
         first = self._first(codes, departures, count.overall)
         return Assessment(
@@ -302,17 +272,6 @@ class Assessor:
                 ends.append(in_force.attestations[check.id].attested_at + check.attested_for)
         return min([microseconds(moment) for moment in ends if moment], default=FOREVER)
 
-    def _count(self, codes: bytes) -> _Count:
-        found = self._counts.get(codes)
-        if found is None:
-            if len(self._counts) > MAX_REMEMBERED:
-                self._counts.clear()
-            axes = self._axes(codes)
-            overall = self._stand(together([axis.tally for axis in axes]))
-            tallies, levels, standings = zip(overall, *axes, strict=True)
-            found = self._counts[codes] = _Count(tallies[1:], tallies[0], levels, standings)
-        return found
-
     def _in_the_dark(self, codes: bytes, unknowns: Mapping[int, Unknown]) -> dict[str, Dark]:
         """Return the checks that are unknown because a source is silent, each with the source."""
         found = {}
@@ -328,27 +287,8 @@ class Assessor:
         before = bytearray(codes)
         for check in held:
             before[self.plan.number_of[check]] = PASS
-        found = self._count(bytes(before)).levels
+        found = self.counting.count(bytes(before)).levels
         return [now if then is None else max(then, now or 0) for then, now in zip(found, levels, strict=True)]
-
-    def _axes(self, codes: bytes) -> list[_Stand]:
-        """Count the verdicts of each axis, leaving out the checks in shadow."""
-        found = []
-        for place, (numbers, start, end) in enumerate(self._counted):
-            key = (place, codes[start:end])
-            stand = self._stands.get(key)
-            if stand is None:
-                if len(self._stands) > MAX_REMEMBERED:
-                    self._stands.clear()
-                checks = self.plan.checks
-                counted = tally([codes[number] for number in numbers], [checks[number].counted for number in numbers])
-                stand = self._stands[key] = self._stand(counted)
-            found.append(stand)
-        return found
-
-    def _stand(self, counted: Tally) -> _Stand:
-        level = counted.level(self.plan.ladder)
-        return _Stand(counted, level, _standing(level, counted))
 
     def _first(self, codes: bytes, departures: Departures, overall: Tally) -> int | None:
         """Return the check to see to first; what nobody can hasten comes last."""
@@ -389,10 +329,6 @@ class Assessor:
         if unknown is None or codes[number] != UNKNOWN or unknown.too_few:
             return ()
         return unknown.for_operators
-
-
-def _standing(level: int | None, counted: Tally) -> Standing:
-    return level_name(level), counted.percent, counted.coverage
 
 
 def _turn(value: datetime, duration: timedelta, now: datetime) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from scorecards.assessment.assess import MAX_REMEMBERED, Assessment
+from scorecards.assessment.assess import Assessment
+from scorecards.assessment.counting import MAX_REMEMBERED
 from scorecards.assessment.evidence import Seen
 from scorecards.assessment.plan import Plan
 from scorecards.assessment.unknowns import Unknowns

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from scorecards.assessment.assess import Assessment, Standing
+from scorecards.assessment.assess import Assessment
+from scorecards.assessment.counting import Standing
 from scorecards.assessment.differences import Comparer, Differences
 from scorecards.assessment.evidence import Seen
 from scorecards.assessment.plan import Plan

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
 from portal_backend.core.memory import uncollected
-from scorecards.bulk import among
 from scorecards.exceptions.in_force import Attestation, Ending, Given, InForce, Inheritance, Waiver
 from scorecards.exceptions.models import AttestationRow, ModuleAdoption, ModuleRelease, WaiverRow
 

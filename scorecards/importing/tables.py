@@ -18,21 +18,8 @@ DESCRIBING = (
 """What columns are called that say what is asked, the plainest first."""
 NAMING = ("name", "title", "check", "item", "requirement", "topic", "control", "prüfpunkt", "項目", "항목")
 GROUPING = (
-    *(
-        "category",
-        "area",
-        "section",
-        "domain",
-        "theme",
-        "pillar",
-        "phase",
-        "scope",
-        "group",
-        "module",
-        "tags",
-        "chapter",
-    ),
-    *("kategorie", "bereich", "カテゴリ", "分類", "분류"),
+    *("category", "area", "section", "domain", "theme", "pillar", "phase", "scope", "group", "module", "tags"),
+    *("chapter", "kategorie", "bereich", "カテゴリ", "分類", "분류"),
 )
 GRADING = (
     "priority",

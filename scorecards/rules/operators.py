@@ -13,8 +13,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from portal_backend.core.regex import Regex
 from scorecards.evidence.values import typed
-from scorecards.rules.regex import Regex
 
 NUMBERS = frozenset({"integer", "number"})
 SCALARS = frozenset({"boolean", "integer", "number", "string", "datetime"})

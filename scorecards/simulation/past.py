@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among
 from portal_backend.core.clock import format_time, parse_time
-from scorecards.bulk import among
 from scorecards.evidence.observations import Observations
 from scorecards.models import FactChange
 

@@ -18,7 +18,7 @@ from scorecards.tech_insights.results import Verdicts, verdicts_on_many
 from scorecards.tech_insights.shelf import Fragment, Shelf
 from scorecards.tech_insights.stored import gather
 from scorecards.tech_insights.tokens import tokens_from_afar, tokens_of
-from scorecards.tech_insights.writing import LEFT_OUT, PASSING_LETTERS, Stencils, Writer
+from scorecards.tech_insights.writing import LEFT_OUT, Stencils, Writer, passing_first
 
 DIGEST_BYTES = 16
 
@@ -95,14 +95,13 @@ class Run:
         return tokens_from_afar(self.desk.reader, near) if self.is_far else near
 
     def _fragment(self, writer: Writer, verdicts: Verdicts) -> Fragment:
-        passing: list[bytes] = []
-        failing: list[bytes] = []
+        told: list[tuple[str, bytes]] = []
         until = verdicts.until
         for stencil, letter in zip(self.stencils, verdicts.letters, strict=True):
             if letter == LEFT_OUT:
                 continue
             body, end = writer.result(stencil, letter, verdicts.look)
-            (passing if letter in PASSING_LETTERS else failing).append(body)
+            told.append((letter, body))
             if end is not None and (until is None or end < until):
                 until = end
-        return Fragment(b",".join(passing + failing), until)
+        return Fragment(passing_first(told), until)

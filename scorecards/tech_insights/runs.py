@@ -14,7 +14,7 @@ from scorecards.tech_insights.fragments import Desk, Run
 from scorecards.tech_insights.looking import in_evidence
 from scorecards.tech_insights.results import PAGE, judged_after, verdicts_on
 from scorecards.tech_insights.shelf import Fragment, Shelf
-from scorecards.tech_insights.writing import LEFT_OUT, LETTER_OF, PASSING_LETTERS, Writer
+from scorecards.tech_insights.writing import LEFT_OUT, LETTER_OF, Writer, passing_first
 
 
 class Asked(NamedTuple):
@@ -47,16 +47,15 @@ def run_on(desk: Desk, ref: str, ids: Sequence[str] | None) -> Told:
         return Told(b"[]", None)
     results, until = verdicts_on(desk.session, desk.reader, desk.judging, ref, checks, desk.now)
     writer = Writer(desk.stencils, desk.now)
-    passing: list[bytes] = []
-    failing: list[bytes] = []
+    told: list[tuple[str, bytes]] = []
     for result in results:
         letter = LETTER_OF[result.status]
         if letter == LEFT_OUT:
             continue
         look = in_evidence({used.evidence.key: used.evidence for used in result.facts}, desk.stencils)
         body, _ = writer.result(desk.stencils.of(result.check), letter, look, result.sentence)
-        (passing if letter in PASSING_LETTERS else failing).append(body)
-    return Told(b"[" + b",".join(passing + failing) + b"]", until)
+        told.append((letter, body))
+    return Told(b"[" + passing_first(told) + b"]", until)
 
 
 def run_on_some(desk: Desk, shelf: Shelf, asked: Sequence[Asked], ids: Sequence[str] | None) -> Told:

@@ -80,6 +80,12 @@ class Stencils:
         return opening + orjson.dumps(seen)[1:] + b"}"
 
 
+def passing_first(results: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return results, each with its letter, as the inside of a JSON array."""
+    failing = [body for letter, body in results if letter not in PASSING_LETTERS]
+    return b",".join([*(body for letter, body in results if letter in PASSING_LETTERS), *failing])
+
+
 class Writer:
     """Writes the results of checks at one moment; those that are alike in everything are written once."""
 

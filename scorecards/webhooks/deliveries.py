@@ -14,12 +14,12 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from portal_backend.core.arrays import among
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.db import chunks, serialise
 from portal_backend.core.errors import Conflict, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from portal_backend.core.principal import Principal
-from scorecards.bulk import among
 from scorecards.changes import ChangeCause, LevelChange, LevelMove, level_change
 from scorecards.checks.definitions import Axis
 from scorecards.judging import Judging

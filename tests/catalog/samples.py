@@ -38,3 +38,8 @@ def remembered(reading: Reading) -> dict[str, KnownFile]:
     """What the next read is told of this one, as it would come from the database."""
     found = reading.files
     return {one.place.target: KnownFile.recalled(one.digest, one.http_etag, one.remembered()) for one in found}
+
+
+def numbered(count):
+    """Return components s0 and on, all of which depend on s0."""
+    return "---\n".join(component(f"s{number}", spec="  dependsOn: [component:s0]\n") for number in range(count))

@@ -9,15 +9,12 @@ as in Alertmanager itself: whoever may write a silence could stop a worker with 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import re2
 import yaml
 
-MAX_PATTERN = 2000
-MAX_MEMORY = 1 << 20
-"""Bytes that an expression may take once it is compiled."""
+from plugins.label_patterns import label_pattern
+
 MAX_DEPTH = 50
 _MATCHER = re.compile(
     r"""\s*(?:"(?P<quoted_name>(?:[^"\\]|\\.)*)"|(?P<name>[a-zA-Z_:][\w:.-]*))\s*
@@ -40,7 +37,7 @@ class Matcher:
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Say whether an alert with these labels meets it."""
         found = labels.get(self.name, "")
-        same = _compiled(self.value).fullmatch(found) is not None if self.is_regex else found == self.value
+        same = label_pattern(self.value).fits(found) if self.is_regex else found == self.value
         return same is self.is_equal
 
 
@@ -146,22 +143,11 @@ def _unescaped(text: str) -> str:
 def checked(matcher: Matcher) -> Matcher:
     """Return the matcher; raises ValueError when its expression is none, or too long to try."""
     if matcher.is_regex:
-        if len(matcher.value) > MAX_PATTERN:
-            raise ValueError(f"has an expression longer than {MAX_PATTERN} characters on {matcher.name}")
         try:
-            _compiled(matcher.value)
-        except re2.error as error:
-            raise ValueError(f"has an expression on {matcher.name} that RE2 cannot read: {matcher.value}") from error
+            label_pattern(matcher.value)
+        except ValueError as error:
+            raise ValueError(f"has an expression on {matcher.name} that {error}") from error
     return matcher
-
-
-@lru_cache(maxsize=1000)
-def _compiled(pattern: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.dot_nl = True
-    options.max_mem = MAX_MEMORY
-    return re2.compile(pattern, options)
 
 
 def concerns(matchers: Sequence[Matcher], labels: Mapping[str, str], own: Sequence[str]) -> bool:

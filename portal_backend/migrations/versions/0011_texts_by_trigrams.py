@@ -20,7 +20,7 @@ DO $$ BEGIN
         CREATE INDEX IF NOT EXISTS ix_catalog_entity_trigrams ON catalog_entity
             USING gin (name gin_trgm_ops, title gin_trgm_ops) WITH (gin_pending_list_limit = 256);
     END IF;
-EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
+EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_object OR undefined_file THEN
     RAISE NOTICE 'pg_trgm cannot be used here: texts are looked for entity by entity';
 END $$
 """

@@ -258,8 +258,12 @@ def test_expressions_are_those_of_alertmanager():
     assert letters.holds({"team": "équipe"})
     assert not letters.holds({"team": "team-1"})
     assert Matcher("team", "a.b", True).holds({"team": "a\nb"})
-    with pytest.raises(ValueError, match="that RE2 cannot read"):
+    with pytest.raises(ValueError, match="on team that is no regular expression of RE2"):
         parse_matchers('team=~"(?=a)"')
+
+
+def test_half_a_character_in_a_label_is_no_failure():
+    assert not Matcher("team", "a.*", True).holds({"team": "\ud800"})
 
 
 def test_an_expression_cannot_run_away():

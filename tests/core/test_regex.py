@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorecards.rules.regex import BadRegex, Regex
+from portal_backend.core.regex import BadRegex, Regex
 
 atoms = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "[a-c]", r"\d", r"\w", r"\S", r"\.", "^", "$", "1", "[]b]"])
 patterns = st.recursive(
