@@ -25,6 +25,14 @@ UPKEEP_SECONDS = 30.0
 PRUNE_SECONDS = 86_400.0
 CONCURRENCY = 8
 """Threads: pulling is waiting, and a few sources that hang must not keep the others from their turn."""
+REDIS_OPTIONS = {
+    # A message goes to another worker when the first has not confirmed it in this many seconds.
+    "visibility_timeout": int(timedelta(hours=1).total_seconds()),
+    # A server that vanished without a word is given up; whoever waits for a message asks once a second.
+    "socket_connect_timeout": 10,
+    "socket_timeout": 10,
+    "socket_keepalive": True,
+}
 QUIET = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
 """Loggers that would write three lines for every tick."""
 
@@ -38,6 +46,7 @@ def make_celery(app: Flask, config: Config) -> Celery:
     celery.conf.update(
         broker_transport_options=_transport_options(config),
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a worker that gives up is one more that somebody has to start again
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
@@ -89,9 +98,10 @@ def _register_tasks(celery: Celery, app: Flask) -> None:
 
 
 def _transport_options(config: Config) -> dict[str, Any]:
+    if config.broker_url.startswith("redis"):
+        return REDIS_OPTIONS
     if not config.broker_url.startswith("filesystem"):
-        # Redis hands a message to another worker when the first has not confirmed it in this many seconds.
-        return {"visibility_timeout": int(timedelta(hours=1).total_seconds())}
+        return {}
     folders = {name: config.data_dir / "broker" / name for name in ("queue", "control")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)

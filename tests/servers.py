@@ -107,9 +107,9 @@ def _has_account(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def redis() -> Iterator[str]:
-    """Run a Redis of our own; yield its URL."""
-    program, port = require("redis-server"), free_port()
+def redis(port: int | None = None) -> Iterator[str]:
+    """Run a Redis of our own, on a port that may be given; yield its URL."""
+    program, port = require("redis-server"), port or free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with tempfile.TemporaryDirectory() as folder, running(command, port, cwd=folder):
         yield f"redis://127.0.0.1:{port}/0"

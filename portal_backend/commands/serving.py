@@ -30,11 +30,12 @@ from portal_backend.commands.common import (
     named_config,
     print_json,
 )
+from portal_backend.core.bodies import MOST_WAITING
 from portal_backend.core.config import Config
 from portal_backend.core.errors import PortalError
 from portal_backend.core.memory import keep_what_is_loaded
 from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_logging
-from portal_backend.core.wire import watch_bodies
+from portal_backend.core.wire import share_threads
 from portal_backend.migrations import FOLDER, wanted_revision
 from portal_backend.supervisor import Program, portal_command, supervise
 
@@ -55,7 +56,7 @@ def web_server(config: Config) -> WebServer:
         port=config.port,
         interface=Interfaces.WSGI,
         workers=config.web_workers,
-        blocking_threads=config.web_threads,
+        blocking_threads=config.web_threads + MOST_WAITING,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=SILENT_SECONDS * 1000),
         websockets=False,
@@ -70,7 +71,7 @@ def _application(config: Config) -> Flask:
     """Build the application in a web process."""
     configure_logging()
     app = create_app(config)
-    watch_bodies(app, config.web_threads)
+    share_threads(app, config.web_threads)
     keep_what_is_loaded()
     return app
 

@@ -35,10 +35,14 @@ def init_app(app: Flask) -> None:
     app.before_request(take_body)
 
 
-def watch_bodies(app: Flask, threads: int) -> None:
-    """Keep this process, which answers by so many threads, from being stuck with bodies that never come."""
+def share_threads(app: Flask, at_once: int) -> None:
+    """Answer so many requests at a time, and let those that wait for their bodies keep no other from its turn.
+
+    The server has to have `MOST_WAITING` threads more.
+    """
     bodies: Bodies = app.extensions[EXTENSION]
-    bodies.watch(threads)
+    app.wsgi_app = bodies.in_turn(app.wsgi_app, at_once)  # type: ignore[method-assign, assignment]  # as Flask's own page has it
+    bodies.watch()
 
 
 def _inflated(environ: dict[str, Any], body: bytes) -> bytes:

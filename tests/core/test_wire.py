@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from portal_backend.core.bodies import ARRIVAL_SECONDS, Bodies
-from portal_backend.core.errors import InvalidInput
+from portal_backend.core.errors import InvalidInput, Unavailable
 
 REFS = "/api/catalog/entities/by-refs"
 BODY = json.dumps({"entityRefs": ["component:default/none"]}).encode()
@@ -68,18 +68,21 @@ class Silent:
         return b""
 
 
-def test_a_process_is_stuck_once_each_of_its_threads_waits_too_long_for_a_body():
+def test_a_process_is_stuck_once_as_many_as_may_wait_too_long_for_their_bodies(monkeypatch):
+    monkeypatch.setattr("portal_backend.core.bodies.MOST_WAITING", 1)
     bodies, stream = Bodies(), Silent()
     environ = {"CONTENT_LENGTH": "9", "wsgi.input": stream, "wsgi.input_terminated": True}
     waiting = ThreadPoolExecutor(1).submit(bodies.take, environ, None)
     assert stream.asked.wait(10)
     now = time.monotonic()
-    assert not bodies.all_stuck(1, now)
-    assert bodies.all_stuck(1, now + ARRIVAL_SECONDS + 1)
-    assert not bodies.all_stuck(2, now + ARRIVAL_SECONDS + 1)
+    assert not bodies.all_stuck(now)
+    assert bodies.all_stuck(now + ARRIVAL_SECONDS + 1)
+    with pytest.raises(Unavailable, match="again later"):
+        bodies.take({"CONTENT_LENGTH": "2", "wsgi.input": BytesIO(b"{}")}, None)
     stream.told.set()
     assert isinstance(waiting.exception(10), InvalidInput)
-    assert not bodies.all_stuck(1, now + ARRIVAL_SECONDS + 1)
+    assert not bodies.all_stuck(now + ARRIVAL_SECONDS + 1)
+    assert bodies.take({"CONTENT_LENGTH": "2", "wsgi.input": BytesIO(b"{}")}, None) == b"{}"
 
 
 DAMAGED = {"plain": BODY, "torn head": b"\x1f\x8b", "torn": gzip.compress(BODY)[:-9], "deflated": zlib.compress(BODY)}

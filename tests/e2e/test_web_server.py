@@ -1,5 +1,6 @@
 """The web server as processes: what it lets in and turns away; one of them may die, and it may be told to stop."""
 
+import contextlib
 import copy
 import http.client
 import json
@@ -115,6 +116,27 @@ def test_a_client_that_goes_away_in_the_middle_of_a_body_hurts_nobody_else(serve
         with socket.create_connection(("127.0.0.1", served.port), timeout=2) as connection:
             connection.sendall(head % BY_REFS.encode())
     assert served.is_up()
+
+
+def test_many_clients_whose_bodies_never_come_keep_nobody_else_waiting(served):
+    """Forty at once, of a server that answers four requests at a time; then each is told when its body comes."""
+    body = json.dumps({"entityRefs": ["component:default/none"]}).encode()
+    head = f"POST {BY_REFS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    asked = f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=20)) for _ in range(40)
+        ]
+        for connection in slow:
+            connection.sendall(asked + body[:1])
+        wait_until(lambda: _is_read(served.port), 10)
+        for _ in range(10):
+            assert requests.get(f"{served.url}/api/catalog/entities?limit=1", timeout=5).ok
+            assert requests.post(served.url + BY_REFS, json={"entityRefs": []}, timeout=5).ok
+        for connection in slow:
+            connection.sendall(body[1:])
+        answers = [connection.makefile("rb").read() for connection in slow]
+    assert [answer.endswith(b'{"items":[null]}') for answer in answers] == [True] * len(slow)
 
 
 def test_a_second_server_on_the_same_port_is_refused_by_its_name(served):
