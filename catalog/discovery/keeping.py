@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.discovery.models import DiscoveredLocation, DiscoveryRun
 from catalog.discovery.renames import Kept, follow_repositories, registered, remember_repositories
+from catalog.discovery.transfers import hand_over, take_transferred
 from catalog.ingestion.pacing import may_remove
 from catalog.ingestion.reading import URL
 from catalog.locations import register_location
@@ -19,6 +21,8 @@ from catalog.settings import Provider
 from portal_backend.core.db import chunks, serialise
 from portal_backend.core.errors import InvalidInput
 
+DISCOVERY = "catalog discovery"
+"""One run at a time keeps what it found: locations may go from one provider to another."""
 MAX_ERROR = 2_000
 MAX_SHOWN = 200
 _OF_RUN: Mapping[str, Any] = {
@@ -40,6 +44,8 @@ class DiscoveryReport:
     removed: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     """Targets that were found no more; so many at once wait for a person."""
+    waits_for_others: bool = False
+    """What is withheld may go as soon as the other providers of its host were asked whether they find it."""
     skipped: tuple[str, ...] = ()
     """Targets that are not the provider's to add or remove, each with the reason."""
     configured: bool = True
@@ -83,7 +89,7 @@ def let_go_unnamed(
     """Let go the locations of providers that portal.yaml names no more, under the cap of `keep_found`."""
     reports = []
     for name in unnamed_providers(session, named):
-        serialise(session, f"catalog discovery {name}")
+        serialise(session, DISCOVERY)
         own = _own(session, name)
         removed, withheld, skipped = _let_go(
             session, name, own, sorted(own), now, may_go=allow_removals or may_remove(share, len(own), len(own))
@@ -111,33 +117,41 @@ def keep_found(
     *,
     allow_removals: bool = False,
     named: Collection[str] | None = None,
+    elsewhere: Mapping[str, str] | None = MappingProxyType({}),
 ) -> DiscoveryReport:
     """Register what was found and let go what was not; safe to repeat.
 
     `found` are the repositories by the targets that there are now (`find_targets`). The location of a repository that
     stands elsewhere now follows it. At most the `share` of the provider's locations goes at once, or one; nothing goes
     where nothing at all was found. What somebody else registered stays theirs; of a provider that is not among the
-    `named` any more, it is taken over.
+    `named` any more, it is taken over, as is that of a repository which has come here from another provider.
+
+    `elsewhere` are the names of the other providers by the targets that they found; what is found there is theirs
+    now. None: they have to be asked before anything goes.
     """
-    serialise(session, f"catalog discovery {provider.name}")
+    serialise(session, DISCOVERY)
     if named is not None:
         _take_over(session, provider.name, found, unnamed_providers(session, named))
     own = _own(session, provider.name)
     moved = follow_repositories(session, own, found, f"provider:{provider.name}", now)
-    own = {moved.get(target, target): kept for target, kept in own.items()}
+    came = take_transferred(session, provider, own, found, now)
+    own = _own(session, provider.name) if moved or came else own
     remember_repositories(session, own, found)
     added, skipped = _register(session, provider.name, found, now)
-    missing = sorted(own.keys() - found.keys())
+    gone = {target: own[target] for target in own.keys() - found.keys()}
+    missing = sorted(gone.keys() - hand_over(session, gone, elsewhere or {}))
     may_go = allow_removals or (bool(found) and may_remove(share, len(missing), len(own)))
-    removed, withheld, stay = _let_go(session, provider.name, own, missing, now, may_go=may_go)
+    waits = may_go and bool(missing) and elsewhere is None
+    removed, withheld, stay = _let_go(session, provider.name, own, missing, now, may_go=may_go and not waits)
     _note(session, provider, now, found=len(found), withheld=len(withheld))
     return DiscoveryReport(
         provider.name,
         len(found),
         added=tuple(added),
-        moved=tuple(sorted(moved.values())),
+        moved=tuple(sorted([*moved.values(), *came])),
         removed=tuple(removed),
         withheld=tuple(withheld),
+        waits_for_others=waits and bool(withheld),
         skipped=(*skipped, *stay),
     )
 

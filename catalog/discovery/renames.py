@@ -45,7 +45,7 @@ def follow_repositories(
             break
         for old, new in free.items():
             del waiting[old]
-            if _move(session, own[old].location_id, new, actor, now):
+            if move_location(session, own[old].location_id, new, actor, now):
                 moved[old] = new
     return moved
 
@@ -70,7 +70,8 @@ def registered(session: Session, targets: Collection[str]) -> set[str]:
     }
 
 
-def _move(session: Session, location_id: str, target: str, actor: str, now: datetime) -> bool:
+def move_location(session: Session, location_id: str, target: str, actor: str, now: datetime) -> bool:
+    """Give a location another target; say whether it may have it."""
     try:
         move(session, location_id, URL, target, actor, now)
     except (Conflict, InvalidInput):

@@ -5,8 +5,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-TIMESTAMP, BINARY, SET, ORDERED, PAIRS = (
-    f"tag:yaml.org,2002:{name}" for name in ("timestamp", "binary", "set", "omap", "pairs")
+TIMESTAMP, BINARY, SET, ORDERED, PAIRS, MERGE = (
+    f"tag:yaml.org,2002:{name}" for name in ("timestamp", "binary", "set", "omap", "pairs", "merge")
 )
 TIME = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:(?:[tT]|[ \t]+)(\d\d?):(\d\d?):(\d\d?)(?:\.(\d+))?"
@@ -25,8 +25,11 @@ class BadTag(Exception):
 def tagged_scalar(tag: str, text: str) -> Any:
     """Return what a tag makes of a text: a moment is written out, bytes are what Node's Buffer is as JSON.
 
-    Raises BadTag. Of any other tag the text is returned as it is.
+    Raises BadTag. What is tagged as the key of a merge is nothing as a value, whatever it says. Of any other tag the
+    text is returned as it is.
     """
+    if tag == MERGE:
+        return None
     if tag == TIMESTAMP:
         return _moment(text)
     return {"type": "Buffer", "data": list(_bytes(text))} if tag == BINARY else text

@@ -169,8 +169,5 @@ class AnalysisSchema(Schema):
 class ValidateBody(Schema):
     """A descriptor in hand. Its fields are judged by the view: what is wrong is the answer, not an error."""
 
-    class Meta:
-        unknown = RAISE
-
     entity = fields.Raw(load_default=None, metadata={"description": "The descriptor."})
     location = fields.Raw(load_default=None, metadata={"description": "Where it would stand: `url:https://host/path`."})

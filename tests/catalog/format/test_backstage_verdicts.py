@@ -202,6 +202,7 @@ def test_a_template_is_owned():
         ("!!pairs [a: 1, a: 2, b, {}]", [{"a": 1}, {"a": 2}, {"b": None}, {"": None}]),
         ("!!int 1.5", "1.5"), ("!!int 0x1F", 31), ("!!int true", "true"), ("!!float 1", "1"), ("!!float .5", 0.5),
         ("!!float 0x1F", "0x1F"), ("!!null ''", None), ("!!bool 'true'", True), ("!!str 5", "5"), ("!foo [a]", ["a"]),
+        ("!!merge b", None), ("[!!merge b]", [None]),
     ],
 )  # fmt: skip
 def test_tags(written, read):

@@ -359,7 +359,16 @@ def test_no_depth_is_too_much_to_answer(client):
         assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("body", [{}, {"entity": GOOD}, {"location": PLACE}, {"entity": "x", "location": 5}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"entity": GOOD},
+        {"location": PLACE},
+        {"entity": "x", "location": 5},
+        {"entity": GOOD, "location": PLACE, "more": 1},
+    ],
+)
 def test_a_request_that_is_none_is_told_in_both_shapes(client, body):
     answer = client.post(f"{MOUNT}/validate-entity", json=body)
     assert answer.status_code == 400
