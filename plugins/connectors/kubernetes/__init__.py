@@ -1,6 +1,6 @@
 """Kubernetes: how many of a service run, where, and how they are looked after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
@@ -8,9 +8,10 @@ from typing import ClassVar
 from marshmallow import Schema, ValidationError, fields, validate
 
 from plugins.connectors.kubernetes import progressive, workloads
+from plugins.connectors.kubernetes.labelled import Labelled, Selectors
 from plugins.connectors.kubernetes.listing import Resource, listed, may_list
-from plugins.connectors.kubernetes.selectors import Selector, of_object, parse
-from plugins.connectors.kubernetes.workloads import Cluster, labels_of, place, zone_of
+from plugins.connectors.kubernetes.selectors import Requirement, Selector, of_object, parse
+from plugins.connectors.kubernetes.workloads import Cluster, labels_of, place, zones_of_pods
 from plugins.contract import (
     AnnotationSpec,
     Batch,
@@ -221,13 +222,8 @@ def _read(context: PullContext, faults: list[PullFault]) -> Cluster:
         cluster.autoscalers = {_scaled(one): one for one in autoscalers}
     if budgets is not None:
         cluster.budgets = _by_namespace(budgets, faults)
-    if nodes is not None:
-        cluster.zones = {place(node)[2]: zone for node in nodes if (zone := zone_of(node))}
-    if pods is not None:
-        grouped: dict[str, list[Resource]] = {}
-        for pod in pods:
-            grouped.setdefault(place(pod)[0], []).append(pod)
-        cluster.pods = grouped
+    if nodes is not None and pods is not None:
+        cluster.zones = zones_of_pods(pods, nodes)
     return cluster
 
 
@@ -240,7 +236,7 @@ def _scaled(autoscaler: Resource) -> tuple[str, str, str]:
     return place(autoscaler)[0], str(target.get("kind") or ""), str(target.get("name") or "")
 
 
-def _by_namespace(budgets: Sequence[Resource], faults: list[PullFault]) -> dict[str, list[Selector]]:
+def _by_namespace(budgets: Sequence[Resource], faults: list[PullFault]) -> dict[str, Selectors]:
     found: dict[str, list[Selector]] = {}
     for budget in budgets:
         namespace, _, name = place(budget)
@@ -248,7 +244,7 @@ def _by_namespace(budgets: Sequence[Resource], faults: list[PullFault]) -> dict[
             found.setdefault(namespace, []).append(of_object((budget.get("spec") or {}).get("selector")))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             faults.append(PullFault(f"disruption budget {namespace}/{name}", f"cannot be read: {error}"))
-    return found
+    return {namespace: Selectors(own) for namespace, own in found.items()}
 
 
 def _claims(target: Target) -> bool:
@@ -257,16 +253,12 @@ def _claims(target: Target) -> bool:
 
 def _matched(context: PullContext, found: Sequence[Resource]) -> tuple[dict[str, list[Resource]], list[PullFault]]:
     """Return the workloads of each service that has any, and what keeps others from being looked for."""
-    label = context.options["id_label"]
-    by_id: dict[str, list[Resource]] = {}
-    for workload in found:
-        if value := labels_of(workload).get(label):
-            by_id.setdefault(value, []).append(workload)
+    labelled = Labelled((labels_of(workload), workload) for workload in found)
     matched: dict[str, list[Resource]] = {}
     faults: list[PullFault] = []
     for target in context.targets:
         try:
-            chosen = _chosen(target, found, by_id)
+            chosen = _chosen(target, labelled, context.options["id_label"])
         except ValueError as error:
             faults.append(PullFault(target.ref, f"{SELECTOR}: {error}"))
             continue
@@ -275,15 +267,14 @@ def _matched(context: PullContext, found: Sequence[Resource]) -> tuple[dict[str,
     return matched, faults
 
 
-def _chosen(target: Target, found: Sequence[Resource], by_id: Mapping[str, Sequence[Resource]]) -> list[Resource]:
+def _chosen(target: Target, found: Labelled[Resource], id_label: str) -> list[Resource]:
     selector = target.annotations.get(SELECTOR, "").strip()
     namespace = target.annotations.get(NAMESPACE, "").strip()
-    if selector:
-        selects = parse(selector)
-        candidates: Sequence[Resource] = [workload for workload in found if selects(labels_of(workload))]
-    else:
-        candidates = by_id.get(target.annotations.get(ID, "").strip(), ())
-    return [workload for workload in candidates if not namespace or place(workload)[0] == namespace]
+    own_id = target.annotations.get(ID, "").strip()
+    if not selector and not own_id:
+        return []
+    selects = parse(selector) if selector else Selector((Requirement("In", id_label, (own_id,)),))
+    return [workload for workload in found.selected(selects) if not namespace or place(workload)[0] == namespace]
 
 
 CONNECTOR = KubernetesConnector()

@@ -5,11 +5,12 @@ without the label too.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Labels = Mapping[str, str]
-Selector = Callable[[Labels], bool]
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 _KEY = r"[A-Za-z0-9][\w.\-/]*"
 _REQUIREMENT = re.compile(
@@ -19,9 +20,48 @@ _REQUIREMENT = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Requirement:
+    """One of the conditions of a selector."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an operator that Kubernetes does not have (ValueError)."""
+        if self.operator not in OPERATORS:
+            raise ValueError(f"{self.operator!r} is no operator of a label selector")
+
+    def holds(self, labels: Labels) -> bool:
+        """Say whether an object with these labels fulfils it."""
+        if self.operator in ("In", "NotIn"):
+            return (labels.get(self.key) in self.values) is (self.operator == "In")
+        return (self.key in labels) is (self.operator == "Exists")
+
+
+@dataclass(frozen=True)
+class Selector:
+    """What chooses objects by their labels: all requirements must hold."""
+
+    requirements: tuple[Requirement, ...]
+    of_everything: bool = False
+    """Without requirements it selects everything; else nothing."""
+
+    def __call__(self, labels: Labels) -> bool:
+        """Say whether an object with these labels is selected."""
+        if not self.requirements:
+            return self.of_everything
+        return all(one.holds(labels) for one in self.requirements)
+
+    def pairs(self) -> Sequence[Sequence[tuple[str, str]]]:
+        """Return sets of labels, of each of which whatever is selected has one: where an index may look first."""
+        return [[(one.key, value) for value in one.values] for one in self.requirements if one.operator == "In"]
+
+
 def parse(text: str) -> Selector:
     """Read a selector; raises ValueError that says what cannot be read. An empty one selects nothing."""
-    requirements: list[Selector] = []
+    requirements: list[Requirement] = []
     rest = text.strip()
     while rest:
         match = _REQUIREMENT.match(rest)
@@ -29,37 +69,28 @@ def parse(text: str) -> Selector:
             raise ValueError(f"{rest[:100]!r} is no label selector; write app=checkout,tier in (web,api),!canary")
         requirements.append(_requirement(match))
         rest = rest[match.end() :].strip()
-    return lambda labels: bool(requirements) and all(holds(labels) for holds in requirements)
+    return Selector(tuple(requirements))
 
 
-def _requirement(match: re.Match[str]) -> Selector:
+def _requirement(match: re.Match[str]) -> Requirement:
     if match["absent"]:
-        return _holds("DoesNotExist", match["absent_key"], ())
+        return Requirement("DoesNotExist", match["absent_key"])
     if match["operator"]:
-        return _holds("NotIn" if match["operator"] == "!=" else "In", match["key"], (match["value"],))
+        return Requirement("NotIn" if match["operator"] == "!=" else "In", match["key"], (match["value"],))
     if match["set"]:
         values = tuple(value.strip() for value in match["values"].split(","))
-        return _holds("In" if match["set"] == "in" else "NotIn", match["key"], values)
-    return _holds("Exists", match["key"], ())
+        return Requirement("In" if match["set"] == "in" else "NotIn", match["key"], values)
+    return Requirement("Exists", match["key"])
 
 
 def of_object(written: Mapping[str, Any] | None) -> Selector:
-    """Read a `LabelSelector` of an object; one without requirements selects everything, a missing one nothing."""
+    """Read a `LabelSelector` of an object; one without requirements selects everything, a missing one nothing.
+
+    Raises ValueError, KeyError, TypeError or AttributeError for what is none.
+    """
     if written is None:
-        return lambda _labels: False
-    requirements = [_holds("In", key, (str(value),)) for key, value in (written.get("matchLabels") or {}).items()]
+        return Selector(())
+    requirements = [Requirement("In", key, (str(value),)) for key, value in (written.get("matchLabels") or {}).items()]
     for one in written.get("matchExpressions") or []:
-        requirements.append(_holds(str(one["operator"]), one["key"], tuple(one.get("values") or ())))
-    return lambda labels: all(holds(labels) for holds in requirements)
-
-
-def _holds(operator: str, key: str, values: tuple[str, ...]) -> Selector:
-    if operator == "In":
-        return lambda labels: labels.get(key) in values
-    if operator == "NotIn":
-        return lambda labels: labels.get(key) not in values
-    if operator == "Exists":
-        return lambda labels: key in labels
-    if operator == "DoesNotExist":
-        return lambda labels: key not in labels
-    raise ValueError(f"{operator!r} is no operator of a label selector")
+        requirements.append(Requirement(str(one["operator"]), one["key"], tuple(one.get("values") or ())))
+    return Selector(tuple(requirements), of_everything=True)

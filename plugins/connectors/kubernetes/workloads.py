@@ -1,11 +1,12 @@
 """What a service's workloads say of how it runs. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from plugins.connectors.kubernetes.labelled import Labelled, Selectors, in_namespaces
 from plugins.connectors.kubernetes.listing import Resource
-from plugins.connectors.kubernetes.selectors import Selector, of_object
+from plugins.connectors.kubernetes.selectors import of_object
 from plugins.contract import FactValue
 
 ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
@@ -20,13 +21,11 @@ class Cluster:
     """Deployments, StatefulSets and Rollouts, each with its `kind`."""
     releases_known: bool = False
     """What leads releases through steps was looked for, and could be listed."""
-    pods: Mapping[str, Sequence[Resource]] | None = None
-    """By namespace."""
-    zones: Mapping[str, str] | None = None
-    """The zone of each node by its name."""
+    zones: Mapping[str, Labelled[str]] | None = None
+    """By namespace, the zones of the ready pods (see `zones_of_pods`)."""
     autoscalers: Mapping[tuple[str, str, str], Resource] | None = None
     """By namespace, kind and name of what they scale."""
-    budgets: Mapping[str, Sequence[Selector]] | None = None
+    budgets: Mapping[str, Selectors] | None = None
     """The selectors of the disruption budgets by namespace."""
 
 
@@ -45,8 +44,8 @@ def facts_of(workloads: Sequence[Resource], cluster: Cluster) -> dict[str, FactV
         found["runtime.autoscaler.enabled"] = all(_scales(workload, cluster.autoscalers) for workload in workloads)
     if cluster.budgets is not None:
         found["runtime.disruption_budget.set"] = all(_is_guarded(workload, cluster.budgets) for workload in workloads)
-    if cluster.pods is not None and cluster.zones is not None:
-        zones = {zone for workload in workloads for zone in _zones(workload, cluster.pods, cluster.zones)}
+    if cluster.zones is not None:
+        zones = {zone for workload in workloads for zone in _zones(workload, cluster.zones)}
         if zones or not found["runtime.replicas"]:
             found["runtime.zones"] = len(zones)
     return found
@@ -124,18 +123,25 @@ def _scales(workload: Resource, autoscalers: Mapping[tuple[str, str, str], Resou
     return int(spec.get("maxReplicas") or 0) > int(spec.get("minReplicas") or 1)
 
 
-def _is_guarded(workload: Resource, budgets: Mapping[str, Sequence[Selector]]) -> bool:
-    labels = _pod_labels(workload)
-    return any(selects(labels) for selects in budgets.get(place(workload)[0], ()))
+def _is_guarded(workload: Resource, budgets: Mapping[str, Selectors]) -> bool:
+    own = budgets.get(place(workload)[0])
+    return own is not None and own.any_selects(_pod_labels(workload))
 
 
-def _zones(workload: Resource, pods: Mapping[str, Sequence[Resource]], zones: Mapping[str, str]) -> Iterator[str]:
-    """Yield the zones of its pods that are ready."""
-    owns = of_object(_spec(workload).get("selector"))
-    for pod in pods.get(place(workload)[0], ()):
-        node = str((pod.get("spec") or {}).get("nodeName") or "")
-        if node in zones and _is_ready(pod) and owns(labels_of(pod)):
-            yield zones[node]
+def _zones(workload: Resource, zones: Mapping[str, Labelled[str]]) -> list[str]:
+    """Return the zones of its pods that are ready."""
+    own = zones.get(place(workload)[0])
+    return own.selected(of_object(_spec(workload).get("selector"))) if own is not None else []
+
+
+def zones_of_pods(pods: Iterable[Resource], nodes: Iterable[Resource]) -> Mapping[str, Labelled[str]]:
+    """Return, by namespace, the zone of each ready pod whose node tells one, to be found by the pod's labels."""
+    of_nodes = {place(node)[2]: zone for node in nodes if (zone := _zone_of(node))}
+    return in_namespaces(
+        (place(pod)[0], labels_of(pod), of_nodes[node])
+        for pod in pods
+        if (node := str((pod.get("spec") or {}).get("nodeName") or "")) in of_nodes and _is_ready(pod)
+    )
 
 
 def _is_ready(pod: Resource) -> bool:
@@ -143,7 +149,7 @@ def _is_ready(pod: Resource) -> bool:
     return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
 
 
-def zone_of(node: Resource) -> str | None:
+def _zone_of(node: Resource) -> str | None:
     """Return the zone that a node says it is in."""
     labels = labels_of(node)
     return next((labels[label] for label in ZONE_LABELS if labels.get(label)), None)
