@@ -3,13 +3,15 @@
     python -m benchmarks.catalog_reads [COMPONENTS] [DATABASE_URL] [--seconds N] [--only WORD]
 
 A database that holds entities already is read as it is; an empty one is filled first. Each request stands beside its
-ceiling: the same bytes from a Flask view that does no work, in the same server. "first" computes totals and facets
-every time, "again" takes them from the cache that holds until the catalog's next version. CPU is that of the web server
-and of the database's processes on this machine (Linux). Machines differ and are noisy: compare within a run.
+ceiling: the same bytes from a Flask view that does no work, in the same server. "first" finds nothing kept; before each
+request of "changed" something else was written, so that a kept answer is sent only once its entities' etags were read;
+"again" takes answers as they are kept until the next write. CPU is that of the web server and of the database's
+processes on this machine (Linux). Machines differ and are noisy: compare within a run.
 """
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import subprocess
@@ -32,11 +34,14 @@ from benchmarks.catalog_data import write_catalog
 from benchmarks.machine import children
 from catalog.ingestion.refresh import refresh_location, register_location
 from catalog.models import Entity
+from catalog.querying import repeating
 from catalog.querying.remembering import answers
+from catalog.versions import Version, current_version
 from portal_backend.app import create_app
 from portal_backend.core import clock, tokens
 from portal_backend.core.config import Config
 from portal_backend.core.db import Model, db, reading, transaction, with_driver
+from portal_backend.core.quick_reading import Reader
 from tests.servers import free_port
 
 COMPONENTS = 10_000
@@ -93,9 +98,9 @@ def read_all(url: str, components: int, folder: Path, seconds: float, only: str 
     """Measure every request whose name holds `only`, on a database that is filled if it is empty."""
     token, refs = prepare(url, components, folder)
     shapes = [shape for shape in all_shapes(refs) if only in shape.name]
-    print(f"{'':22}{'req/s':>14} {'web ms':>7} {'db ms':>7} {'p50 ms':>7} {'p99 ms':>7}   of the ceiling's rate")
-    for kind in ("first", "again"):
-        with server(url, token, folder, is_cached=kind == "again") as (port, pid):
+    print(f"{'':22}{'req/s':>16} {'web ms':>7} {'db ms':>7} {'p50 ms':>7} {'p99 ms':>7}   of the ceiling's rate")
+    for kind in ("first", "changed", "again"):
+        with server(url, token, folder, kind) as (port, pid):
             for shape in shapes:
                 measure(shape, kind, url, (port, pid, token), folder, seconds)
             print(f"memory of the web server's process: {memory_mb(pid):.0f} MB, its own share")
@@ -133,6 +138,8 @@ def all_shapes(refs: Sequence[str]) -> list[Shape]:
         Shape("query 20, total", LIST),
         Shape("query 20", f"{LIST}&totalItems=exclude"),
         Shape("text", f"{LIST}&fullTextFilterTerm=pay"),
+        Shape("text of a tenth", f"{LIST}&fullTextFilterTerm=api"),
+        Shape("text, no total", f"{LIST}&fullTextFilterTerm=pay&totalItems=exclude"),
         Shape("text, five fields", f"{LIST}&fullTextFilterTerm=pay&fullTextFilterFields={text_fields}"),
         Shape("tag and lifecycle", f"{LIST},metadata.tags=java,spec.lifecycle=production"),
         Shape("entities 100", "/api/catalog/entities?limit=100&filter=kind=component"),
@@ -145,8 +152,10 @@ def all_shapes(refs: Sequence[str]) -> list[Shape]:
 def make_app() -> Any:
     """Return what the server runs: the application, and beside it a view that answers with a file's bytes."""
     folder = Path(os.environ["BENCHMARK_FOLDER"])
-    if not os.environ.get("BENCHMARK_CACHED"):
+    if os.environ["BENCHMARK_KIND"] == "first":
         answers.capacity = 0
+    if os.environ["BENCHMARK_KIND"] == "changed":
+        _change_before_every_request()
     app = create_app(Config(database_url=os.environ["BENCHMARK_URL"], data_dir=folder, service_tokens=True))
     ceiling = Flask("ceiling")
     kept: dict[str, bytes] = {}
@@ -161,12 +170,22 @@ def make_app() -> Any:
     return DispatcherMiddleware(app, {"/ceiling": ceiling})
 
 
+def _change_before_every_request() -> None:
+    """Let every request see a version of the catalog that none saw before."""
+    requests = itertools.count(1)
+
+    def newer(reader: Reader) -> Version | None:
+        version = current_version(reader)
+        return version and version._replace(number=version.number + next(requests))
+
+    repeating.current_version = newer  # type: ignore[attr-defined]
+
+
 @contextmanager
-def server(url: str, token: str, folder: Path, *, is_cached: bool) -> Iterator[tuple[int, int]]:
+def server(url: str, token: str, folder: Path, kind: str) -> Iterator[tuple[int, int]]:
     """Run one process of the web server; yield its port and process id."""
     port = free_port()
-    environment = {**os.environ, "BENCHMARK_URL": url, "BENCHMARK_FOLDER": str(folder)}
-    environment["BENCHMARK_CACHED"] = "1" if is_cached else ""
+    environment = {**os.environ, "BENCHMARK_URL": url, "BENCHMARK_FOLDER": str(folder), "BENCHMARK_KIND": kind}
     options = ["--interface", "wsgi", "--blocking-threads", "4", "--port", str(port), "--log-level", "error"]
     command = [sys.executable, "-m", "granian", *options, "--factory", "benchmarks.catalog_reads:make_app"]
     process = subprocess.Popen(command, env=environment)
@@ -191,7 +210,7 @@ def measure(shape: Shape, kind: str, url: str, at: tuple[int, int, str], folder:
     ceiling = load(Shape(name, f"/ceiling/{name}", shape.body), headers, port, pid, url, seconds / 2)
     share = found.requests / found.seconds / (ceiling.requests / ceiling.seconds)
     size = (folder / name).stat().st_size / 1024
-    print(f"{shape.name:22}{kind:>6}{found.row()}   {share:4.2f} (ceiling {ceiling.web_ms:.2f} ms), {size:.0f} KB")
+    print(f"{shape.name:22}{kind:>8}{found.row()}   {share:4.2f} (ceiling {ceiling.web_ms:.2f} ms), {size:.0f} KB")
 
 
 def load(shape: Shape, headers: Mapping[str, str], port: int, pid: int, url: str, seconds: float) -> Measured:

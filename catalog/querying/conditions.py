@@ -102,9 +102,10 @@ def negate(condition: Condition) -> Condition:
 
 
 def equalities(condition: Condition) -> list[Equals]:
-    """Return what every entity that fulfils the condition has, as far as that is said by equality."""
-    said = condition.conditions if isinstance(condition, Every) else (condition,)
-    return [each for each in said if isinstance(each, Equals)]
+    """Return what is said by equality of all entities that fulfil the condition, or of those of one alternative."""
+    if isinstance(condition, Every | Some):
+        return [each for inner in condition.conditions for each in equalities(inner)]
+    return [condition] if isinstance(condition, Equals) else []
 
 
 def require_bounded(condition: Condition) -> None:

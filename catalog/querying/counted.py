@@ -6,7 +6,7 @@ Where nothing was counted yet (in a database of an earlier release, until its fi
 from collections.abc import Sequence
 
 from catalog.ingestion.flatten import COUNTED_COLUMNS
-from catalog.querying.conditions import ALWAYS, Equals, Every
+from catalog.querying.conditions import ALWAYS, Condition, Equals, Every
 from catalog.querying.selection import Selection
 from catalog.querying.translation import KIND, Sql, Translator, has_one_of, join_and, says_only_the_kind
 
@@ -16,8 +16,12 @@ NOTHING = "NOT EXISTS (SELECT 1 FROM catalog_value_count)"
 
 def is_counted(selection: Selection) -> bool:
     """Say whether the selection is all entities, or all of some kinds: of those the numbers tell."""
-    condition = selection.condition
-    return selection.text is None and (condition == ALWAYS or says_only_the_kind(condition))
+    return selection.text is None and names_kinds_alone(selection.condition)
+
+
+def names_kinds_alone(condition: Condition) -> bool:
+    """Say whether the condition holds for all entities, or all of some kinds."""
+    return condition == ALWAYS or says_only_the_kind(condition)
 
 
 def kept_total_sql(translator: Translator, selection: Selection, total: Sql) -> Sql:

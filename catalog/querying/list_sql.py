@@ -1,9 +1,11 @@
 """The statements behind lists of entities. Pure.
 
-A row is the entity's id and what it is ordered by. A page is found in the narrow table first and joined with its bodies
-then, in the same statement: a second one would cost as much as finding the page does.
+A row is what is shown of an entity, its id and what it is ordered by. A page is found in the narrow table first and
+joined with its documents then, in the same statement: a second one would cost as much as finding the page does.
 """
 
+from collections.abc import Iterable
+from enum import Enum
 from typing import NamedTuple
 
 from catalog.querying.counted import is_counted, kept_total_sql
@@ -17,8 +19,29 @@ from catalog.querying.translation import (
     order_sql,
 )
 
+A_FEW = "SELECT greatest(reltuples, 0)::bigint / 100 AS number FROM pg_class WHERE oid = 'catalog_entity'::regclass"
+"""If no more entities have a text, its index leads to a page sooner than the list's order may. PostgreSQL's estimate of
+how many there are will do, and counting costs more than many a page."""
+ID, PLACE = Sql("p.id"), Sql("p.o0")
+"""Of a row of a page: the entity, and the first of what orders it."""
 PLANNED_LIMIT = 501
 """Rows up to which a limit may be written into the statement."""
+
+
+class Shown(Enum):
+    """What a page tells of each of its entities, in columns before all others."""
+
+    ID = ()
+    """Nothing but the id, which always follows."""
+    ETAG = ("d.etag",)
+    DOCUMENT = ("b.body",)
+    BOTH = ("d.etag", "b.body")
+
+
+JOINS = {
+    "d.etag": "JOIN catalog_entity d ON d.id = p.id",
+    "b.body": "JOIN catalog_entity_body b ON b.id = p.id",
+}
 
 
 class By(NamedTuple):
@@ -48,20 +71,15 @@ def whole_list_sql(translator: Translator, selection: Selection) -> Sql:
     return _ordered(_rows_sql(orders, where, by), by)
 
 
-def part_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
-    """Return a part of the bare list, bodies or else rows; the window's parameters are to be added."""
+def part_sql(translator: Translator, selection: Selection, window: str, shown: Shown) -> Sql:
+    """Return a part of the bare list; the window's parameters are to be added."""
     orders = _orders(translator, selection)
     by = [*_bare_order(orders, selection), By("e.id" if orders else "e.ref", "ASC")]
     page = _ordered(_rows_sql(orders, translator.where(selection), by), by, window)
-    if not with_bodies:
-        return _read(page, by, with_bodies=False)
-    join = "JOIN catalog_entity_body b ON b.id = p.id"
-    return Sql(f"SELECT b.body FROM ({page.text}) p {join} ORDER BY {_order_of('p', by)}", page.parameters)  # noqa: S608
+    return _read(page, by, shown, [ID])
 
 
-def page_sql(
-    translator: Translator, selection: Selection, position: Position | None, window: str, *, with_bodies: bool
-) -> Sql:
+def page_sql(translator: Translator, selection: Selection, position: Position | None, window: str, shown: Shown) -> Sql:
     """Return a page of a query; the position's value and id, and the window's parameters are to be added."""
     orders = _orders(translator, selection)
     by = _page_order(orders, selection, position)
@@ -70,7 +88,31 @@ def page_sql(
         place = ", ".join(one.expression for one in by)
         marks = ", ".join(["%s"] * len(by))
         where.append(Sql(f"({place}) {'<' if by[0].direction == 'DESC' else '>'} ({marks})"))
-    return _read(_ordered(_rows_sql(orders, join_and(where), by), by, window), by, with_bodies=with_bodies)
+    return _read(_ordered(_rows_sql(orders, join_and(where), by), by, window), by, shown, [ID, PLACE])
+
+
+def text_page_sql(translator: Translator, selection: Selection, limit: int, offset: int, shown: Shown) -> Sql:
+    """Return a first page of the entities of some kinds that have a text, for who wants no total.
+
+    A list in its order comes to a rare text late, an index of texts has to find all of a frequent one: where it finds
+    more than a few it is left.
+    """
+    window = f" LIMIT {limit} OFFSET {offset}"
+    if selection.text is None or not translator.is_indexed(selection.text):
+        return page_sql(translator, selection, None, window, shown)
+    orders = _orders(translator, selection)
+    by = _page_order(orders, selection, None)
+    have_values = [_has_value(ordered) for ordered in orders]
+    few = _rows_sql(orders, join_and([translator.where_of_all(selection), *have_values]), by)
+    are_many = Sql("(SELECT count(*) FROM few) > (SELECT number FROM most)")
+    in_order = _rows_sql(orders, join_and([translator.where(selection), *have_values, are_many]), by)
+    in_order = _ordered(in_order, by, f" LIMIT {limit + offset}")
+    either = f"SELECT f.* FROM few f WHERE NOT {are_many.text} UNION ALL ({in_order.text})"  # noqa: S608 (our own)
+    page = Sql(f"SELECT u.* FROM ({either}) u ORDER BY {_order_of('u', by)}{window}", in_order.parameters)  # noqa: S608
+    read = _read(page, by, shown, [ID, PLACE])
+    found = f"{few.text} LIMIT (SELECT number + 1 FROM most)"  # noqa: S608 (our own text)
+    text = f"WITH most AS MATERIALIZED ({A_FEW}), few AS MATERIALIZED ({found}) {read.text}"
+    return Sql(text, few.parameters + read.parameters)
 
 
 def total_sql(translator: Translator, selection: Selection) -> Sql:
@@ -81,7 +123,7 @@ def total_sql(translator: Translator, selection: Selection) -> Sql:
     return kept_total_sql(translator, selection, total) if all(ordered.is_never_null for ordered in orders) else total
 
 
-def counted_page_sql(translator: Translator, selection: Selection, window: str, *, with_bodies: bool) -> Sql:
+def counted_page_sql(translator: Translator, selection: Selection, window: str, shown: Shown) -> Sql:
     """Return a first page with the total beside each row; the window's parameters are to be added.
 
     Where finding the entities is what costs (a text, or few rows of the rest-index), they are found once, for the page
@@ -92,9 +134,9 @@ def counted_page_sql(translator: Translator, selection: Selection, window: str, 
     where = join_and([translator.where_of_all(selection), *(_has_value(ordered) for ordered in orders)])
     rows = _rows_sql(orders, where, by)
     if selection.text is None and not translator.starts_in_rest_index(selection):
-        return _read(_ordered(rows, by, window), by, total_sql(translator, selection), with_bodies=with_bodies)
+        return _read(_ordered(rows, by, window), by, shown, [ID, PLACE, _nested(total_sql(translator, selection))])
     page = Sql(f"SELECT f.* FROM found f ORDER BY {_order_of('f', by)}{window}")  # noqa: S608 (our own names)
-    counted = _read(page, by, Sql("SELECT count(*) FROM found"), with_bodies=with_bodies)
+    counted = _read(page, by, shown, [ID, PLACE, Sql("(SELECT count(*) FROM found)")])
     return Sql(f"WITH found AS MATERIALIZED ({rows.text}) {counted.text}", rows.parameters)
 
 
@@ -130,12 +172,17 @@ def _ordered(rows: Sql, by: list[By], window: str = "") -> Sql:
     return Sql(f"{rows.text} ORDER BY {order}{window}", rows.parameters)
 
 
-def _read(page: Sql, by: list[By], total: Sql | None = None, *, with_bodies: bool) -> Sql:
-    """Return of each row of a page its id, the first of what orders it, its body, and the total, as far as wanted."""
-    body, join = (", b.body", "JOIN catalog_entity_body b ON b.id = p.id ") if with_bodies else ("", "")
-    counted = f", ({total.text})" if total else ""
-    text = f"SELECT p.id, p.o0{body}{counted} FROM ({page.text}) p {join}ORDER BY {_order_of('p', by)}"  # noqa: S608 (ours)
-    return Sql(text, (total.parameters if total else ()) + page.parameters)
+def _read(page: Sql, by: list[By], shown: Shown, others: Iterable[Sql]) -> Sql:
+    """Return of each row of a page what is shown, and other expressions, which may be of the page `p`."""
+    told = [*map(Sql, shown.value), *others]
+    joins = " ".join(JOINS[column] for column in shown.value)
+    columns = ", ".join(one.text for one in told)
+    text = f"SELECT {columns} FROM ({page.text}) p {joins} ORDER BY {_order_of('p', by)}"  # noqa: S608 (our own)
+    return Sql(text, (*(parameter for one in told for parameter in one.parameters), *page.parameters))
+
+
+def _nested(query: Sql) -> Sql:
+    return Sql(f"({query.text})", query.parameters)
 
 
 def _order_of(table: str, by: list[By]) -> str:

@@ -4,8 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.querying.counted import names_kinds_alone
 from catalog.querying.cursors import encode_position
-from catalog.querying.list_sql import counted_page_sql, page_sql, part_sql, total_sql, whole_list_sql, window_sql
+from catalog.querying.list_sql import (
+    Shown,
+    counted_page_sql,
+    page_sql,
+    part_sql,
+    text_page_sql,
+    total_sql,
+    whole_list_sql,
+    window_sql,
+)
 from catalog.querying.remembering import answers
 from catalog.querying.selection import EntitiesRequest, PageRequest, Position, Selection
 from catalog.querying.statements import Statements
@@ -18,8 +28,7 @@ AT_ONCE = 500
 """Entities that are read in one go; longer lists are read piece by piece, so that they never lie in memory whole."""
 
 Row = tuple[Any, ...]
-"""Id, what it is ordered by, its body and the list's total, as far as asked for."""
-BODY = 2
+"""What is shown of an entity, its id, what it is ordered by and the list's total, as far as asked for."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,8 @@ class Listed:
 
     ids: Sequence[int]
     bodies: Sequence[bytes] | None
+    etags: str | None = None
+    """All that were read, one after the other, and so with the one that tells whether more follow."""
 
 
 @dataclass(frozen=True)
@@ -39,42 +50,68 @@ class QueryPage:
     next_cursor: str | None
     previous_cursor: str | None
 
+    @property
+    def signature(self) -> str | None:
+        """What differs whenever the page does; None where no etags were read."""
+        etags = self.listed.etags
+        return None if etags is None else f"{etags} {self.total} {self.next_cursor} {self.previous_cursor}"
 
-def list_entities(reader: Reader, version: Version | None, request: EntitiesRequest) -> tuple[Listed, bool]:
-    """Return a part of the bare list, or the whole of it, and whether more follow."""
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the bare list, or the whole of it."""
+
+    listed: Listed
+    has_more: bool
+
+    @property
+    def signature(self) -> str | None:
+        """What differs whenever the part does; None where no etags were read."""
+        return self.listed.etags
+
+
+def list_entities(
+    reader: Reader, version: Version | None, request: EntitiesRequest, shown: Shown = Shown.DOCUMENT
+) -> Part:
+    """Return a part of the bare list, or the whole of it."""
     statements = Statements(reader, version, request.selection)
     if request.limit is None:
         sql = statements.write("whole", whole_list_sql)
-        return _listed(reader, reader.rows(sql.text, sql.parameters), with_bodies=False), False
-    window = window_sql(request.selection, request.limit + 1, request.offset)
-    with_bodies = request.limit <= AT_ONCE
-    sql = statements.write(
-        f"part{window.text}{with_bodies}", lambda t, s: part_sql(t, s, window.text, with_bodies=with_bodies)
-    )
+        return Part(_listed(reader, reader.rows(sql.text, sql.parameters), Shown.ID), has_more=False)
+    window, shown = window_sql(request.selection, request.limit + 1, request.offset), _shown(shown, request.limit)
+    sql = statements.write(f"part{window.text}{shown}", lambda t, s: part_sql(t, s, window.text, shown))
     rows = reader.rows(sql.text, sql.parameters + window.parameters)
-    part, more = rows[: request.limit], len(rows) > request.limit
-    return Listed((), [body for (body,) in part]) if with_bodies else _listed(reader, part, with_bodies=False), more
+    listed = _listed(reader, rows[: request.limit], shown, _etags(rows, shown))
+    return Part(listed, has_more=len(rows) > request.limit)
 
 
-def query_entities(reader: Reader, version: Version | None, request: PageRequest) -> QueryPage:
+def query_entities(
+    reader: Reader, version: Version | None, request: PageRequest, shown: Shown = Shown.DOCUMENT
+) -> QueryPage:
     """Return a page of a query, its total and the cursors to its neighbours."""
-    position = request.position
+    position, shown = request.position, _shown(shown, request.limit)
     total = _known_total(version, request)
     wants_total = request.wants_total and total is None
     if request.limit == 0:
         total = count_entities(reader, version, request.selection) if wants_total else total
         return QueryPage(Listed((), ()), total or 0, None, None)
     if wants_total and position is None:
-        rows, total = _counted_page(reader, version, request)
+        rows, total = _counted_page(reader, version, request, shown)
     else:
         total = count_entities(reader, version, request.selection) if wants_total else total
-        rows = _page(reader, version, request)
-    more = len(rows) > request.limit
-    rows = rows[: request.limit]
+        rows = _page(reader, version, request, shown)
+    part = rows[: request.limit]
     if position is not None and position.backwards:
-        rows.reverse()
-    next_, previous = _neighbours(request, rows, more=more, total=total)
-    return QueryPage(_listed(reader, rows, with_bodies=request.limit <= AT_ONCE), total or 0, next_, previous)
+        part.reverse()
+    listed = _listed(reader, part, shown, _etags(rows, shown))
+    ends = [row[len(shown.value) :][:2] for row in (part[:1] + part[-1:])]
+    next_, previous = _neighbours(request, ends, more=len(rows) > request.limit, total=total)
+    return QueryPage(listed, total or 0, next_, previous)
+
+
+def _shown(shown: Shown, limit: int) -> Shown:
+    """Return what is read with a page: of a long one ids alone."""
+    return shown if limit <= AT_ONCE else Shown.ID
 
 
 def _known_total(version: Version | None, request: PageRequest) -> int | None:
@@ -85,23 +122,30 @@ def _known_total(version: Version | None, request: PageRequest) -> int | None:
     return found
 
 
-def _page(reader: Reader, version: Version | None, request: PageRequest) -> list[Row]:
-    position, with_bodies = request.position, request.limit <= AT_ONCE
-    window = window_sql(request.selection, request.limit + 1, request.offset)
+def _page(reader: Reader, version: Version | None, request: PageRequest, shown: Shown) -> list[Row]:
+    if request.position is None and request.selection.text and names_kinds_alone(request.selection.condition):
+        return _text_page(reader, version, request, shown)
+    position, window = request.position, window_sql(request.selection, request.limit + 1, request.offset)
     way = None if position is None else position.backwards
     sql = Statements(reader, version, request.selection).write(
-        f"page{window.text}{with_bodies}{way}",
-        lambda t, s: page_sql(t, s, position, window.text, with_bodies=with_bodies),
+        f"page{window.text}{shown}{way}", lambda t, s: page_sql(t, s, position, window.text, shown)
     )
     return reader.rows(sql.text, sql.parameters + _place(request) + window.parameters)
 
 
-def _counted_page(reader: Reader, version: Version | None, request: PageRequest) -> tuple[list[Row], int]:
-    """Return a first page and its total, by one statement."""
-    with_bodies, window = request.limit <= AT_ONCE, window_sql(request.selection, request.limit + 1, request.offset)
+def _text_page(reader: Reader, version: Version | None, request: PageRequest, shown: Shown) -> list[Row]:
+    limit, offset = request.limit + 1, request.offset
     sql = Statements(reader, version, request.selection).write(
-        f"counted page{window.text}{with_bodies}",
-        lambda t, s: counted_page_sql(t, s, window.text, with_bodies=with_bodies),
+        f"text page {limit} {offset} {shown}", lambda t, s: text_page_sql(t, s, limit, offset, shown)
+    )
+    return reader.rows(sql.text, sql.parameters)
+
+
+def _counted_page(reader: Reader, version: Version | None, request: PageRequest, shown: Shown) -> tuple[list[Row], int]:
+    """Return a first page and its total, by one statement."""
+    window = window_sql(request.selection, request.limit + 1, request.offset)
+    sql = Statements(reader, version, request.selection).write(
+        f"counted page{window.text}{shown}", lambda t, s: counted_page_sql(t, s, window.text, shown)
     )
     rows = reader.rows(sql.text, sql.parameters + window.parameters)
     if not rows and request.offset:
@@ -140,12 +184,17 @@ def read_bodies(reader: Reader, ids: Sequence[int]) -> Iterator[bytes]:
         yield from (found[id_] for id_ in some if id_ in found)
 
 
-def _listed(reader: Reader, rows: Sequence[Row], *, with_bodies: bool) -> Listed:
-    """Return the rows' entities; what came without bodies may still be few enough to read them now."""
-    ids = [row[0] for row in rows]
-    if with_bodies:
-        return Listed(ids, [row[BODY] for row in rows])
-    return Listed(ids, list(read_bodies(reader, ids)) if len(ids) <= AT_ONCE else None)
+def _listed(reader: Reader, rows: Sequence[Row], shown: Shown, etags: str | None = None) -> Listed:
+    """Return the rows' entities; of those whose ids alone were read there may still be few enough to read them now."""
+    ids = [row[len(shown.value)] for row in rows]
+    if shown is Shown.ID:
+        return Listed(ids, list(read_bodies(reader, ids)) if len(ids) <= AT_ONCE else None)
+    last = len(shown.value) - 1
+    return Listed(ids, () if shown is Shown.ETAG else [row[last] for row in rows], etags)
+
+
+def _etags(rows: Sequence[Row], shown: Shown) -> str | None:
+    return "".join(row[0] for row in rows) if shown in {Shown.ETAG, Shown.BOTH} else None
 
 
 def _place(request: PageRequest) -> tuple[Any, ...]:
@@ -156,21 +205,21 @@ def _place(request: PageRequest) -> tuple[Any, ...]:
 
 
 def _neighbours(
-    request: PageRequest, rows: Sequence[Row], *, more: bool, total: int | None
+    request: PageRequest, ends: Sequence[tuple[int, Any]], *, more: bool, total: int | None
 ) -> tuple[str | None, str | None]:
-    """Return the cursors of the next page and of the one before."""
-    if not rows:
+    """Return the cursors of the next page and of the one before; `ends` are id and order of its first and last row."""
+    if not ends:
         return None, None
     is_ordered = bool(request.selection.orders)
 
-    def cursor(row: Row, *, backwards: bool) -> str:
-        position = Position(row[1] if is_ordered else None, row[0], backwards)
+    def cursor(end: tuple[int, Any], *, backwards: bool) -> str:
+        position = Position(end[1] if is_ordered else None, end[0], backwards)
         return encode_position(request.carried, position, total)
 
     came_back = request.position is not None and request.position.backwards
     has_next = more or came_back
     has_previous = more if came_back else request.position is not None
     return (
-        cursor(rows[-1], backwards=False) if has_next else None,
-        cursor(rows[0], backwards=True) if has_previous else None,
+        cursor(ends[-1], backwards=False) if has_next else None,
+        cursor(ends[0], backwards=True) if has_previous else None,
     )

@@ -65,7 +65,7 @@ class Statements:
         return Translator(self._is_postgresql, self._keys.ids).within(self.selection.condition)
 
     def _find_frequent(self, reader: Reader, version: Version | None) -> frozenset[Equals]:
-        """Return what of that which all entities of the selection fulfil is frequent, and stands in the rest-index.
+        """Return what the entities of the selection, or of one alternative, have that is frequent, of the rest-index.
 
         Where no kind is said there is nothing better to begin with.
         """

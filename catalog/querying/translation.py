@@ -143,11 +143,11 @@ class Translator:
 
     def where_of_all(self, selection: Selection) -> Sql:
         """Return the same, for a statement that has to find all entities of the selection, not the first few."""
-        if selection.text is None or not self._is_indexed(selection.text):
+        if selection.text is None or not self.is_indexed(selection.text):
             return self.where(selection)
         return join_and([self._beside_text(selection.condition), self._like(selection.text)])
 
-    def _is_indexed(self, text: TextFilter) -> bool:
+    def is_indexed(self, text: TextFilter) -> bool:
         """Say whether the index of texts finds every entity that has the text in one of the fields."""
         if not self.indexes_texts or not IN_TRIGRAMS.search(text.term) or NUL in text.term:
             return False

@@ -14,7 +14,8 @@ from catalog.querying import descriptions
 from catalog.querying.bodies import parse_facets_body, parse_page_body, parse_refs_body
 from catalog.querying.cursors import encode_after
 from catalog.querying.facets import count_facets
-from catalog.querying.lists import Listed, QueryPage, list_entities, query_entities, read_bodies
+from catalog.querying.list_sql import Shown
+from catalog.querying.lists import Listed, Part, QueryPage, list_entities, query_entities, read_bodies
 from catalog.querying.projection import project
 from catalog.querying.query_strings import (
     fault,
@@ -24,7 +25,7 @@ from catalog.querying.query_strings import (
     parse_page,
 )
 from catalog.querying.references import bodies_by_refs, get_body
-from catalog.querying.repeating import remembered
+from catalog.querying.repeating import remembered, remembered_list
 from catalog.querying.selection import FacetsRequest, PageRequest
 from catalog.versions import Version
 from catalog.views import blueprint
@@ -50,16 +51,18 @@ def get_entities() -> Response:
     query_string = _query_string()
     asked = parse_entities(query_string)
 
-    def write(reader: Reader, version: Version | None) -> Response:
-        listed, more = list_entities(reader, version, asked)
-        response = _list_response(b"[", listed, asked.fields, b"]")
-        if more and asked.limit is not None:
+    def read(reader: Reader, version: Version | None, shown: Shown) -> Part:
+        return list_entities(reader, version, asked, shown)
+
+    def respond(part: Part) -> Response:
+        response = _list_response(b"[", part.listed, asked.fields, b"]")
+        if part.has_more and asked.limit is not None:
             after = encode_after(asked.limit, asked.offset + asked.limit)
-            address = "&".join(part for part in (asked.query_string, urlencode({"after": after})) if part)
+            address = "&".join(words for words in (asked.query_string, urlencode({"after": after})) if words)
             response.headers["Link"] = f'</entities?{address}>; rel="next"'
         return response
 
-    return remembered("entities", query_string.encode(), write)
+    return remembered_list("entities", query_string.encode(), read, respond)
 
 
 @blueprint.get("/entities/by-query")
@@ -109,11 +112,13 @@ def post_entity_facets() -> Response:
 
 
 def _page(question: str, words: bytes, asked: PageRequest) -> Response:
-    def write(reader: Reader, version: Version | None) -> Response:
-        page = query_entities(reader, version, asked)
+    def read(reader: Reader, version: Version | None, shown: Shown) -> QueryPage:
+        return query_entities(reader, version, asked, shown)
+
+    def respond(page: QueryPage) -> Response:
         return _list_response(b'{"items":[', page.listed, asked.fields, _page_end(page))
 
-    return remembered(question, words, write)
+    return remembered_list(question, words, read, respond)
 
 
 def _page_end(page: QueryPage) -> bytes:

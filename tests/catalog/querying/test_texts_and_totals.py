@@ -7,13 +7,14 @@ from sqlalchemy import text, update
 
 from catalog.ingestion.counting import recount
 from catalog.models import ValueCount
-from catalog.querying import statements
-from catalog.querying.conditions import ALWAYS, Condition, Equals, every
+from catalog.querying import list_sql, statements
+from catalog.querying.conditions import ALWAYS, Condition, Equals, every, some
 from catalog.querying.selection import Selection, TextFilter
 from catalog.querying.translation import Translator
 from catalog.versions import current_version, next_version
 from portal_backend.core.db import transaction
 from portal_backend.core.quick_reading import quick_reading
+from portal_backend.core.remembering import Remembered
 from tests.catalog.querying.conftest import entity, store
 from tests.catalog.querying.test_translation import ALL_PAIRS, PAIRS, found_ids, holds, quickly, values
 
@@ -63,6 +64,32 @@ def test_a_page_and_a_total_have_what_contains_the_text_letter_by_letter(titled,
     assert page["totalItems"] == len(FOUND[term])
     total = client.get("/api/catalog/entities/by-query", query_string={**asked, "limit": 0}).json["totalItems"]
     assert total == len(FOUND[term])
+
+
+@pytest.mark.parametrize("few", [0, 2, 7])
+def test_a_page_without_a_total_is_the_same_whether_few_have_the_text_or_many(titled, client, monkeypatch, few):
+    monkeypatch.setattr(list_sql, "A_FEW", f"SELECT {few} AS number")
+    monkeypatch.setattr(statements, "statements", Remembered(0))
+    asked = {"filter": "kind=component", "fullTextFilterFields": ",".join(IN_NAMES), "orderField": "metadata.name,desc"}
+    for term, names in FOUND.items():
+        ordered = sorted(names, reverse=True)
+        for limit, offset in ((9, 0), (1, 0), (2, 1), (0, 0), (1, 2**53)):
+            window = {"fullTextFilterTerm": term, "limit": limit, "offset": offset}
+            answer = client.get(
+                "/api/catalog/entities/by-query", query_string={**asked, **window, "totalItems": "exclude"}
+            )
+            found = [one["metadata"]["name"] for one in answer.json["items"]]
+            assert found == ordered[offset : offset + limit], (term, limit, offset)
+            assert ("nextCursor" in answer.json["pageInfo"]) == (limit > 0 and offset + limit < len(ordered))
+
+
+def test_what_counts_as_few_grows_with_the_catalog(app, session):
+    if session.get_bind().dialect.name != "postgresql":
+        pytest.skip("SQLite has no index of texts")
+    number = text(list_sql.A_FEW)
+    store(session, [entity("API", f"a{number}") for number in range(250)])
+    session.execute(text("ANALYZE catalog_entity"))
+    assert session.scalar(number) == 2
 
 
 def test_texts_in_names_are_looked_up_where_postgresql_has_the_means(app, session, titled):
@@ -127,17 +154,20 @@ def test_values_that_many_entities_have_are_found_as_others_are(app, company, mo
     def agrees(more: list[tuple[str, str | None]], term: str) -> None:
         wanted = every((COMPONENTS, JAVA, *(Equals(key, (value or "",)) for key, value in more)))
         named = [dict(pairs)["metadata.name"] or "" for pairs in PAIRS]
-        assert found_ids(app, wanted, TextFilter(term, ("metadata.name",)) if term else None) == [
-            number
-            for number, (pairs, name) in enumerate(zip(PAIRS, named, strict=True), 1)
-            if holds(wanted, pairs) and term in name
-        ]
+        for asked in (wanted, some((wanted, every((COMPONENTS, Equals("metadata.tags", ("a.b",))))))):
+            assert found_ids(app, asked, TextFilter(term, ("metadata.name",)) if term else None) == [
+                number
+                for number, (pairs, name) in enumerate(zip(PAIRS, named, strict=True), 1)
+                if holds(asked, pairs) and term in name
+            ]
 
     agrees()
+    alternatives = some((every((COMPONENTS, JAVA)), every((COMPONENTS, Equals("spec.owner", ("sre",))))))
     with app.app_context(), quick_reading() as reader:
-        written = statements.Statements(reader, current_version(reader), Selection(every((COMPONENTS, JAVA))))
-        where = written.write("where", lambda translator, selection: translator.where(selection)).text
-    assert ("IS TRUE" in where) == is_postgresql
+        for condition in (every((COMPONENTS, JAVA)), alternatives):
+            written = statements.Statements(reader, current_version(reader), Selection(condition))
+            where = written.write("where", lambda translator, selection: translator.where(selection)).text
+            assert ("IS TRUE" in where) == is_postgresql
 
 
 def test_a_text_that_is_to_be_in_none_of_no_fields_is_nowhere(titled, client):

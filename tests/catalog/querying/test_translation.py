@@ -49,11 +49,11 @@ quickly = settings(
 def found_ids(app, condition: Condition, text: TextFilter | None = None) -> list[int]:
     asked = EntitiesRequest(Selection(condition, text), (), None, 0, "")
     with app.app_context(), quick_reading() as reader:
-        listed, more = list_entities(reader, current_version(reader), asked)
-        assert not more
+        part = list_entities(reader, current_version(reader), asked)
+        assert not part.has_more
         total = count_entities(reader, current_version(reader), asked.selection)
-    assert total == len(listed.ids)
-    return list(listed.ids)
+    assert total == len(part.listed.ids)
+    return list(part.listed.ids)
 
 
 def test_sql_agrees_with_what_a_condition_means(app, company):
