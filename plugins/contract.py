@@ -179,6 +179,8 @@ class Connector(ABC):
     """Checks `options:` in the configuration; unknown keys are refused."""
     is_pulled: ClassVar[bool] = True
     """False for one whose sources are posted to."""
+    declaring_option: ClassVar[str] = "facts"
+    """The option whose entries declare facts, one each; a fault of a declaration names it."""
 
     def declared(self, options: Mapping[str, Any]) -> Sequence[FactSpec]:
         """Return facts that a source declares under its loaded `options`, beside `facts`, which all sources have."""

@@ -59,15 +59,19 @@ def pull(
     memory: Memory,
     requests: int,
     read: Callable[[str, Sequence[str]], Batch],
+    ahead: Callable[[Sequence[str]], None] | None = None,
 ) -> Iterator[Batch]:
     """Read repositories until the run has made so many `requests`; `names` holds the services of each.
 
+    `ahead` is told which ones are read next, so that one question can be asked for several of them.
     One that cannot be read becomes a fault. Raises PullFailed when none can, or when the next would fail as well.
     """
     waiting = sorted(names, key=lambda name: (memory.read_at.get(name, ""), name))
     failures: list[PullFailed] = []
     for start in range(0, len(waiting), PER_BATCH):
         batches: list[Batch] = []
+        if ahead:
+            ahead(waiting[start : start + PER_BATCH])
         for name in waiting[start : start + PER_BATCH]:
             if (start or batches) and context.client.requests_made >= requests:
                 break

@@ -89,10 +89,12 @@ def pull(
     names: Mapping[str, Sequence[str]],
     read: Read,
     faults: Sequence[PullFault] = (),
+    ahead: Callable[[Sequence[str]], None] | None = None,
 ) -> Iterator[Batch]:
     """Read repositories, those first that have waited longest, until the run has cost what it may.
 
-    `names` holds the services of each repository. Raises PullFailed as `in_turn.pull` does.
+    `names` holds the services of each repository; `ahead` is told which are read next. Raises PullFailed as
+    `in_turn.pull` does.
     """
     environments = [name.lower() for name in context.options["environments"]]
     memory = in_turn.Memory.loaded(context.cursor)
@@ -106,6 +108,7 @@ def pull(
         memory,
         context.options["requests_per_run"],
         lambda name, refs: read(name, refs, environments, memory),
+        ahead,
     )
 
 

@@ -112,12 +112,14 @@ def _of_sources(
     faults = []
     for position, source in enumerate(config.sources):
         connector = connectors.get(source.plugin)
-        for number, spec in enumerate(connector.declared(source.options) if connector else ()):
+        if connector is None:
+            continue
+        for number, spec in enumerate(connector.declared(source.options)):
             other = found.get(spec.key) or known.get(spec.key)
             if other and (other.type, other.unit) != (spec.type, spec.unit):
                 unit = f" in {other.unit}" if other.unit else ""
                 message = f"{spec.key} is known as {other.type}{unit}; declare it so, or choose another key"
-                faults.append(Fault(f"sources.{position}.options.facts.{number}", message))
+                faults.append(Fault(f"sources.{position}.options.{connector.declaring_option}.{number}", message))
             found[spec.key] = spec
     if faults:
         raise InvalidInput("The sources declare facts that contradict what is known.", faults)

@@ -6,6 +6,7 @@ not have (references back, looking around) is refused when a pattern is read.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import re2
@@ -44,6 +45,11 @@ class Regex:
     def fits(self, text: str) -> bool:
         """Say whether the pattern fits the whole text."""
         return _compiled(self.pattern, self.spans_lines).fullmatch(_encodable(text)) is not None
+
+    def captured(self, text: str, most: int) -> list[str]:
+        """Return what the pattern's first group holds, the whole where it has none, in the first `most` places."""
+        found = islice(_compiled(self.pattern, self.spans_lines).finditer(_encodable(text)), most)
+        return [one[1] if one.re.groups else one[0] for one in found if not one.re.groups or one[1] is not None]
 
 
 @lru_cache(maxsize=1000)

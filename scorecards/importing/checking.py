@@ -11,6 +11,11 @@ from scorecards.importing.drafts import Draft, Outcome, Said, plain
 from scorecards.importing.making import Options
 
 OF_RULES = frozenset({"rule", "passes", "fails"})
+SHOWN = 3
+READ_OF_FILES = (
+    "Facts that files of the repository tell ({}): the source github or gitlab reads them, once the entries of "
+    "`files:` stand among its `options:` in portal.yaml."
+)
 
 
 def load_or_attest(draft: Draft, options: Options, defaults: Mapping[str, Any]) -> None:
@@ -21,7 +26,12 @@ def load_or_attest(draft: Draft, options: Options, defaults: Mapping[str, Any]) 
         _loading(_narrowed(one, specs, defaults, draft.notes), specs, options, defaults) for one in draft.said
     ]
     asked = " ".join(str(one.definition.get("rule", "")) for one in draft.said)
-    draft.facts = {key: fact for key, fact in draft.facts.items() if key in asked}
+    draft.facts = {key: fact for key, fact in draft.facts.items() if key in asked or key in draft.collected}
+    draft.files = {key: entry for key, entry in draft.files.items() if key in draft.facts}
+    if draft.files:
+        draft.notes.append(
+            READ_OF_FILES.format(", ".join(draft.files) if len(draft.files) <= SHOWN else len(draft.files))
+        )
 
 
 def _spec(fact: Mapping[str, Any]) -> FactSpec:

@@ -6,7 +6,7 @@ that we have. An expression that says more raises Untranslatable: its answer can
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from scorecards.importing.cql_conditions import (
@@ -21,6 +21,7 @@ from scorecards.importing.cql_conditions import (
     one_of,
     present,
 )
+from scorecards.importing.cql_files import Files
 from scorecards.importing.cql_words import (
     AGES,
     AGGREGATES,
@@ -47,6 +48,8 @@ class Translated:
 
     tree: dict[str, Any]
     facts: Facts
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Those that a source has to read out of files, as entries of its option `files`."""
 
 
 def translate(expression: str) -> Translated:
@@ -55,13 +58,14 @@ def translate(expression: str) -> Translated:
     tree = parser.either()
     if parser.here:
         parser.fault(f"`{parser.here[1]}` is not expected here")
-    return Translated(tree, parser.facts)
+    return Translated(tree, parser.facts, parser.files.entries)
 
 
 class _Parser:
     def __init__(self, expression: str) -> None:
         self.words: list[tuple[str, str]] = []
         self.facts: Facts = {}
+        self.files = Files(self.facts)
         self.at = self.depth = 0
         position, text = 0, expression.strip()
         while position < len(text):
@@ -119,6 +123,8 @@ class _Parser:
         term = self._chain()
         if isinstance(term, dict):  # a test such as `.matches("…")` is whole by itself
             return term
+        if term.file and not self._is_null_next():
+            self.fault("the content of a file is asked whether it holds or fits something")
         self._shift(term)
         if self.accept("in"):
             return one_of(term, self._list(), self.facts)
@@ -127,12 +133,18 @@ class _Parser:
             self.at += 1
             operator = COMPARED[found[1]]
             if self.accept("null"):
+                if term.file:
+                    return self.files.there(term.file, is_wanted=operator == "notEqual")
                 return present(term, operator == "notEqual", self.facts)
             return compared(term, operator, self._value(), self.facts)
         if term.counted or term.aged or term.asked or term.shift:
             self.fault("a count, an age or a number has to be compared with something")
         declare(self.facts, term.key, term.kind or "boolean")
         return leaf(term.key, "equal", not term.negated)
+
+    def _is_null_next(self) -> bool:
+        ahead = [word.lower() for _, word in self.words[self.at : self.at + 2]]
+        return len(ahead) == 2 and ahead[0] in COMPARED and ahead[1] == "null"
 
     def _value(self) -> Any:
         found = self.here
@@ -192,8 +204,10 @@ class _Parser:
     def _step(self, term: Term, name: str) -> dict[str, Any] | None:
         """Go on by `.name(…)`; a test such as `.matches("…")` is a condition, and ends it."""
         word = name.lower()
+        if term.key == "git" and word in {"fileexists", "filecontents"}:
+            return self._of_file(term, word)
         if word in TESTS:
-            return self._tested(term, TESTS[word])
+            return self._tested(term, word)
         if word in {*MEMBERS, "map"} and self._is_lambda():
             asked = self._of_members(term, word)
             if word != "filter":
@@ -209,6 +223,26 @@ class _Parser:
         else:
             term.key = self._key(f"{term.key}.{name}", self._arguments())
         return None
+
+    def _of_file(self, term: Term, word: str) -> dict[str, Any] | None:
+        """Read `git.fileExists("…")`, which is a condition, or `git.fileContents("…")`, of which something is asked."""
+        given = self._arguments() or []
+        if len(given) != 1:
+            self.fault("a file is asked for by its path")
+        if word == "fileexists":
+            return self._answered(self.files.there(given[0], is_wanted=True))
+        term.file = given[0]
+        return None
+
+    def _answered(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """Return a condition that may be compared with true or false."""
+        found = self.here
+        if found and found[1] in NEGATED_TESTS and self.words[self.at + 1 : self.at + 2]:
+            value = self.words[self.at + 1][1].lower()
+            if value in {"true", "false"}:
+                self.at += 2
+                return tree if (value == "true") is (found[1] != "!=") else {"not": tree}
+        return tree
 
     def _is_lambda(self) -> bool:
         ahead = [word for _, word in self.words[self.at : self.at + 5]]
@@ -307,17 +341,20 @@ class _Parser:
         parts = [".".join(part if part == "custom" else snake(part) for part in name.split("."))]
         return ".".join([*parts, *map(key_part, arguments or ())])
 
-    def _tested(self, term: Term, operator: str) -> dict[str, Any]:
+    def _tested(self, term: Term, word: str) -> dict[str, Any]:
         given = self._arguments()
         if not given or len(given) != 1:
             self.fault("a test takes one text")
+        if term.file:
+            return self._answered(self.files.holding(term.file, word, given[0]))
+        operator = TESTS[word]
         self._known(term)
         # Cortex' `matches` is of the whole text.
         value = f"^(?:{given[0]})$" if operator == "matchesRegex" else given[0]
         declare(self.facts, term.key, "string")
         return leaf(term.key, operator, value)
 
-    def _jq(self) -> Term:
+    def _jq(self) -> Term | dict[str, Any]:
         """`jq(custom("x"), "not")`: what plain programs do is said by us; others would have to be run."""
         self.expect("(")
         term = self._chain()
@@ -326,6 +363,8 @@ class _Parser:
         self.expect(")")
         if isinstance(term, dict) or not isinstance(program, str):
             self.fault("jq takes what is read, and a program")
+        if term.file:
+            return self._jq_of_file(term.file, program)
         plain = re.sub(r"\s+", "", program)
         if plain in {".|tonumber", "tonumber", "."}:
             term.kind = "number" if "tonumber" in plain else ""
@@ -340,3 +379,15 @@ class _Parser:
         else:
             self.fault(f"the jq program `{program}` would have to be run")
         return term
+
+    def _jq_of_file(self, path: str, program: str) -> dict[str, Any]:
+        """What a plain program asks of a file, with what its answer is compared with."""
+        sign, value = "", None
+        found = self.here
+        if found and found[0] == "sign" and found[1] in COMPARED:
+            self.at += 1
+            sign = "==" if found[1] == "=" else found[1]
+            value = None if self.accept("null") else self._value()
+            if isinstance(value, Term | tuple):
+                self.fault("what jq finds in a file is compared with a value")
+        return self.files.by_jq(path, program, sign, value)

@@ -38,6 +38,8 @@ class Term:
     """What is asked of its members, where it stands for those of whom it holds: `.filter(…)`."""
     each: str = ""
     """What the members of whom it holds are counted as, where a fact may say how many they are."""
+    file: str = ""
+    """The path of the file whose content it is; what is asked of it is an entry of the option `files`."""
     shift: dict[str, float] = field(default_factory=dict)
     """What it is multiplied by, or what is added."""
 

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from plugins.contract import FactSpec
+from plugins.repository_files.entries import Entry, EntrySchema
 
 MAX_TITLE = 120
 MAX_ID = 60
@@ -69,6 +72,10 @@ class Draft:
     said: list[Said] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Facts that something has to supply, by key."""
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a source has to read out of repository files, by the fact's key: entries of its option `files`."""
+    collected: set[str] = field(default_factory=set)
+    """Facts that the document says how to collect, whether or not a check of it asks for them."""
     sections: dict[str, Any] = field(default_factory=dict)
     """Further sections of the file of checks, such as `tech_insights`."""
     notes: list[str] = field(default_factory=list)
@@ -87,6 +94,26 @@ class Draft:
             in_unit = {"unit": unit} if unit else {}
             self.facts[key] = {"key": key, "type": kind, **in_unit, "description": description}
 
+    def read_file(self, entry: Mapping[str, Any]) -> str:
+        """Note what a source has to read out of a file, and declare its fact; return the key, which is its own."""
+        asked = {name: value for name, value in entry.items() if name != "fact"}
+        for key, other in self.files.items():
+            if {name: value for name, value in other.items() if name != "fact"} == asked:
+                return key
+        key = self.new_key(entry["fact"])
+        self.files[key] = {"fact": key, **asked}
+        spec = declared(entry)
+        self.declare(key, spec.type.value, "", spec.description)
+        return key
+
+    def collect(self, entry: Mapping[str, Any]) -> None:
+        """Note what the document itself says to read out of a file, whoever asks for it; its fact keeps its key."""
+        key = str(entry["fact"])
+        self.files[key] = dict(entry)
+        self.collected.add(key)
+        spec = declared(entry)
+        self.declare(key, spec.type.value, "", spec.description)
+
     def new_id(self, prefix: str, words: str) -> str:
         """Return an id that no other check of the draft has: `mercari.graceful_shutdown`."""
         found = _apart(f"{prefix}.{slug(words) or 'line'}"[:MAX_ID].rstrip("_."), self.ids)
@@ -96,6 +123,13 @@ class Draft:
     def new_key(self, key: str) -> str:
         """Return the key of a fact that no other check of the draft asks for, however alike the two are called."""
         return _apart(key, self.facts)
+
+
+def declared(entry: Mapping[str, Any]) -> FactSpec:
+    """Return the fact that an entry of the option `files` declares, as the source itself will."""
+    made: Entry = EntrySchema().load(dict(entry))
+    spec = made.spec()
+    return replace(spec, description=short(plain(spec.description), 200))
 
 
 def _apart(name: str, taken: Collection[str]) -> str:

@@ -84,6 +84,8 @@ def _by_rule(item: Item, topic: Found, draft: Draft, options: Options) -> Said:
         if key in declared and key not in options.known:
             fact = declared[key]
             draft.declare(key, fact["type"], fact.get("unit", ""), fact["description"])
+            if "read" in fact:
+                draft.files[key] = {"fact": key, **fact["read"]}
             lacking.append(key)
     why = f"The words “{topic.words}” tell the rule"
     why += f"; something has to supply {', '.join(dict.fromkeys(lacking))}." if lacking else "."

@@ -21,7 +21,10 @@ TASK = re.compile(
 )
 BULLET = re.compile(rf"^(\s*)(?:[-*+•·●‣・]|{NUMBER})\s+(.*)$")
 HTML_TASK = re.compile(r"^(\s*)(?:<(?!input)[^>]+>\s*)*<input[^>]*type=[\"']?checkbox[^>]*>\s*(.*)$", re.IGNORECASE)
-TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
+TABLE_RULE = re.compile(
+    r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$|^(?=.*--)\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*){2,}\|?\s*$"
+)
+"""Below the head of a table; of three columns on, one dash will do for a narrow one."""
 QUOTED = re.compile(r"^\s*>\s*(\S.*)$")
 LED = re.compile(r"^(\*\*|__)(?P<name>[^*_]{3,80}?)[.:]?\1[.:]?\s+(?P<text>\S.{20,})$")
 QUESTION = re.compile(r"^[A-ZÀ-ÝÄÖÜ\u3040-\u9fff\uac00-\ud7af].{8,}[?？]$")
@@ -76,8 +79,10 @@ def _questionnaire(lines: Sequence[str]) -> list[Item]:
 
 
 def _opened(lines: Sequence[str]) -> list[str]:
-    """Return the lines without the marks around those blocks of code that hold tasks."""
+    """Return the lines without the marks around those blocks of code that hold tasks; one may have no end."""
     opened, marks = list(lines), [number for number, line in enumerate(lines) if FENCE.match(line)]
+    if len(marks) % 2 and any(TASK.match(line) for line in lines[marks[-1] :]):
+        opened[marks[-1]] = ""
     for start, end in zip(marks[::2], marks[1::2], strict=False):
         if any(TASK.match(line) for line in lines[start:end]):
             opened[start] = opened[end] = ""

@@ -14,7 +14,7 @@ from scorecards.importing.forms import is_form, items_of_form
 from scorecards.importing.making import Options, said
 from scorecards.importing.markdown import MAX_ITEMS, items_of
 from scorecards.importing.markups import as_markdown, items_of_csv
-from scorecards.importing.products import cortex, opslevel, port, soundcheck, tech_insights
+from scorecards.importing.products import cortex, dx, opslevel, port, soundcheck, tech_insights
 from scorecards.importing.terraform import read_terraform
 
 MAX_BYTES = 1024 * 1024
@@ -26,6 +26,7 @@ Reader = Callable[[Any, Draft, Options], None]
 PRODUCTS: tuple[tuple[str, Callable[[Any], bool], Reader], ...] = (
     ("Tech Insights checks", tech_insights.is_tech_insights, tech_insights.tech_insights),
     ("a Cortex scorecard", cortex.is_cortex, cortex.cortex),
+    ("a DX scorecard", dx.is_dx, dx.dx),
     ("a Port scorecard", port.is_port, port.port),
     ("a Soundcheck file", soundcheck.is_soundcheck, soundcheck.soundcheck),
     ("OpsLevel checks", opslevel.is_opslevel, opslevel.opslevel),
@@ -135,14 +136,17 @@ def _data(name: str, text: str) -> list[Any]:
 def _joined(documents: list[Any]) -> list[Any]:
     """Put Soundcheck's documents together: its tracks place its checks, wherever they stand in the file."""
     together: list[Any] = []
-    rest: list[Any] = []
+    rest = [document for document in documents if soundcheck.is_collector(document)]  # they say what checks ask for
     for document in documents:
+        if soundcheck.is_collector(document):
+            continue
         found = [] if tech_insights.is_tech_insights(document) else soundcheck.listed(document)
         if found:
             together += found
         else:
             rest.append(document)
-    return [*([together] if together else []), *rest] or [None]
+    collectors = sum(map(soundcheck.is_collector, rest))
+    return [*rest[:collectors], *([together] if together else []), *rest[collectors:]] or [None]
 
 
 def _take(items: Any, draft: Draft, options: Options) -> None:

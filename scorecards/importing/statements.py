@@ -39,7 +39,9 @@ CHOICE = re.compile(
     r"\b(you might want to|you may want to|may want to) consider\b",
     re.IGNORECASE,
 )
-PLACEHOLDER = re.compile(r"^(to-?do|tbd|tba|fixme|wip|placeholder|lorem ipsum|n/?a|none|\.{2,}|…|-+)\b.{0,60}$", re.I)
+PLACEHOLDER = re.compile(
+    r"^(to-?do|tbd|tba|fixme|wip|lorem ipsum|n/?a|none|\.{2,}|…|-+)\b.{0,60}$|^placeholders?\W*(\bfor\b.*)?$", re.I
+)
 LINK = re.compile(r"^<?(https?://|www\.)\S+>?$")
 CERTAIN = re.compile(
     r"\b(must|required|mandatory|critical|blocker|no[- ]go|p0|muss|pflicht|obligat\w+|obrigat\w+)\b|必須|필수|必须",
@@ -150,12 +152,16 @@ AXES: tuple[tuple[Axis, re.Pattern[str]], ...] = (
     ),
 )
 
+ESCAPED = re.compile(r"\\([\[\](){}#+.!_>~|-])")
+"""A sign that Markdown is told to leave as it is."""
+
 
 def bare(text: str) -> str:
     """Return a line without its Markdown: links by their words, no emphasis, no emoji codes."""
     text = html.unescape(text.encode(errors="replace").decode())
     for pattern, words in MARKUP:
         text = pattern.sub(words, text)
+    text = ESCAPED.sub(r"\1", text)
     return plain(BOX.sub("", text)).strip(" :–—：")
 
 

@@ -49,6 +49,8 @@ STATE = (
         "状態",
     ),
 )
+ENTRY = re.compile(r"^\s*[-*+•]\s+(?:\\?\[(?P<name>[^\]\\]{2,})\\?\]$)?")
+"""What marks an entry of a list that goes on in the next row, and the brackets around all of it."""
 RANK = re.compile(r"\b(level|tier|grade|stage)(?:[ _-]?\d)?\b")
 
 
@@ -116,4 +118,8 @@ def _cell(cells: Sequence[str], place: int | None) -> str:
 def _summary(cell: str) -> tuple[str, str]:
     """Part a cell that folds its explanation away: what is asked, and the explanation."""
     found = re.search(r"<summary>(.*?)</summary>(.*)", cell, re.IGNORECASE | re.DOTALL)
-    return (bare(found[1]), bare(found[2])) if found else (bare(cell), "")
+    return (
+        (bare(found[1]), bare(found[2]))
+        if found
+        else (bare(ENTRY.sub(lambda mark: mark["name"] or "", cell.strip())), "")
+    )

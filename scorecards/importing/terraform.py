@@ -64,6 +64,9 @@ class _File:
         cards = self._all("port_scorecard")
         if cards:
             found.append({"scorecards": [_port(card) for card in cards]})
+        cards = self._all("dx_scorecard")
+        if cards:
+            found.append({"scorecards": cards})
         return found + [_cortex(card) for card in self._all("cortex_scorecard")]
 
     def _all(self, wanted: str) -> list[dict[str, Any]]:

@@ -133,9 +133,12 @@ def words_abroad(axis: str) -> re.Pattern[str]:
     return re.compile("|".join(str(_table()["abroad"][axis]).split()))
 
 
-def fact_declarations() -> Mapping[str, Mapping[str, str]]:
-    """Return the facts of the rules that no connector supplies, by key: type, unit and description."""
-    found: Mapping[str, Mapping[str, str]] = _table()["facts"]
+def fact_declarations() -> Mapping[str, Mapping[str, Any]]:
+    """Return the facts of the rules that no connector supplies by itself, by key: type, unit and description.
+
+    With `read`, what a source is told so that it reads the fact out of files.
+    """
+    found: Mapping[str, Mapping[str, Any]] = _table()["facts"]
     return found
 
 

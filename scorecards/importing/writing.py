@@ -14,6 +14,10 @@ OUTCOMES = {
     Outcome.ATTESTED: "attested by people",
     Outcome.NOT_SAID: "could not be said",
 }
+FILES = (
+    "The sources `github` and `gitlab` supply these of the facts above, out of the files of the repositories, once "
+    "their `options:` in portal.yaml hold:"
+)
 
 
 def report(draft: Draft) -> dict[str, Any]:
@@ -24,6 +28,7 @@ def report(draft: Draft) -> dict[str, Any]:
         "counts": {outcome.value: number for outcome, number in draft.counts().items()},
         "notes": draft.notes,
         "facts": list(draft.facts.values()),
+        "files": list(draft.files.values()),
         "lines": [
             {
                 "line": one.item.line,
@@ -66,6 +71,8 @@ def as_yaml(draft: Draft, defaults: Mapping[str, Any]) -> str:
         parts.append(
             "# Something has to supply these; until then their checks are unknown.\n" + _dump({"facts": _facts(draft)})
         )
+    if draft.files:
+        parts.append(f"{_comment(FILES)}\n{_commented(_dump({'files': list(draft.files.values())}))}")
     parts += [_dump({name: content}) for name, content in draft.sections.items()]
     if new:
         parts.append("checks:")
@@ -103,6 +110,10 @@ def _comment(text: str) -> str:
             line = "#"
         line = f"{line} {word}"
     return "\n".join([*lines, line])
+
+
+def _commented(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.splitlines())
 
 
 def _dump(content: Any) -> str:

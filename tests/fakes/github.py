@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
+from tests.fakes import repository_graphql
 from tests.fakes.argocd import rfc3339
 from tests.fakes.server import Fake, in_part
 
@@ -17,7 +18,7 @@ class GitHub(Fake):
     document says; requests are checked whole.
     """
 
-    undocumented = frozenset({"/orgs/acme/dependabot/"})
+    undocumented = frozenset({"/orgs/acme/dependabot/", "/graphql", "/api/graphql"})
 
     def __init__(self, spec_file: Path, token: str = "fake-token") -> None:
         self.repositories: dict[str, dict[str, Any]] = {}
@@ -26,6 +27,8 @@ class GitHub(Fake):
         self.watched: set[str] = set()
         self.findings: dict[str, list[dict[str, Any]]] = {}
         """Of code scanning, by repository; one that is not here is not scanned."""
+        self.questions: list[str] = []
+        """What was asked by GraphQL."""
         super().__init__(spec_file, token)
 
     @classmethod
@@ -37,6 +40,8 @@ class GitHub(Fake):
         self.app.get("/rate_limit")(self.rate_limit)
         self.app.get("/orgs/<org>/dependabot/alerts")(self.listed_alerts)
         self.app.get("/orgs/<org>/repos")(self.listed_repositories)
+        self.app.post("/graphql", endpoint="graphql")(self.graphql)
+        self.app.post("/api/graphql", endpoint="own graphql")(self.graphql)
         below = "/repos/<owner>/<repo>"
         for path, view in (
             ("", self.about),
@@ -187,6 +192,10 @@ class GitHub(Fake):
 
     def all_releases(self, owner: str, repo: str) -> Any:
         return self.repositories[f"{owner}/{repo}"]["releases"]
+
+    def graphql(self) -> Any:
+        self.questions.append(request.get_json()["query"])
+        return repository_graphql.github_answer(request.get_json(), self.repositories)
 
     def contents(self, owner: str, repo: str, path: str) -> Any:
         """Files are kept as (text, when it was put there) by their path."""

@@ -8,8 +8,11 @@ from typing import Any
 from flask import request
 from graphql import build_schema, graphql_sync
 
+from tests.fakes import repository_graphql
 from tests.fakes.argocd import rfc3339
 from tests.fakes.server import Fake, in_part
+
+GID = "gid://gitlab/Project/"
 
 
 def mended(spec: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +44,9 @@ def _nullable(node: Any) -> Any:
     return found
 
 
-SCHEMA = build_schema("""
+SCHEMA = build_schema(
+    repository_graphql.GITLAB
+    + """
     type Query { project(fullPath: ID!): Project }
     type Project {
       securityScanners: SecurityScanners
@@ -58,7 +63,8 @@ SCHEMA = build_schema("""
     enum VulnerabilitySeverity { INFO UNKNOWN LOW MEDIUM HIGH CRITICAL }
     enum VulnerabilityState { DETECTED DISMISSED RESOLVED CONFIRMED }
     enum VulnerabilitySort { severity_desc severity_asc detected_desc detected_asc }
-""")
+"""
+)
 
 
 class GitLab(Fake):
@@ -70,6 +76,10 @@ class GitLab(Fake):
         self.projects: dict[str, dict[str, Any]] = {}
         self.forbidden: set[str] = set()
         self.graphql_page = 100
+        self.questions: list[str] = []
+        """What was asked by GraphQL."""
+        self.most_at_once = 1000
+        """Projects whose files one question may ask for."""
         self.scanners: dict[str, list[str]] = {}
         """What scans a project, by its path; one that is not here may not be seen, or has no such edition."""
         self.vulnerabilities: dict[str, list[dict[str, str]]] = {}
@@ -134,10 +144,19 @@ class GitLab(Fake):
             return {
                 "securityScanners": {"enabled": [], "pipelineRun": running},
                 "vulnerabilities": lambda _info, first, after=None, **only: page(fullPath, first, after, **only),
+                "repository": repository_graphql.gitlab_repository(self.projects[fullPath]),
             }
 
+        def projects(info: Any, ids: list[str], first: int) -> Any:
+            shown = [path for path, one in self.projects.items() if f"{GID}{one['settings'].get('id', 1)}" in ids]
+            return {"nodes": [project(info, path) for path in shown[:first]]}
+
         asked = request.get_json()
-        return graphql_sync(SCHEMA, asked["query"], {"project": project}, variable_values=asked["variables"]).formatted
+        self.questions.append(asked["query"])
+        if asked["query"].count("repository {") > self.most_at_once:
+            return {"errors": [{"message": "Query has complexity of 312, which exceeds max complexity of 250"}]}
+        root = {"project": project, "projects": projects}
+        return graphql_sync(SCHEMA, asked["query"], root, variable_values=asked["variables"]).formatted
 
     def add(self, path: str, **parts: Any) -> dict[str, Any]:
         made = {"settings": {}, "protected": [], "files": [], "pipelines": [], "releases": [], "deployments": [],

@@ -27,6 +27,11 @@ from tests.plugins.connectors.openslo_files import slo
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CHECKOUT, SEARCH = "component:default/checkout", "component:default/search"
+PACKAGE = '{"engines": {"node": ">=20"}}'
+FILES = [
+    {"fact": "repo.file.dockerfile_pinned", "path": "Dockerfile", "matches": "^FROM .+@sha256:"},
+    {"fact": "repo.file.node", "path": "package.json", "value": "/engines/node"},
+]
 SHAS = ("a" * 40, "b" * 40, "c" * 40)
 
 
@@ -81,6 +86,7 @@ def github_case() -> Iterator[Case]:
             ],
             commits={f"{SHAS[0]}...{SHAS[1]}": [NOW - 4 * DAY - HOUR]},
             release=NOW - 3 * DAY,
+            files={"Dockerfile": (f"FROM node@sha256:{SHAS[0]}", NOW), "package.json": (PACKAGE, NOW)},
         )
         fake.deploy(slug, NOW - 5 * DAY, SHAS[0], "success")
         fake.deploy(slug, NOW - 4 * DAY, SHAS[1], "success")
@@ -96,8 +102,10 @@ def github_case() -> Iterator[Case]:
                 (CHECKOUT, "ci.success_ratio_30d"): 0.5,
                 (SEARCH, "deploys.count_30d"): 2,
                 (SEARCH, "code.vuln.critical_over_30d"): 3,
+                (CHECKOUT, "repo.file.dockerfile_pinned"): True,
+                (SEARCH, "repo.file.node"): ">=20",
             },
-            options={"code_scanning": True},
+            options={"code_scanning": True, "files": FILES},
             upstream=fake.url,
             secret=fake.token,
             now=NOW,
@@ -113,7 +121,8 @@ def gitlab_case() -> Iterator[Case]:
             {"id": number, "status": status, "updated_at": written(NOW - number * DAY)}
             for number, status in enumerate(("success", "failed"), 1)
         ]
-        fake.add(path, protected=["main"], files=["CODEOWNERS"], pipelines=pipelines)
+        texts = {"Dockerfile": (f"FROM node@sha256:{SHAS[0]}", NOW), "package.json": (PACKAGE, NOW)}
+        fake.add(path, protected=["main"], files=["CODEOWNERS"], pipelines=pipelines, texts=texts)
         fake.deploy(path, NOW - 5 * DAY, SHAS[0])
         fake.deploy(path, NOW - 4 * DAY, SHAS[1], "failed")
         fake.scanners[path] = ["DEPENDENCY_SCANNING"]
@@ -128,8 +137,10 @@ def gitlab_case() -> Iterator[Case]:
                 (CHECKOUT, "deploys.failed_30d"): 1,
                 (SEARCH, "ci.success_ratio_30d"): 0.5,
                 (SEARCH, "deps.vuln.critical_over_30d"): 2,
+                (CHECKOUT, "repo.file.dockerfile_pinned"): True,
+                (SEARCH, "repo.file.node"): ">=20",
             },
-            options={"vulnerabilities": True},
+            options={"vulnerabilities": True, "files": FILES},
             upstream=fake.url,
             secret=fake.token,
             auth_header="PRIVATE-TOKEN",

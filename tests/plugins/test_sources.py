@@ -352,6 +352,14 @@ def test_a_collection_can_be_asked_for(prod: Session, client: FlaskClient) -> No
     assert client.post("/api/plugins/sources/none/collect").status_code == 404
 
 
+def test_asking_for_a_collection_takes_no_body_but_an_empty_one(prod: Session, client: FlaskClient) -> None:
+    assert client.post("/api/plugins/sources/prod/collect", json={}).status_code == 202
+    refused = client.post("/api/plugins/sources/prod/collect", json={"whole": True})
+    assert refused.status_code == 400
+    assert "whole" in refused.text
+    assert client.post("/api/plugins/sources/prod/collect", json=["whole"]).status_code == 400
+
+
 def test_fact_specs_say_unit_age_and_who_supplies_them(client: FlaskClient) -> None:
     items = {item["key"]: item for item in client.get("/api/plugins/fact-specs").json["items"]}
     spec = items["slo.availability.actual_28d"]

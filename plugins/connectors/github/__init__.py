@@ -1,19 +1,20 @@
 """GitHub: how a repository is protected, tested, owned, and how its deployments go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from marshmallow import fields
 
 from plugins import in_turn, parts, repositories, repository_stories
-from plugins.connectors.github import deploys, repository, scanning, vulnerabilities
+from plugins.connectors.github import deploys, files, repository, scanning, vulnerabilities
 from plugins.connectors.github.api import Repository, requests_left
 from plugins.contract import (
     AnnotationSpec,
     Batch,
     Connector,
+    FactSpec,
     FactType,
     FailureKind,
     PullContext,
@@ -22,6 +23,8 @@ from plugins.contract import (
     Target,
 )
 from plugins.repositories import spec
+from plugins.repository_files import entries
+from plugins.repository_files.reading import Files
 
 SLUG = "github.com/project-slug"
 
@@ -38,9 +41,10 @@ class OptionsSchema(repositories.OptionsSchema):
         load_default=False,
         metadata={"description": "Read the findings of code scanning: one request for each repository."},
     )
+    files = entries.option(lambda: {spec.key for spec in FACTS})
 
 
-FACTS = (
+FACTS: tuple[FactSpec, ...] = (
     *repositories.FACTS,
     repositories.VULNERABLE,
     scanning.CRITICAL,
@@ -60,7 +64,10 @@ class GitHubConnector(Connector):
     title: ClassVar[str] = "GitHub"
     facts = FACTS
     events = repositories.EVENTS
-    annotations = (AnnotationSpec(SLUG, "The repository, `organisation/repository`.", "acme/checkout", needed=True),)
+    annotations = (
+        AnnotationSpec(SLUG, "The repository, `organisation/repository`.", "acme/checkout", needed=True),
+        entries.LOCATION,
+    )
     permissions = (
         "a fine-grained token or a GitHub App with read access to metadata, contents, actions, deployments; "
         "administration (read) shows classic branch protection too",
@@ -69,6 +76,7 @@ class GitHubConnector(Connector):
         "with code_scanning: code scanning alerts (read) of the repositories",
     )
     options_schema = OptionsSchema
+    declaring_option = "files"
 
     def check(self, context: PullContext) -> str:
         """Ask for the rate limit and for all that is read of one repository; raises PullFailed."""
@@ -87,13 +95,23 @@ class GitHubConnector(Connector):
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read repositories, those first that have waited longest, until the run has cost what it may."""
         by_slug, faults = _by_slug(context.targets)
-        yield from repositories.pull(context, by_slug, partial(_read, context), faults)
+        found = files.of(context, by_slug)
+        yield from repositories.pull(context, by_slug, partial(_read, context, found), faults, found.look)
         if context.options["vulnerabilities"]:
             yield from vulnerabilities.read(context, by_slug)
 
+    def declared(self, options: Mapping[str, Any]) -> list[FactSpec]:
+        """Return the facts that a source reads out of files."""
+        return entries.declared(options)
+
 
 def _read(
-    context: PullContext, slug: str, refs: Sequence[str], environments: Sequence[str], memory: in_turn.Memory
+    context: PullContext,
+    shown: Files,
+    slug: str,
+    refs: Sequence[str],
+    environments: Sequence[str],
+    memory: in_turn.Memory,
 ) -> Batch:
     """Read one repository for the services in it."""
     source = Repository(context.client, slug)
@@ -111,7 +129,8 @@ def _read(
     faults = [replace(fault, scope=f"{slug}: {fault.scope}") for fault in faults]
     link = f"{about.get('html_url') or ''}/deployments" if about.get("html_url") else ""
     stories = repository_stories.read(source, context, memory, slug, refs, faults)
-    return repositories.batch(refs, values, found, slug, link, context.now, faults, stories)
+    batch = repositories.batch(refs, values, found, slug, link, context.now, faults, stories)
+    return shown.with_facts(batch, slug, context.now)
 
 
 def _hidden(context: PullContext, slug: str) -> list[PullFault]:
@@ -124,6 +143,7 @@ def _hidden(context: PullContext, slug: str) -> list[PullFault]:
         parts.part("code scanning", partial(scanning.read, source, context.now), faults)
     if context.options["vulnerabilities"]:
         parts.part("Dependabot alerts", partial(vulnerabilities.may_list, context.client, slug), faults)
+    parts.part("files", partial(files.of(context, {slug: []}).try_one, slug), faults)
     return faults
 
 

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 from marshmallow import fields
 
 from plugins import deployments, in_turn, parts, repositories, repository_stories
-from plugins.connectors.gitlab import project, vulnerabilities
+from plugins.connectors.gitlab import files, project, vulnerabilities
 from plugins.connectors.gitlab.api import Project
 from plugins.connectors.gitlab.shelf import Shelf
 from plugins.contract import (
     AnnotationSpec,
     Batch,
     Connector,
+    FactSpec,
     FactType,
     FailureKind,
     PullContext,
@@ -23,6 +24,8 @@ from plugins.contract import (
     Target,
 )
 from plugins.repositories import spec
+from plugins.repository_files import entries
+from plugins.repository_files.reading import Files
 
 SLUG, ID = "gitlab.com/project-slug", "gitlab.com/project-id"
 
@@ -35,9 +38,10 @@ class OptionsSchema(repositories.OptionsSchema):
         load_default=False,
         metadata={"description": "Read what dependency and container scanning found: two requests for each project."},
     )
+    files = entries.option(lambda: {spec.key for spec in FACTS})
 
 
-FACTS = (
+FACTS: tuple[FactSpec, ...] = (
     *repositories.FACTS,
     repositories.VULNERABLE,
     spec("repo.checks_required", FactType.BOOLEAN, "", "A change needs a pipeline that succeeded."),
@@ -58,12 +62,15 @@ class GitLabConnector(Connector):
     annotations = (
         AnnotationSpec(SLUG, "The project, `group/subgroup/project`.", "shop/backend/checkout", needed=True),
         AnnotationSpec(ID, "The project's number; used where there is no path.", "4711", needed=True),
+        entries.LOCATION,
     )
     permissions = (
         "a token with the scope read_api; protected branches are shown to developers of the project",
+        "with files: reporter of private projects",
         "with vulnerabilities: developer of the projects, whose edition is Ultimate",
     )
     options_schema = OptionsSchema
+    declaring_option = "files"
 
     def check(self, context: PullContext) -> str:
         """Ask for the version and for all that is read of one project; raises PullFailed."""
@@ -80,11 +87,22 @@ class GitLabConnector(Connector):
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read projects, those first that have waited longest, until the run has cost what it may."""
-        yield from repositories.pull(context, _projects(context.targets), partial(_read, context))
+        names = _projects(context.targets)
+        found = files.of(context, names)
+        yield from repositories.pull(context, names, partial(_read, context, found), ahead=found.look)
+
+    def declared(self, options: Mapping[str, Any]) -> list[FactSpec]:
+        """Return the facts that a source reads out of files."""
+        return entries.declared(options)
 
 
 def _read(
-    context: PullContext, name: str, refs: Sequence[str], environments: Sequence[str], memory: in_turn.Memory
+    context: PullContext,
+    shown: Files,
+    name: str,
+    refs: Sequence[str],
+    environments: Sequence[str],
+    memory: in_turn.Memory,
 ) -> Batch:
     """Read one project for the services in it."""
     source = Project(context.client, name)
@@ -106,7 +124,8 @@ def _read(
     faults = [replace(fault, scope=f"{path}: {fault.scope}") for fault in hidden]
     shelf = Shelf(source, branch, str(about.get("web_url") or ""))
     stories = repository_stories.read(shelf, context, memory, name, refs, faults)
-    return repositories.batch(refs, values, found, path, link, context.now, faults, stories)
+    batch = repositories.batch(refs, values, found, path, link, context.now, faults, stories)
+    return shown.with_facts(batch, name, context.now)
 
 
 def _hidden(context: PullContext, name: str) -> list[PullFault]:
@@ -118,6 +137,7 @@ def _hidden(context: PullContext, name: str) -> list[PullFault]:
     parts.part("tiers of environments", source.production_environments, faults)
     if context.options["vulnerabilities"]:
         parts.part("vulnerabilities", source.may_list_vulnerabilities, faults)
+    parts.part("files", partial(files.of(context, {name: []}).try_one, name), faults)
     return faults
 
 

@@ -88,13 +88,7 @@ class Project:
 
     def asked(self, question: str, variables: Mapping[str, Any]) -> Entry:
         """Return the data that GraphQL answers. Raises PullFailed, also for errors beside an answer."""
-        answer = self._client.post_json("api/graphql", {"query": question, "variables": variables})
-        errors, data = (answer.get("errors"), answer.get("data")) if isinstance(answer, dict) else (None, None)
-        if errors or not isinstance(data, dict):
-            first = errors[0] if isinstance(errors, list) and errors else None
-            told = first.get("message") if isinstance(first, dict) else "answered no data"
-            raise PullFailed(FailureKind.BAD_ANSWER, f"api/graphql: {told}")
-        return data
+        return asked(self._client, question, variables)
 
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[Entry]:
         """Yield the entries of a list, page by page, as `Link` names them.
@@ -138,3 +132,14 @@ class Project:
             if failure.status == 404:
                 return None
             raise
+
+
+def asked(client: SourceClient, question: str, variables: Mapping[str, Any]) -> Entry:
+    """Return the data that GraphQL answers. Raises PullFailed, also for errors beside an answer."""
+    answer = client.post_json("api/graphql", {"query": question, "variables": variables})
+    errors, data = (answer.get("errors"), answer.get("data")) if isinstance(answer, dict) else (None, None)
+    if errors or not isinstance(data, dict):
+        first = errors[0] if isinstance(errors, list) and errors else None
+        told = first.get("message") if isinstance(first, dict) else "answered no data"
+        raise PullFailed(FailureKind.BAD_ANSWER, f"api/graphql: {told}")
+    return data

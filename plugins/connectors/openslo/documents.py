@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from plugins.contract import PullFault
+from plugins.yaml_bounds import check_size
 
 MAX_FILES = 5000
 MAX_FILE_BYTES = 8 * 1024 * 1024
@@ -110,30 +111,8 @@ def _load_file(file: Path, name: str, loaded: Loaded, folder: Path | None = None
 def _load(text: str) -> Any:
     if len(text) > MAX_DOCUMENT_CHARACTERS:
         raise ValueError(f"it is longer than {MAX_DOCUMENT_CHARACTERS:,} characters")
-    _check_size(text)
+    check_size(text, MAX_NESTING, MAX_NODES)
     return yaml.load(text, Loader=yaml.CSafeLoader)
-
-
-def _check_size(text: str) -> None:
-    """Raise ValueError for a document that is too deep, or too large with its aliases written out."""
-    sizes: dict[str | None, int] = {}
-    open_nodes: list[tuple[str | None, int]] = []
-    total = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append((event.anchor, total))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, before = open_nodes.pop()
-            sizes[anchor] = total - before
-        if isinstance(event, yaml.AliasEvent):
-            total += sizes.get(event.anchor, 1)
-        elif isinstance(event, yaml.NodeEvent):
-            total += 1
-            sizes.setdefault(event.anchor, 1)
-        if len(open_nodes) > MAX_NESTING:
-            raise ValueError(f"it is nested more than {MAX_NESTING} levels deep")
-        if total > MAX_NODES:
-            raise ValueError(f"it holds more than {MAX_NODES:,} values with its aliases written out")
 
 
 def _take(value: Any, where: str, loaded: Loaded) -> None:

@@ -9,6 +9,7 @@ from scorecards.importing.drafts import Draft, Item, Said, plain, short, slug
 from scorecards.importing.making import Options, ruled
 from scorecards.importing.products.filters import applying, by_cortex
 from scorecards.importing.products.shared import MAX_LEVEL, Document, is_list_of, pushed, rank, scaled
+from scorecards.importing.repository_files import renamed
 
 
 def is_cortex(content: Any) -> bool:
@@ -44,7 +45,10 @@ def _cortex_rule(item: Item, expression: str, draft: Draft, options: Options, wo
     except Untranslatable as reason:
         key = f"cortex.{slug(item.name)}"
         return pushed(item, key, draft, options, f"Its expression says more than a rule of ours: {reason}.", words)
+    tree = translated.tree
+    for key, entry in translated.files.items():
+        tree = renamed(tree, key, draft.read_file(entry))
     for key, kind in translated.facts.items():
-        if key not in options.known:
+        if key not in options.known and key not in translated.files:
             draft.declare(key, kind, "", f"What Cortex reads for: {short(plain(item.name), 150)}")
-    return ruled(item, translated.tree, draft, options, f"Translated from `{plain(expression)}`.", words)
+    return ruled(item, tree, draft, options, f"Translated from `{plain(expression)}`.", words)

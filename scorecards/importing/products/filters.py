@@ -42,6 +42,8 @@ def of_entity(tree: Document) -> dict[str, Any]:
             return {word: [of_entity(one) for one in tree[word]]}
     if "not" in tree:
         return {"not": of_entity(tree["not"])}
+    if "related" in tree:
+        raise NotSaid("a check applies by what the service itself is, not by what is around it")
     if not tree["fact"].startswith(ENTITY):
         raise NotSaid(f"a check applies by what the catalog says, not by the fact {tree['fact']}")
     return {"field": tree["fact"].removeprefix(ENTITY), "operator": tree["operator"], "value": tree["value"]}

@@ -8,6 +8,7 @@ from scorecards.importing.cql_words import leaf
 from scorecards.importing.drafts import Draft, Item, Outcome, Said, plain, short, slug, snake
 from scorecards.importing.making import Options, known_axis, ruled
 from scorecards.importing.products.filters import applying, of_entity, together
+from scorecards.importing.products.opslevel_files import of_files, searched
 from scorecards.importing.products.predicates import counted, predicate
 from scorecards.importing.products.shared import Document, NotSaid, number, pushed, rank
 from scorecards.importing.statements import bare
@@ -227,25 +228,15 @@ def _owner(spec: Document, _draft: Draft) -> Any:
 
 
 def _file(spec: Document, draft: Draft) -> dict[str, Any]:
-    if _sub(spec, "file_contents_predicate"):
-        return _contents(spec, draft)
-    paths = [str(path).lstrip("/") for path in spec.get("file_paths") or spec.get("filepaths") or ()]
-    if spec.get("directory_search") or not paths:
-        raise NotSaid("It searches folders")
-    draft.declare("repo.files", "set", "", "Paths of the files of the repository")
-    return together("any", [leaf("repo.files", "contains", path) for path in paths])
+    return of_files(spec, _sub(spec, "file_contents_predicate"), draft)
 
 
-def _contents(spec: Document, draft: Draft) -> dict[str, Any]:
-    """Whatever reads the files, such as a step of the pipeline, says whether they hold what is asked for."""
-    asked = _sub(spec, "file_contents_predicate") or {}
-    paths = spec.get("file_paths") or spec.get("filepaths") or spec.get("file_extensions") or ()
-    where = ", ".join(map(str, paths)) if isinstance(paths, list) else str(paths)
-    sought = " ".join(str(asked[part]).replace("_", " ") for part in ("type", "value") if asked.get(part))
-    key = f"repo.contents.{slug(str(spec.get('name')))}"
-    told = f"Whether this is so of what stands in {where or 'any file of the repository'}: {sought or 'exists'}"
-    draft.declare(key, "boolean", "", short(plain(told), 300))
-    return leaf(key, "equal", True)
+def _grep(spec: Document, draft: Draft) -> dict[str, Any]:
+    return of_files({**spec, "use_absolute_root": True}, _sub(spec, "file_contents_predicate"), draft)
+
+
+def _search(spec: Document, draft: Draft) -> dict[str, Any]:
+    return searched(spec, _sub(spec, "file_contents_predicate"), draft)
 
 
 def _package(spec: Document, draft: Draft) -> dict[str, Any]:
@@ -319,9 +310,9 @@ KINDS: dict[str, Callable[[Document, Draft], Any]] = {
     "package_version": _package,
     "relationship": _relationship,
     "repository_file": _file,
-    "repository_grep": _contents,
+    "repository_grep": _grep,
     "repository_integrated": _repository,
-    "repository_search": _contents,
+    "repository_search": _search,
     "service_dependency": _depends,
     "service_ownership": _owner,
     "service_property": _property,

@@ -6,6 +6,7 @@ from typing import Any
 from scorecards.importing.drafts import Draft, Item, Said, key_part, slug, snake
 from scorecards.importing.making import Options, ruled
 from scorecards.importing.products.filters import applying, of_entity
+from scorecards.importing.products.port_paths import by_path
 from scorecards.importing.products.shared import MAX_DEPTH, Document, NotSaid, condition, is_list_of, pushed, rank
 
 PORT_FIELDS = {"$identifier": "entity.metadata.name", "$title": "entity.metadata.title", "$team": "entity.spec.owner"}
@@ -89,7 +90,7 @@ def _port_query(query: Any, prefix: str, draft: Draft, depth: int) -> dict[str, 
         return members[0] if len(members) == 1 else {"any" if query["combinator"] == "or" else "all": members}
     name = query.get("property")
     if isinstance(name, Mapping):
-        raise NotSaid("It looks at a property along a path of relations")
+        return by_path(query)
     if name is None and isinstance(query.get("relation"), str) and ("value" in query or query.get("operator") in EMPTY):
         related = query["relation"]
         key = RELATIONS.get(related) or f"{prefix}.{key_part(related)}"

@@ -1,6 +1,6 @@
 """Reads checks, tracks and collectors of Soundcheck. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,8 +9,14 @@ from scorecards.importing.drafts import Draft, Item, Said, key_part, plain, slug
 from scorecards.importing.making import Options, ruled
 from scorecards.importing.products.filters import applying, by_backstage, together
 from scorecards.importing.products.shared import MAX_DEPTH, MAX_LEVEL, Document, NotSaid, condition, is_list_of, pushed
+from scorecards.importing.repository_files import NotRead, entry
 
 SECTIONS = ("checks", "tracks", "programs")
+OF_FILES = "scm."
+COLLECTORS_APART = (
+    "Facts of `scm` are read out of files, which the configuration of its collectors names: put it before the checks, "
+    "with `---` between, and import both at once."
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ def soundcheck(content: Any, draft: Draft, options: Options) -> None:
             draft.said.append(_checked(check, asked, draft, options))
     for check_id, asked in places.items():
         draft.said.append(_answered(check_id, asked, draft, options))
+    if any(key.startswith(OF_FILES) and key not in draft.files for key in draft.facts):
+        draft.notes.append(COLLECTORS_APART)
 
 
 def _places(tracks: Sequence[Document], draft: Draft) -> dict[str, list[Place]]:
@@ -173,13 +181,37 @@ def _soundcheck_rule(rule: Any, draft: Draft, depth: int) -> dict[str, Any]:
 
 
 def _collectors(content: Document, draft: Draft) -> None:
-    """Collectors ask nothing: they say where facts come from."""
+    """Collectors ask nothing: they say where facts come from, those of files so that a source can be told."""
     names = ", ".join(str(one["factName"]) for one in content["collects"])
     hours = _hours(content)
     aged = f", to be trusted for {hours} hours" if hours else ""
     draft.notes.append(
         f"It collects facts and asks nothing of them: {names}{aged}. Import the checks that ask for them."
     )
+    for one in content["collects"]:
+        for key, asked in _of_files(one):
+            try:
+                draft.collect(entry(**asked) | {"fact": key})
+            except NotRead as reason:
+                draft.notes.append(f"The fact {key} cannot be read by a source ({reason}): something has to push it.")
+
+
+def _of_files(collected: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the key of each fact that a collector reads of files, as checks ask for it, and what it reads.
+
+    Paths begin at the source location there, with a slash or without.
+    """
+    fact, kind = f"{OF_FILES}{key_part(str(collected['factName']))}", str(collected.get("type") or "")
+    if kind == "regex" and collected.get("path") and collected.get("regex"):
+        yield f"{fact}.matches", {"paths": _path(collected), "matches": str(collected["regex"])}
+    data = collected.get("data")
+    for one in data if isinstance(data, list) else ():
+        if kind == "exists" and isinstance(one, Mapping) and one.get("name") and one.get("path"):
+            yield f"{fact}.{key_part(str(one['name']))}", {"paths": _path(one)}
+
+
+def _path(given: Document) -> str:
+    return str(given["path"]).lstrip("/")
 
 
 def _hours(content: Document) -> int:

@@ -1,6 +1,5 @@
 """The GitLab connector against a server double that checks each request with GitLab's own document."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from plugins.connectors.gitlab import CONNECTOR
 from plugins.contract import Batch, FailureKind, PullContext, PullFailed, Target
 from plugins.http_client import Limits, SourceClient
 from portal_backend.core.config import Secret, SourceAuth
-from tests.conftest import shared
 from tests.fakes.gitlab import GitLab
 from tests.fakes.server import Fault, html
 from tests.plugins.connectors.reading import ended, joined, told_of
@@ -19,15 +17,6 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 REF, PATH = "component:default/checkout", "acme/shop/checkout"
 TARGET = Target(REF, "checkout", {"gitlab.com/project-slug": PATH})
-
-
-@pytest.fixture
-def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitLab]:
-    monkeypatch.setenv("GITLAB_TOKEN", "fake-token")
-    fake = GitLab(shared("specs", "gitlab.openapi.json"))
-    with fake.running():
-        yield fake
-    assert fake.problems == []
 
 
 def context(fake: GitLab, targets=(TARGET,), cursor: str | None = None, **options: Any) -> PullContext:

@@ -144,7 +144,7 @@ spec:
 def test_a_catalogue_of_opslevel_needs_no_category():
     text = "version: 1\nkind: repo_file\nspec: {name: It has a manual, filePaths: [MANUAL.md]}\n"
     draft = draft_of(text, "check.yaml")
-    assert draft.said[0].definition["rule"] == {"fact": "repo.files", "operator": "contains", "value": "MANUAL.md"}
+    assert draft.said[0].definition["rule"] == {"fact": "repo.file.manual_md", "operator": "equal", "value": True}
 
 
 def test_columns_of_marks_may_number_their_levels_without_a_gap():

@@ -7,7 +7,7 @@ from scorecards.evaluation import evaluate_fields
 from tests.scorecards.importing.test_products import checks_of, draft_of
 from tests.scorecards.samples import NOW, subject
 
-RULE = {"factRef": "scm:default/readme", "path": "$.exists", "operator": "equal", "value": True}
+RULE = {"factRef": "git:default/readme", "path": "$.exists", "operator": "equal", "value": True}
 
 
 def applies(check, **entity):
@@ -49,7 +49,7 @@ def test_a_filter_of_soundcheck_matches_as_the_catalog_s_do(tmp_path):
 )
 def test_a_filter_of_soundcheck_that_cannot_be_said_is_named(words, told, tmp_path):
     check, notes = check_of(tmp_path, **words)
-    assert check.rule.facts == ("scm.readme.exists",)
+    assert check.rule.facts == ("git.readme.exists",)
     assert check.applies_to is None
     assert [told in note for note in notes] == [True]
 
@@ -61,7 +61,7 @@ def test_tracks_place_the_checks_of_their_file_and_narrow_them(tmp_path):
     track = {"id": "docs", "name": "Docs", "levels": [second, first], "filter": {"metadata.tags": "go"}}
     draft = draft_of({"soundcheck": {"tracks": [track], "checks": checks}})
     readme, loose, elsewhere = checks_of(draft, tmp_path)
-    assert (readme.level, readme.rule.facts) == (2, ("scm.readme.exists",))
+    assert (readme.level, readme.rule.facts) == (2, ("git.readme.exists",))
     assert "A readme stands there" in readme.question
     assert applies(readme, spec={"type": "service"}, metadata={"tags": ["go"]})
     assert not applies(readme, spec={"type": "service"})

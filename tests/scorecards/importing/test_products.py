@@ -73,7 +73,7 @@ def test_every_rule_of_a_public_scorecard_is_answered_by_facts(name, format_, co
         ('git.lastCommit().freshness > duration("PT6H")', leaf("git.last_commit", "olderThan", "6h")),
         ("k8s != null", leaf("cortex.k8s.present", "equal", True)),
         ("entity.description() == null", {"not": leaf("entity.metadata.description", "exists", True)}),
-        ('git.fileExists("README.md")', leaf("git.file_exists.README_md", "equal", True)),
+        ('git.fileExists("README.md")', leaf("repo.file.readme_md", "equal", True)),
         ("git != null", leaf("entity.metadata.annotations.backstage.io/source-location", "exists", True)),
         ('hasGroup("pci")', leaf("entity.metadata.tags", "hasValue", "pci")),
         (

@@ -92,7 +92,7 @@ def only(text, folder):
         (
             "repository_file",
             'filepaths = ["/README.md"]\n  directory_search = false',
-            leaf("repo.files", "contains", "README.md"),
+            leaf("repo.file.readme_md", "equal", True),
         ),
         (
             "package_version",
@@ -133,28 +133,6 @@ def test_a_check_of_opslevel_is_said_by_its_kind(kind, rest, rule, tmp_path):
 def test_what_computes_is_supplied_as_a_fact(kind, rest, tmp_path):
     _, check = only(resource(kind, rest), tmp_path)
     assert check.rule.tree == leaf("opslevel.the_check", "equal", True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "rest", "told"),
-    [
-        ("repository_grep", 'filepaths = ["x"]', "x: exists"),
-        (
-            "repository_file",
-            'filepaths = ["b.sbt"]\n  file_contents_predicate {\n    type = "does_not_contain"\n    value = "a"\n  }',
-            "b.sbt: does not contain a",
-        ),
-        (
-            "repository_search",
-            'file_extensions = ["py"]\n  file_contents_predicate {\n    type = "equals"\n    value = "import x"\n  }',
-            "py: equals import x",
-        ),
-    ],
-)
-def test_what_stands_in_files_is_a_fact_that_says_what_to_look_for(kind, rest, told, tmp_path):
-    draft, check = only(resource(kind, rest), tmp_path)
-    assert check.rule.tree == leaf("repo.contents.the_check", "equal", True)
-    assert draft.facts["repo.contents.the_check"]["description"] == f"Whether this is so of what stands in {told}"
 
 
 def test_a_check_whose_name_is_left_open_says_so(tmp_path):

@@ -1,0 +1,1 @@
+"""Facts out of the files of a repository: what a source's option `files` declares, asks for and answers."""
