@@ -20,6 +20,7 @@ from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import transaction
 from portal_backend.core.errors import Conflict, Fault, InvalidInput, NotAllowed
+from portal_backend.core.faults import first_faults
 from portal_backend.core.http import Moment
 from portal_backend.core.principal import Role
 from scorecards import facts, judging
@@ -107,7 +108,8 @@ def take(
 ) -> PushReport:
     """Check, store, judge and record in one transaction.
 
-    Raises NotFound for an unknown source, Conflict for one that is pulled, InvalidInput that names every fault.
+    Raises NotFound for an unknown source, Conflict for one that is pulled, InvalidInput that names the first faults and
+    counts the rest.
     """
     config = pipeline.source_config(name)
     connector = registry.connectors().get(config.plugin)
@@ -145,7 +147,8 @@ def _checked(
         *_correction_faults(session, name, happened),
     ]
     if faults:
-        raise InvalidInput("Nothing was taken; mend what is wrong and post all of it again.", faults)
+        message = "Nothing was taken; mend what is wrong and post all of it again."
+        raise InvalidInput(message, first_faults(faults))
     return Batch(
         facts=[
             Fact(entry["ref"].lower(), entry["key"], entry["value"], entry.get("observed_at") or now)

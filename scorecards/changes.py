@@ -54,8 +54,32 @@ WEIGHTIEST = tuple(ChangeCause)
 """A change of the service itself outweighs one of the rule, and that one of the evidence."""
 
 
+class Edit(StrEnum):
+    """What was done to a check."""
+
+    NEW = "new"
+    REMOVED = "removed"
+    EDITED = "edited"
+    """What decides its verdict, or what that counts for, is another than before; mostly with a new version."""
+    ENFORCED = "enforced"
+    """It came out of shadow."""
+    IN_SHADOW = "in_shadow"
+    """It counts no longer."""
+
+
+class RuleChange(NamedTuple):
+    """A check that is another one than at the judgement before."""
+
+    check: str
+    edit: Edit
+    from_version: int | None
+    """None: it is new."""
+    to_version: int | None
+    """None: the catalogue no longer has it."""
+
+
 class StatusChange(NamedTuple):
-    """A check's verdict changed."""
+    """A check's verdict changed, or the check itself did while the verdict stayed."""
 
     check: str
     from_status: str | None
@@ -65,6 +89,12 @@ class StatusChange(NamedTuple):
     axis: Axis | None
     bars: int | None
     """The level that the check bars while it does not pass."""
+    from_version: int | None = None
+    """The version of the check that was judged by before; None when the check is new."""
+    edit: Edit | None = None
+    """What was done to the check; None when it is the same."""
+    shadow: bool = False
+    """The check is in shadow: its verdict counts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +108,8 @@ class LevelMove:
     cause: ChangeCause
     checks: tuple[str, ...]
     """The checks whose verdicts moved it."""
+    rules: tuple[RuleChange, ...] | None = ()
+    """Of a level that the checks moved: what was done to them. None where that was not kept."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +144,16 @@ def change_cause(last: Entry | None, entry: Entry, first: bool, dark: bool) -> C
         return ChangeCause.RULE
     given = _given(last, entry)
     return given or _measured_cause(last[0], entry[0], dark)
+
+
+def edit_of(last: Entry | None, entry: Entry) -> Edit | None:
+    """Say what was done to a check between two judgements; None when it is the same."""
+    if last is None:
+        return Edit.NEW
+    was_shadow, is_shadow = SHADOW in last[3:], SHADOW in entry[3:]
+    if was_shadow is not is_shadow:
+        return Edit.IN_SHADOW if is_shadow else Edit.ENFORCED
+    return None if list(last[1:3]) == list(entry[1:3]) else Edit.EDITED
 
 
 PLAIN = frozenset({"pass", "fail", "unknown", "not_applicable"})
@@ -153,7 +195,8 @@ def level_move(
 ) -> LevelMove | None:
     """Return how a level moved, and by what; None when it stayed.
 
-    `by_points`: checks of every level take part in it.
+    `changes`: the verdicts that changed, and the checks that were edited while their verdicts stayed. `by_points`:
+    checks of every level take part in it.
     """
     if before == after:
         return None
@@ -161,15 +204,25 @@ def level_move(
         return LevelMove(axis, None, after, ChangeCause.FIRST, ())
     fell = (after or "") < (before or "")
     of_axis = [change for change in changes if axis is None or change.axis is axis]
-    relevant = _relevant(of_axis, fell, "L4" if by_points else max(before or "L0", after or "L0"))
-    if not relevant and "L0" in {before, after}:
-        # An axis on which nothing passes stands at L0, whatever the level of the check that passed last.
-        relevant = _relevant(of_axis, fell, "L4")
+    higher = "L4" if by_points else max(before or "L0", after or "L0")
+    # An axis on which nothing passes stands at L0, whatever the level of the check that passed last.
+    last_resort = "L4" if "L0" in {before, after} else higher
+    relevant = _relevant(of_axis, fell, higher) or _relevant(of_axis, fell, last_resort) or _others(of_axis)
+    if not relevant:  # of a check that is gone the axis is not known
+        gone = [change for change in changes if change.edit is Edit.REMOVED]
+        relevant = _relevant(gone, fell, higher) or _others(gone)
     if fell and not by_points:
         relevant = _decisive(relevant, after or "L0") or relevant
     causes = {change.cause for change in relevant}
     cause = next((cause for cause in WEIGHTIEST if cause in causes), ChangeCause.RULE)
-    return LevelMove(axis, before, after, cause, tuple(change.check for change in relevant if change.cause is cause))
+    behind = [change for change in relevant if change.cause is cause]
+    rules = tuple(_rule_change(change, change.edit) for change in behind if change.edit)
+    checks = tuple(change.check for change in behind)
+    return LevelMove(axis, before, after, cause, checks, rules if cause is ChangeCause.RULE else ())
+
+
+def _rule_change(change: StatusChange, edit: Edit) -> RuleChange:
+    return RuleChange(change.check, edit, change.from_version, None if edit is Edit.REMOVED else change.version)
 
 
 def _relevant(changes: Collection[StatusChange], fell: bool, higher: str) -> list[StatusChange]:
@@ -178,15 +231,35 @@ def _relevant(changes: Collection[StatusChange], fell: bool, higher: str) -> lis
     return [
         change
         for change in changes
-        if change.bars is not None
-        and change.bars <= top
-        and ((HARM.get(change.to_status, 0) - HARM.get(change.from_status, 0)) * sign > 0 or _crossed_its_day(change))
+        if (_harm(change) * sign > 0 and _bars(change, fell, top)) or _is_edited_open(change, fell, top)
     ]
 
 
-def _crossed_its_day(change: StatusChange) -> bool:
-    """Say whether a check that does not pass came out of shadow, or went into it: its verdict is the same."""
-    return change.from_status == change.to_status and change.to_status in HARM and change.cause is ChangeCause.RULE
+def _harm(change: StatusChange) -> int:
+    """Return what a change does to levels: above 0 it harms them. A check in shadow harms none."""
+    was_shadow = change.edit is Edit.ENFORCED or (change.shadow and change.edit is not Edit.IN_SHADOW)
+    before = 0 if was_shadow else HARM.get(change.from_status, 0)
+    return (0 if change.shadow else HARM.get(change.to_status, 0)) - before
+
+
+def _bars(change: StatusChange, fell: bool, top: int) -> bool:
+    """Say whether a check bars one of these levels; what one that is gone did bar is not known."""
+    if change.edit is Edit.REMOVED:
+        return not fell
+    return change.bars is not None and change.bars <= top
+
+
+def _is_edited_open(change: StatusChange, fell: bool, top: int) -> bool:
+    """Say whether a check that does not pass, as before, was edited so that it bars a lower or a higher level now."""
+    if change.edit is not Edit.EDITED or change.shadow or change.from_status != change.to_status:
+        return False
+    return change.to_status in HARM and _bars(change, fell, top) is fell
+
+
+def _others(changes: Collection[StatusChange]) -> list[StatusChange]:
+    """Return what moved a level by no verdict that harms it: checks that began or ceased to apply, new passing ones."""
+    counting = [change for change in changes if not change.shadow or change.edit is Edit.IN_SHADOW]
+    return [change for change in counting if _harm(change) == 0]
 
 
 def _decisive(changes: Collection[StatusChange], after: str) -> list[StatusChange]:
@@ -212,11 +285,30 @@ NAMED = 6
 """As many checks as a sentence names; `checks` beside it has all."""
 
 
-def _named(checks: Sequence[str]) -> str:
-    """Name checks; where they are many, the first of them and how many more there are."""
-    if len(checks) <= NAMED:
+def named(checks: Sequence[str], count: int | None = None) -> str:
+    """Name checks; where they are many (`count`, if not all are given), some and how many more there are."""
+    count = len(checks) if count is None else count
+    if count <= NAMED:
         return ", ".join(checks)
-    return f"{', '.join(checks[: NAMED - 1])} and {len(checks) - NAMED + 1} more"
+    return f"{', '.join(checks[: NAMED - 1])} and {count - NAMED + 1} more"
+
+
+def edit_words(rule: RuleChange) -> str:
+    """Say what was done to a check: `cap.limits (version 1 to 2)`."""
+    words = {
+        Edit.NEW: "new",
+        Edit.REMOVED: "removed",
+        Edit.EDITED: f"edited within version {rule.to_version}",
+        Edit.ENFORCED: "enforced since then",
+        Edit.IN_SHADOW: "in shadow since then",
+    }
+    if rule.edit is Edit.EDITED and rule.from_version != rule.to_version:
+        return f"{rule.check} (version {rule.from_version} to {rule.to_version})"
+    return f"{rule.check} ({words[rule.edit]})"
+
+
+WEIGHTS_WORDS = "the weights of the checks, or what the levels ask for, changed, not the service"
+"""Where the checks moved a level and no check's verdict or rule is another one."""
 
 
 def sentence_of(move: LevelMove) -> str:
@@ -225,7 +317,22 @@ def sentence_of(move: LevelMove) -> str:
     if move.cause is ChangeCause.FIRST:
         return f"{of}Judged for the first time: {move.to_level}."
     fell = (move.to_level or "") < (move.from_level or "")
-    by = f" by {_named(move.checks)}" if move.checks else ""
+    edited = {rule.check: edit_words(rule) for rule in move.rules or ()}
+    by = f" by {named([edited.get(check, check) for check in move.checks])}" if move.checks else ""
     verb = "Fell" if fell else "Rose"
     levels = f"from {move.from_level or 'no level'} to {move.to_level or 'no level'}"
-    return f"{of}{verb} {levels}{by}: {CAUSE_WORDS[move.cause][fell]}."
+    by_weights = move.cause is ChangeCause.RULE and not move.checks and move.rules is not None
+    return f"{of}{verb} {levels}{by}: {WEIGHTS_WORDS if by_weights else CAUSE_WORDS[move.cause][fell]}."
+
+
+def stored_move(move: LevelMove) -> list[Any]:
+    """Return a move as it is kept with the judgement: `[axis or null, from, to, cause, checks, rules]`."""
+    rules = [list(rule) for rule in move.rules or ()]
+    return [move.axis, move.from_level, move.to_level, move.cause, move.checks, rules]
+
+
+def read_move(stored: Sequence[Any]) -> LevelMove:
+    """Read a move that was kept; older ones do not say what was done to the checks."""
+    axis, before, after, cause, checks, *rest = stored
+    rules = tuple(RuleChange(check, Edit(edit), was, now) for check, edit, was, now in rest[0]) if rest else None
+    return LevelMove(Axis(axis) if axis else None, before, after, ChangeCause(cause), tuple(checks), rules)

@@ -15,11 +15,12 @@ from scorecards.checks.definitions import (
     Status,
     level_name,
 )
-from scorecards.evaluation import CheckResult, FactUsed
-from scorecards.evidence.causes import Cause, SourceState
+from scorecards.evaluation import CheckResult, FactUsed, attesting
+from scorecards.evidence.causes import Cause, CauseKind, SourceState
 from scorecards.evidence.values import moment
 from scorecards.exceptions.in_force import Attestation, Inheritance, Waiver
-from scorecards.grading import Gain, Grade, Reach, Standing, Step, promise
+from scorecards.grading import Gain, Grade, Standing, Step, promise
+from scorecards.reaching import Barred, Reach
 from scorecards.standing import WAIVED_BLOCKER_CAP
 
 Document = dict[str, Any]
@@ -69,10 +70,10 @@ def _frozen(grade: Grade) -> Document | None:
     # What holds the overall level is told alone; where it is low enough anyhow, the axes are.
     told = {"the level": grade.overall} if "overall" in held else {name: standings[name] for name in held}
     falls = ", ".join(f"{name} falls to {level_name(one.level_without_hold)}" for name, one in told.items())
-    sentence = (
-        f"Frozen until {moment(first.until)}, because source {first.source} is dark since {moment(first.since)}; "
-        f"then {falls} unless it is back."
-    )
+    why, back = f"source {first.source} is dark since {moment(first.since)}", "it is"
+    if len(sources) > 1:
+        why, back = f"the sources {', '.join(sources)} are dark, {first.source} since {moment(first.since)}", "they are"
+    sentence = f"Frozen until {moment(first.until)}, because {why}; then {falls} unless {back} back."
     return {
         "until": format_time(first.until),
         "since": format_time(first.since),
@@ -84,8 +85,27 @@ def _frozen(grade: Grade) -> Document | None:
     }
 
 
+SHOWN_BARRING = 20
+"""As many checks as are named of those that bar the next level, or that a step helps as well."""
+
+
 def _reach(reach: Reach) -> Document:
-    return {"level": level_name(reach.level), "percent": reach.percent, "sentence": reach.sentence}
+    return {
+        "level": level_name(reach.level),
+        "percent": reach.percent,
+        "sentence": reach.sentence,
+        "barred": _barred(reach.barred) if reach.barred else None,
+    }
+
+
+def _barred(barred: Barred) -> Document:
+    return {
+        "level": level_name(barred.level),
+        "count": len(barred.checks),
+        "checks": list(barred.checks[:SHOWN_BARRING]),
+        "waived": list(barred.waived[:SHOWN_BARRING]),
+        "asks_for_percent": barred.points,
+    }
 
 
 def _simulated(results: Sequence[Document], health: Mapping[str, SourceState]) -> list[str]:
@@ -193,7 +213,17 @@ def _step(step: Step) -> Document:
         "effort": step.effort,
         "overall_points": step.overall_points,
         "overall_level": level_name(step.overall_level),
+        "also_helps": {"count": len(step.also_helps), "checks": list(step.also_helps[:SHOWN_BARRING])},
+        "reach": _reach(step.reach) if step.reach else None,
     }
+
+
+def _remedy(result: CheckResult) -> list[str]:
+    """Return what to do, and where no source supplies what is lacking, that people may answer instead."""
+    unsupplied = result.causes and all(cause.kind is CauseKind.NO_SOURCE for cause in result.causes)
+    if result.status is not Status.UNKNOWN or result.check.attested_for is None or not unsupplied:
+        return list(result.remedy)
+    return [*result.remedy, f"Or {attesting(result.check.attested_for)}"]
 
 
 def _result(result: CheckResult, gain: Gain | None) -> Document:
@@ -213,7 +243,7 @@ def _result(result: CheckResult, gain: Gain | None) -> Document:
         "facts": [_fact(fact) for fact in result.facts],
         "causes": [_cause(cause) for cause in result.causes],
         "gain": _gain(gain, result.check) if gain else None,
-        "remedy": list(result.remedy),
+        "remedy": _remedy(result),
         "waiver": _waiver(settled.waiver) if settled and settled.waiver else None,
         "attestation": _attestation(settled.attestation) if settled and settled.attestation else None,
         "inheritance": _inheritance(settled.inheritance) if settled and settled.inheritance else None,

@@ -181,11 +181,16 @@ def evaluate_fields(rule: Rule, values: Mapping[str, Any], now: datetime) -> boo
 
 def _unattested(check: Check) -> CheckResult:
     """No fact can show it, and what people vouch for is looked at later."""
-    how_often = f" at least every {span(check.attested_for)}" if check.attested_for else ""
-    action = f"Attest it with evidence{how_often}."
+    action = f"A{attesting(check.attested_for)[1:]}"
     cause = Cause(CauseKind.NOT_ATTESTED, "", "No fact can show it, and nobody vouches for it", action, Party.TEAM)
     sentence = f"Cannot be judged. {cause.sentence}."
     return CheckResult(check, Status.UNKNOWN, sentence, causes=(cause,), remedy=(*check.how_to_fix, action))
+
+
+def attesting(lasts: timedelta | None) -> str:
+    """Say how people answer a check: with what, how often, and where."""
+    how_often = f" at least every {span(lasts)}" if lasts else ""
+    return f"attest it with evidence{how_often}: `portal scorecards attestations give`, or POST …/attestations."
 
 
 def _too_little(check: Check, enough: bool | None, leaves: list[Leaf], view: View, now: datetime) -> CheckResult:

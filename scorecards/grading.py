@@ -3,8 +3,9 @@
 How levels, percent and coverage follow from verdicts is told in `scorecards.standing`.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from scorecards.assessment.plan import place
 from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, CheckCatalogue, Group, Status, Subject, level_name
@@ -12,7 +13,8 @@ from scorecards.checks.ladder import Ladder
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import CauseKind, Party
 from scorecards.holding import Held
-from scorecards.standing import CODE, NO_BAR, OPEN, STATUSES, Tally, counted, tally, together
+from scorecards.reaching import Reach, Start, reach, tally_of
+from scorecards.standing import NO_BAR, OPEN, STATUSES, Tally, counted, together
 
 MAX_STEPS = 3
 
@@ -32,8 +34,7 @@ class Standing:
     """Lower than `level` while an outage holds that."""
 
 
-@dataclass(frozen=True)
-class Gain:
+class Gain(NamedTuple):
     """What it gains if a check that does not pass came to pass, all else equal."""
 
     axis_points: float
@@ -68,15 +69,10 @@ class Step:
     """Percent points that it gains over all axes."""
     overall_level: int | None
     """The level that the service would reach by this alone."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What all next steps together would reach."""
-
-    level: int | None
-    percent: float | None
-    sentence: str
+    also_helps: tuple[str, ...] = ()
+    """Further checks that cannot be judged for the same cause: it alone need not make them pass."""
+    reach: Reach | None = None
+    """What this alone would reach, and what bars the next level then; None where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +112,25 @@ def grade(
         if not result.shadow:
             by_axis[result.check.axis].append(result)
     ladder = catalogue.ladder
-    tallies = {axis: _tally(of_axis, ladder) for axis, of_axis in by_axis.items()}
-    before = {axis: _tally(of_axis, ladder, held) if held else tallies[axis] for axis, of_axis in by_axis.items()}
+    tallies = {axis: tally_of(of_axis, ladder) for axis, of_axis in by_axis.items()}
+    before = {axis: tally_of(of_axis, ladder, held) if held else tallies[axis] for axis, of_axis in by_axis.items()}
     overall = together(list(tallies.values()))
     axes = {axis: _standing(tallies[axis], before[axis], ladder) for axis in by_axis}
     gains = _gains(by_axis, tallies, ladder)
+    standing = _standing(overall, together(list(before.values())), ladder)
+    counting = [result for result in results if not result.shadow]
+    start = Start(counting, ladder, held or (), standing.level)
     steps = next_steps(results, gains)
+    who = "This step alone" if len(steps) > 1 else "This step"
+    steps = tuple(replace(step, reach=reach(start, who, ("brings", "lifts"), step.checks)) for step in steps)
     return Grade(
         subject,
-        _standing(overall, together(list(before.values())), ladder),
+        standing,
         axes,
         tuple(results),
         gains,
         steps,
-        _reach(steps, results, catalogue) if steps else None,
+        _together(start, steps),
         REQUIRED_LEVELS.get(subject.criticality or ""),
         held or {},
         tuple((group, _of_group(group, by_axis[group.axis], held, ladder)) for group in catalogue.groups.values()),
@@ -138,13 +139,8 @@ def grade(
 
 def _of_group(group: Group, results: Sequence[CheckResult], held: Held | None, ladder: Ladder) -> Standing:
     own = [result for result in results if result.check.group == group.id]
-    present = _tally(own, ladder)
-    return _standing(present, _tally(own, ladder, held) if held else present, ladder)
-
-
-def _tally(results: Sequence[CheckResult], ladder: Ladder, passing: Container[str] = ()) -> Tally:
-    codes = [CODE[Status.PASS if result.check.id in passing else result.status] for result in results]
-    return tally(codes, [counted(result.check, ladder) for result in results])
+    present = tally_of(own, ladder)
+    return _standing(present, tally_of(own, ladder, held) if held else present, ladder)
 
 
 def _standing(present: Tally, before: Tally, ladder: Ladder) -> Standing:
@@ -195,29 +191,19 @@ def _at_most(levels: Sequence[int], bound: int) -> int:
     return 0 if bound == NO_BAR else len([level for level in levels if level <= bound])
 
 
-def _reach(steps: Sequence[Step], results: Sequence[CheckResult], catalogue: CheckCatalogue) -> Reach:
-    """Return what the steps together would reach, all else equal."""
+def _together(start: Start, steps: Sequence[Step]) -> Reach | None:
+    """Return what all steps together would reach; None when there are none."""
+    if len(steps) < 2:
+        return steps[0].reach if steps else None
     done = {check for step in steps for check in step.checks}
-    counting = [result for result in results if not result.shadow]
-    ladder = catalogue.ladder
-    reached = _tally(counting, ladder, done)
-    level = reached.level(ladder)
-    one = len(steps) == 1
-    what = "This step" if one else f"These {len(steps)} steps together"
-    if level == _tally(counting, ladder).level(ladder):
-        sentence = (
-            f"{what} bring{'s' if one else ''} it to {reached.percent:g} percent; it stays at {level_name(level)}."
-        )
-    else:
-        lifts = "lifts" if one else "lift"
-        sentence = f"{what} {lifts} the service to {level_name(level)} and to {reached.percent:g} percent."
-    return Reach(level, reached.percent, sentence)
+    return reach(start, f"These {len(steps)} steps together", ("bring", "lift"), done)
 
 
 def next_steps(results: Sequence[CheckResult], gains: dict[str, Gain]) -> tuple[Step, ...]:
     """Return the first things to do: of what bars the next level the cheapest first, then by criticality and weight.
 
-    Checks that are unknown for one and the same cause outside the team (a dead source) make one step together.
+    Checks that are unknown for one and the same cause outside the team (a dead source) make one step together. A
+    cause of the team (the source does not know the service) is named once, with the other checks that it helps.
     """
     barred = min((gain.blocks_level for gain in gains.values() if gain.blocks_level), default=None)
     groups: dict[str, list[CheckResult]] = {}
@@ -225,7 +211,21 @@ def next_steps(results: Sequence[CheckResult], gains: dict[str, Gain]) -> tuple[
         if result.status in OPEN and not result.shadow:
             groups.setdefault(_group(result), []).append(result)
     ranked = sorted(groups.values(), key=lambda group: min(_rank(result, gains, barred) for result in group))
-    return tuple(_step(group, gains, barred) for group in ranked[:MAX_STEPS])
+    by_need: dict[object, list[list[CheckResult]]] = {}
+    for group in ranked:
+        by_need.setdefault(_need(group[0]), []).append(group)
+    first = list(by_need.values())[:MAX_STEPS]
+    return tuple(
+        replace(_step(group, gains, barred), also_helps=tuple(result.check.id for other in others for result in other))
+        for group, *others in first
+    )
+
+
+def _need(result: CheckResult) -> object:
+    """Return what lacks, as far as it may be the same for several checks: a source that does not know the service."""
+    if result.status is not Status.UNKNOWN or not result.causes:
+        return result.check.id
+    return frozenset(cause.because or cause.sentence for cause in result.causes)
 
 
 def _group(result: CheckResult) -> str:
@@ -302,7 +302,9 @@ def promise(gain: Gain, axis: Axis) -> str:
         return f"{points} and lifts the axis to {reached}; {_others_bar(gain.others_overall, bar)} elsewhere."
     if gain.axis_is_higher:
         points = f"{points} and lifts the axis to {level_name(gain.axis_level)}"
-    return f"{points}; {_others_bar(gain.others_on_axis, bar)} on the same axis."
+    if gain.others_overall == gain.others_on_axis:
+        return f"{points}; {_others_bar(gain.others_on_axis, bar)} on the same axis."
+    return f"{points}; {_others_bar(gain.others_overall, bar)}, {gain.others_on_axis} of them on the same axis."
 
 
 def _level_of(gain: Gain) -> str | None:

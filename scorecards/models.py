@@ -202,4 +202,5 @@ class ScorecardChange(Model):
     """`[level, percent, coverage]` after it: over all, then of the six axes in their order."""
     document: Mapped[bytes] = mapped_column(LargeBinary)
     """JSON: `verdicts`, each `[check, from, to, cause, version, rule digest]`; `values` of the facts that they rest on;
-    `levels`, each `[axis or null, from, to, cause, checks]`; `frozen_until`."""
+    `levels`, each as `changes.stored_move` writes it; `shadow`, those of the checks that were in shadow (older rows do
+    not tell); `frozen_until`."""

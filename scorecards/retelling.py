@@ -35,18 +35,26 @@ class Told:
     version: int
     digest: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    shadow: bool | None = False
+    """The check was in shadow: the verdict counted for nothing. None where that was not kept."""
 
 
-def all_told(judging: Judging, document: Mapping[str, Any]) -> list[Told]:
-    """Read what a judgement stored of the verdicts that it changed, each with the values that it rests on."""
-    values = document["values"]
+def all_told(judging: Judging, document: Mapping[str, Any], at: datetime) -> list[Told]:
+    """Read what the judgement of `at` stored of the verdicts that it changed, each with the values that it rests on."""
+    values, shadow = document["values"], document.get("shadow")
     found = []
     for stored in document["verdicts"]:
         check = judging.catalogue.checks.get(stored[0])
         own = {key: values[key] for key in check.facts if key in values} if check else {}
         check_id, was, status, cause, version, digest = stored
-        found.append(Told(check_id, was, status, cause, version, digest, own))
+        in_shadow = check_id in shadow if shadow is not None else _shadow_by_today(check, digest, at)
+        found.append(Told(check_id, was, status, cause, version, digest, own, in_shadow))
     return found
+
+
+def _shadow_by_today(check: Check | None, digest: str | None, at: datetime) -> bool | None:
+    """Say whether a check was in shadow then, by the check as it is today; None when it has changed since."""
+    return None if check is None or check.digest != digest else not check.enforced(at)
 
 
 NOTHING_GIVEN = Given()
@@ -59,13 +67,25 @@ ENDINGS: Mapping[str, str] = {
 }
 
 
+GONE = "The catalogue no longer has this check."
+BEGAN_TO_COUNT = "The check counts since then; before, it was in shadow."
+CEASED_TO_COUNT = "The check is in shadow since then and counts for nothing."
+
+
 def retell(judging: Judging, told: Told, at: datetime, given: Given = NOTHING_GIVEN) -> str:
     """Return the sentence of a verdict as it was told at `at`, as far as it can be made again.
 
     `given`: what people attested and waived of the service.
     """
+    sentence = _retold(judging, told, at, given)
+    if told.from_status != told.to_status or told.cause != ChangeCause.RULE or told.shadow is None:
+        return sentence
+    return f"{CEASED_TO_COUNT if told.shadow else BEGAN_TO_COUNT} {sentence}"
+
+
+def _retold(judging: Judging, told: Told, at: datetime, given: Given) -> str:
     if told.to_status is None:
-        return "The catalogue no longer has this check."
+        return GONE
     check = judging.catalogue.checks.get(told.check)
     if check is None or (told.digest is not None and told.digest != check.digest):
         return f"By an earlier form of the check, its version {told.version}: {told.to_status}."
@@ -79,9 +99,9 @@ def retell(judging: Judging, told: Told, at: datetime, given: Given = NOTHING_GI
 def _from_values(judging: Judging, check: Check, told: Told, at: datetime, given: Given) -> str:
     readings = {key: [Reading(THEN, value, at, at)] for key, value in told.values.items()}
     view = View(readings, judging.supply({}), at, _of_entity(told.values))
-    if told.to_status == Status.UNKNOWN:
-        return _unjudged(check, told, at, given)
     status, sentence = measured_sentence(check, view, at)
+    if told.to_status == Status.UNKNOWN:
+        return _unjudged(check, told, at, given, sentence)
     if status == told.to_status:
         return f"{sentence}{_waiver_ended(told, at, given)}"
     if check.attested_for is None:
@@ -89,7 +109,8 @@ def _from_values(judging: Judging, check: Check, told: Told, at: datetime, given
     return _attested(told, at, given)
 
 
-def _unjudged(check: Check, told: Told, at: datetime, given: Given) -> str:
+def _unjudged(check: Check, told: Told, at: datetime, given: Given, by_values: str) -> str:
+    """Say why it was unknown; `by_values` is what is said of the kept values today."""
     if told.cause == ChangeCause.ATTESTATION:
         found = given.attestation(told.check, at)
         if found and found[1].at <= at:
@@ -97,8 +118,13 @@ def _unjudged(check: Check, told: Told, at: datetime, given: Given) -> str:
             return f"Could not be judged: what {one.attested_by} attested on {one.attested_at:%Y-%m-%d} {_how(ending)}"
         return "Could not be judged: what people attested ended or expired."
     lacking = [called(key) for key in check.facts if key not in told.values]
-    what = f": {', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not known" if lacking else ""
-    return f"Could not be judged{what}.{_waiver_ended(told, at, given)}"
+    if lacking:
+        said = f"Could not be judged: {', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not known."
+    elif not check.facts:
+        said = "Could not be judged: no fact can show it, and nobody vouched for it."
+    else:
+        said = by_values
+    return f"{said}{_waiver_ended(told, at, given)}"
 
 
 def _attested(told: Told, at: datetime, given: Given) -> str:

@@ -4,8 +4,10 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields
 
-from portal_backend.core.http import Moment, PageQuery
+from portal_backend.core.http import Moment
 
+TIERS = ("documentation", "consultation", "platform", "full_sre")
+"""Support tiers."""
 LEVEL = "`L0` (below registered) to `L4` (exemplary)"
 
 
@@ -57,6 +59,41 @@ class AxisStandingSchema(StandingSchema):
     groups = fields.List(fields.Nested(GroupStandingSchema), metadata={"description": "Its parts, where it has any."})
 
 
+class BarredSchema(Schema):
+    """The next level, and what keeps the service from it then."""
+
+    level = _text("The next level.")
+    count = fields.Integer(metadata={"description": "How many more checks bar it, or a level below it."})
+    checks = fields.List(
+        fields.String(), metadata={"description": "Those, the ones of the lowest level first; at most 20."}
+    )
+    waived = fields.List(
+        fields.String(), metadata={"description": "Waived blockers that keep the service below it; at most 20."}
+    )
+    asks_for_percent = fields.Float(
+        allow_none=True,
+        metadata={"description": "Percent of the points that it asks for, where the service would have less."},
+    )
+
+
+class ReachSchema(Schema):
+    """What is reached, all else equal. Levels that an outage holds stay as they are."""
+
+    level = _text(f"{LEVEL}.", allow_none=True)
+    percent = _percent("Over all axes.")
+    sentence = _text("Whether it lifts the service, and what else bars the next level.")
+    barred = fields.Nested(
+        BarredSchema, allow_none=True, metadata={"description": "Null when no level is above the one reached."}
+    )
+
+
+class AlsoHelpsSchema(Schema):
+    """Checks that cannot be judged for the same cause."""
+
+    count = fields.Integer()
+    checks = fields.List(fields.String(), metadata={"description": "At most 20."})
+
+
 class StepSchema(Schema):
     """Something to do next."""
 
@@ -71,14 +108,11 @@ class StepSchema(Schema):
         "The level that the service would have after this step alone; null for a step that helps several checks.",
         allow_none=True,
     )
-
-
-class ReachSchema(Schema):
-    """What all next steps together would reach, all else equal."""
-
-    level = _text(f"{LEVEL}.", allow_none=True)
-    percent = _percent("Over all axes.")
-    sentence = fields.String()
+    also_helps = fields.Nested(
+        AlsoHelpsSchema,
+        metadata={"description": "Further checks with the same cause; it alone need not make them pass."},
+    )
+    reach = fields.Nested(ReachSchema, allow_none=True, metadata={"description": "What this step alone reaches."})
 
 
 class FrozenSchema(Schema):
@@ -237,7 +271,11 @@ class ScorecardSchema(StandingSchema):
         fields.Nested(StepSchema),
         metadata={"description": "The three cheapest things to do of those that bar the next level."},
     )
-    reach = fields.Nested(ReachSchema, allow_none=True, metadata={"description": "Null when nothing is left to do."})
+    reach = fields.Nested(
+        ReachSchema,
+        allow_none=True,
+        metadata={"description": "What all next steps together reach; null when nothing is left to do."},
+    )
     results = fields.List(fields.Nested(ResultSchema))
     shadow_results = fields.List(
         fields.Nested(ResultSchema),
@@ -317,39 +355,6 @@ class CheckListSchema(Schema):
         metadata={"description": "Checks that the organisation has taken out, each with its reason."},
     )
     items = fields.List(fields.Nested(CheckSchema))
-
-
-CAUSES = (
-    "`service_changed`, `rule_changed`, `waiver_changed`, `attestation_changed`, `inheritance_changed`, "
-    "`evidence_lost` (nothing is known to be worse), `evidence_gained` or `first_judged`."
-)
-
-
-class ChangeSchema(Schema):
-    """A verdict that changed."""
-
-    check = fields.String(attribute="check_id")
-    from_status = _text("Null when the check was judged for the first time.", allow_none=True)
-    to_status = _text("Null when the catalogue no longer has the check.", allow_none=True)
-    cause = _text(CAUSES)
-    check_version = fields.Integer()
-    sentence = _text("Made from the values below by the check as it is today, while that decides by the same rule.")
-    values = fields.Dict(metadata={"description": "Of the facts that the verdict rested on."})
-    at = Moment()
-
-
-class ChangePageSchema(Schema):
-    """A page of changes."""
-
-    items = fields.List(fields.Nested(ChangeSchema))
-    next_cursor = fields.String(allow_none=True)
-
-
-class ChangeQuery(PageQuery):
-    """Which page of changes."""
-
-    class Meta:
-        unknown = RAISE
 
 
 class NoQuery(Schema):

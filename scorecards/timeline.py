@@ -15,16 +15,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal_backend.core.clock import format_time, parse_time
-from portal_backend.core.errors import InvalidInput, NotFound
+from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
-from scorecards.changes import ChangeCause, LevelMove, sentence_of
+from scorecards.changes import ChangeCause, LevelMove, read_move, sentence_of
 from scorecards.checks.definitions import AXIS_TITLES, Axis, Status
 from scorecards.documents import Document
 from scorecards.exceptions.in_force import Given
 from scorecards.exceptions.loading import load_given
 from scorecards.judging import Judging
 from scorecards.models import Scorecard, ScorecardChange
-from scorecards.retelling import Told, all_told, retell
+from scorecards.retelling import BEGAN_TO_COUNT, CEASED_TO_COUNT, GONE, Told, all_told, retell
 
 AXES = list(Axis)
 MAX_TREND = timedelta(days=731)
@@ -42,6 +42,8 @@ class Verdict:
     digest: str | None
     values: Mapping[str, Any]
     """Of the facts that it rested on when it changed."""
+    shadow: bool | None
+    """The check was in shadow; None where that was not kept."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def list_changes(session: Session, judging: Judging, ref: str, cursor: str | Non
     places: list[list[int]] = []
     given = load_given(session, ref)
     for row in session.scalars(query.limit(limit + 2)):
-        for index, told in enumerate(all_told(judging, orjson.loads(row.document))):
+        for index, told in enumerate(all_told(judging, orjson.loads(row.document), row.at)):
             if cursor is not None and row.id == row_id and index < start:
                 continue
             if len(items) == limit:
@@ -106,6 +108,7 @@ def _change(judging: Judging, row: ScorecardChange, told: Told, given: Given) ->
         "to_status": told.to_status,
         "cause": told.cause,
         "check_version": told.version,
+        "shadow": told.shadow,
         "sentence": retell(judging, told, row.at, given),
         "values": dict(told.values),
         "at": row.at,
@@ -127,8 +130,7 @@ def level_changes(session: Session, ref: str, cursor: str | None, limit: int) ->
 
 def moves_of(row: ScorecardChange) -> Iterator[LevelMove]:
     """Return the levels that a judgement moved."""
-    for axis, before, after, cause, checks in orjson.loads(row.document)["levels"]:
-        yield LevelMove(Axis(axis) if axis else None, before, after, ChangeCause(cause), tuple(checks))
+    yield from map(read_move, orjson.loads(row.document)["levels"])
 
 
 def _move_form(move: LevelMove) -> Document:
@@ -138,6 +140,7 @@ def _move_form(move: LevelMove) -> Document:
         "to_level": move.to_level,
         "cause": move.cause,
         "checks": list(move.checks),
+        "rules": [rule._asdict() for rule in move.rules or ()],
         "sentence": sentence_of(move),
     }
 
@@ -153,11 +156,11 @@ def past(session: Session, judging: Judging, ref: str, at: datetime) -> Past:
     last = None
     for row in session.scalars(query.execution_options(yield_per=200)):
         last = row
-        for told in all_told(judging, orjson.loads(row.document)):
+        for told in all_told(judging, orjson.loads(row.document), row.at):
             verdicts.pop(told.check, None)
             if told.to_status is not None:
                 verdicts[told.check] = Verdict(
-                    told.to_status, told.version, row.at, told.cause, told.digest, told.values
+                    told.to_status, told.version, row.at, told.cause, told.digest, told.values, told.shadow
                 )
     if last is None:
         raise _not_yet(session, ref, at)
@@ -175,6 +178,7 @@ def _not_yet(session: Session, ref: str, at: datetime) -> NotFound:
 def scorecard_at(session: Session, judging: Judging, ref: str, at: datetime) -> Document:
     """Return a service's scorecard as it stood at a moment, with what cannot be known of it."""
     found, given = past(session, judging, ref, at), load_given(session, ref)
+    results = [_past_result(judging, check, verdict, given) for check, verdict in found.verdicts.items()]
     return {
         "ref": ref,
         "at": at,
@@ -185,7 +189,8 @@ def scorecard_at(session: Session, judging: Judging, ref: str, at: datetime) -> 
             for axis, standing in zip(AXES, found.standings[1:], strict=True)
         ],
         "frozen_until": found.frozen_until if found.frozen_until and found.frozen_until > at else None,
-        "results": [_past_result(judging, check, verdict, given) for check, verdict in found.verdicts.items()],
+        "results": [result for result in results if not result["shadow"]],
+        "shadow_results": [result for result in results if result["shadow"]],
         "catalogue_version": found.catalogue_version,
         "not_known": _not_known(judging, found),
     }
@@ -204,6 +209,7 @@ def _past_result(judging: Judging, check_id: str, verdict: Verdict, given: Given
         "title": check.title if check else None,
         "axis": check.axis.value if check else None,
         "status": verdict.status,
+        "shadow": verdict.shadow,
         "version": verdict.version,
         "since": verdict.since,
         "cause": verdict.cause,
@@ -224,6 +230,8 @@ def _not_known(judging: Judging, found: Past) -> list[str]:
             "The checks have changed since: percentages and levels are those of that day's checks, titles and "
             "sentences those of today's where a check still decides by the same rule."
         )
+    if any(verdict.shadow is None for verdict in found.verdicts.values()):
+        said.append("Whether checks with `shadow` null were enforced is not kept: they have changed since.")
     if any(verdict.status == Status.UNKNOWN for verdict in found.verdicts.values()):
         said.append("How the sources were doing that day is not kept here; `unknown` says only that it was not known.")
     return said
@@ -236,7 +244,8 @@ def trend(session: Session, ref: str, since: datetime, until: datetime) -> Docum
     on a span that is empty or longer than two years, NotFound when the service has never been judged.
     """
     if not since < until or until - since > MAX_TREND:
-        raise InvalidInput(f"The span must end after it begins, at most {MAX_TREND.days} days later; set from and to.")
+        message = f"must lie before `to`, at most {MAX_TREND.days} days"
+        raise InvalidInput(f"The span must end after it begins: from {message}.", [Fault("from", message)])
     if not _is_known(session, ref):
         raise no_history(ref)
     columns = select(ScorecardChange.at, ScorecardChange.standings).where(ScorecardChange.entity_ref == ref)
@@ -276,13 +285,14 @@ def diff(session: Session, judging: Judging, ref: str, since: datetime, until: d
     NotFound when the service had not been judged by `since`.
     """
     if not since < until:
-        raise InvalidInput("The second moment must be after the first; set from and to accordingly.")
+        message = "must lie before `to`"
+        raise InvalidInput(f"The second moment must be after the first: from {message}.", [Fault("from", message)])
     first, second = past(session, judging, ref, since), past(session, judging, ref, until)
     given = load_given(session, ref)
     by_cause: dict[str, list[Document]] = {}
     for check in dict.fromkeys((*first.verdicts, *second.verdicts)):
         was, is_now = first.verdicts.get(check), second.verdicts.get(check)
-        if was and is_now and was.status == is_now.status:
+        if was and is_now and was.status == is_now.status and not _crossed(was, is_now):
             continue
         cause = _cause_between(was, is_now)
         by_cause.setdefault(cause, []).append(_difference(judging, check, was, is_now, cause, given))
@@ -306,22 +316,33 @@ def diff(session: Session, judging: Judging, ref: str, since: datetime, until: d
 
 def _cause_between(was: Verdict | None, is_now: Verdict | None) -> str:
     """Say why a verdict differs: a rule that is another one explains it before anything else."""
-    if was is None or is_now is None or (was.digest and is_now.digest and was.digest != is_now.digest):
+    if was is None or is_now is None or _crossed(was, is_now):
+        return ChangeCause.RULE
+    if was.digest and is_now.digest and was.digest != is_now.digest:
         return ChangeCause.RULE
     return is_now.cause
+
+
+def _crossed(was: Verdict, is_now: Verdict) -> bool:
+    """Say whether the check came out of shadow in between, or went into it."""
+    return None not in (was.shadow, is_now.shadow) and was.shadow is not is_now.shadow
 
 
 def _difference(
     judging: Judging, check: str, was: Verdict | None, is_now: Verdict | None, cause: str, given: Given
 ) -> Document:
-    after = _past_result(judging, check, is_now, given) if is_now else None
+    sentence = _past_result(judging, check, is_now, given)["sentence"] if is_now else GONE
+    if was and is_now and _crossed(was, is_now):
+        sentence = f"{CEASED_TO_COUNT if is_now.shadow else BEGAN_TO_COUNT} {sentence}"
     return {
         "check": check,
         "from_status": was.status if was else None,
         "to_status": is_now.status if is_now else None,
         "cause": cause,
+        "from_shadow": was.shadow if was else None,
+        "to_shadow": is_now.shadow if is_now else None,
         "since": is_now.since if is_now else None,
-        "sentence": after["sentence"] if after else "The catalogue no longer has this check.",
+        "sentence": sentence,
     }
 
 

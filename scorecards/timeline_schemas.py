@@ -5,11 +5,48 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal_backend.core.http import Moment, PageQuery
-from scorecards.schemas import CAUSES, LEVEL
+from scorecards.schemas import LEVEL, TIERS
 
 
 def _text(description: str, **given: Any) -> fields.String:
     return fields.String(metadata={"description": description}, **given)
+
+
+CAUSES = (
+    "`service_changed`, `rule_changed`, `waiver_changed`, `attestation_changed`, `inheritance_changed`, "
+    "`evidence_lost` (nothing is known to be worse), `evidence_gained` or `first_judged`."
+)
+
+
+SHADOW_THEN = "The check was in shadow: the verdict counted for nothing. Null where that was not kept."
+
+
+class ChangeSchema(Schema):
+    """A verdict that changed."""
+
+    check = fields.String(attribute="check_id")
+    from_status = _text("Null when the check was judged for the first time.", allow_none=True)
+    to_status = _text("Null when the catalogue no longer has the check.", allow_none=True)
+    cause = _text(CAUSES)
+    check_version = fields.Integer()
+    shadow = fields.Boolean(allow_none=True, metadata={"description": SHADOW_THEN})
+    sentence = _text("Made from the values below by the check as it is today, while that decides by the same rule.")
+    values = fields.Dict(metadata={"description": "Of the facts that the verdict rested on."})
+    at = Moment()
+
+
+class ChangePageSchema(Schema):
+    """A page of changes."""
+
+    items = fields.List(fields.Nested(ChangeSchema))
+    next_cursor = fields.String(allow_none=True)
+
+
+class ChangeQuery(PageQuery):
+    """Which page of changes."""
+
+    class Meta:
+        unknown = RAISE
 
 
 class MeanStandingSchema(Schema):
@@ -39,6 +76,7 @@ class PastResultSchema(Schema):
     title = _text("Null when the catalogue no longer has the check.", allow_none=True)
     axis = fields.String(allow_none=True)
     status = fields.String()
+    shadow = fields.Boolean(allow_none=True, metadata={"description": SHADOW_THEN})
     version = fields.Integer(metadata={"description": "The version of the check that was judged by."})
     since = Moment(metadata={"description": "When the verdict had last changed."})
     cause = _text(f"Why it had: {CAUSES}")
@@ -55,6 +93,10 @@ class PastScorecardSchema(ShortStandingSchema):
     axes = fields.List(fields.Nested(AxisThenSchema))
     frozen_until = Moment(allow_none=True, metadata={"description": "Until when an outage held a level."})
     results = fields.List(fields.Nested(PastResultSchema))
+    shadow_results = fields.List(
+        fields.Nested(PastResultSchema),
+        metadata={"description": "Checks that were not enforced then; they counted for nothing."},
+    )
     catalogue_version = fields.String()
     not_known = fields.List(fields.String(), metadata={"description": "What of that day is not kept."})
 
@@ -82,6 +124,8 @@ class DifferenceSchema(Schema):
     from_status = fields.String(allow_none=True)
     to_status = fields.String(allow_none=True)
     cause = _text(CAUSES)
+    from_shadow = fields.Boolean(allow_none=True, metadata={"description": SHADOW_THEN})
+    to_shadow = fields.Boolean(allow_none=True, metadata={"description": SHADOW_THEN})
     since = Moment(allow_none=True)
     sentence = fields.String()
 
@@ -110,6 +154,15 @@ class DiffSchema(Schema):
     rules_changed = fields.Boolean(metadata={"description": "The catalogue of checks was another one."})
 
 
+class RuleChangeSchema(Schema):
+    """A check that was another one than before."""
+
+    check = fields.String()
+    edit = _text("`new`, `removed`, `edited`, `enforced` (it came out of shadow) or `in_shadow` (it counts no longer).")
+    from_version = fields.Integer(allow_none=True, metadata={"description": "Null for a new check."})
+    to_version = fields.Integer(allow_none=True, metadata={"description": "Null for one that was removed."})
+
+
 class LevelMoveSchema(Schema):
     """A level that moved."""
 
@@ -117,7 +170,17 @@ class LevelMoveSchema(Schema):
     from_level = fields.String(allow_none=True)
     to_level = fields.String(allow_none=True)
     cause = _text(CAUSES)
-    checks = fields.List(fields.String(), metadata={"description": "The checks whose verdicts moved it."})
+    checks = fields.List(
+        fields.String(),
+        metadata={
+            "description": "The checks that moved it: by their verdicts or, with the cause `rule_changed`, by what was "
+            "done to them. None where only weights changed, or what levels by points ask for."
+        },
+    )
+    rules = fields.List(
+        fields.Nested(RuleChangeSchema),
+        metadata={"description": "With the cause `rule_changed`: what was done to them."},
+    )
     sentence = fields.String()
     at = Moment()
 
@@ -165,7 +228,7 @@ class DiffQuery(Schema):
     until = Moment(load_default=None, data_key="to", metadata={"description": "Default: the next full five minutes."})
 
 
-GROUPS = ("owner", "system", "criticality", "lifecycle", "type")
+GROUPS = ("owner", "system", "criticality", "lifecycle", "type", "tier")
 
 
 class FleetQuery(Schema):
@@ -184,6 +247,7 @@ class FleetQuery(Schema):
     criticality = _text("Only services of this criticality.", load_default=None)
     lifecycle = _text("Only services of this lifecycle.", load_default=None)
     type = _text("Only services of this type.", load_default=None)
+    tier = _text("Only services of this support tier.", load_default=None, validate=validate.OneOf(TIERS))
 
 
 class WorstCheckSchema(Schema):
@@ -198,6 +262,16 @@ class WorstCheckSchema(Schema):
     applicable = fields.Integer(metadata={"description": "Services on which it counts."})
 
 
+class AxisRollUpSchema(MeanStandingSchema):
+    """Many services on one axis."""
+
+    levels = fields.Dict(
+        fields.String(),
+        fields.Integer(),
+        metadata={"description": "Services by their level on the axis; `none`: no check of it applies."},
+    )
+
+
 class RollUpSchema(Schema):
     """Many services put together."""
 
@@ -208,7 +282,7 @@ class RollUpSchema(Schema):
     )
     percent = fields.Float(allow_none=True, metadata={"description": "Mean over the services."})
     coverage = fields.Float(allow_none=True, metadata={"description": "Mean over the services."})
-    axes = fields.Dict(fields.String(), fields.Nested(MeanStandingSchema))
+    axes = fields.Dict(fields.String(), fields.Nested(AxisRollUpSchema))
     required = fields.Integer(metadata={"description": "Services of which a level is required."})
     meeting_required = fields.Integer(metadata={"description": "Those of them that have it."})
     meeting_required_percent = fields.Float(allow_none=True)

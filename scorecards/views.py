@@ -18,8 +18,6 @@ from scorecards.checks.definitions import level_name
 from scorecards.documents import Document, check_form
 from scorecards.pictures.views import full_five_minutes
 from scorecards.schemas import (
-    ChangePageSchema,
-    ChangeQuery,
     CheckListSchema,
     CheckSchema,
     NoQuery,
@@ -27,6 +25,8 @@ from scorecards.schemas import (
 )
 from scorecards.timeline_schemas import (
     GROUPS,
+    ChangePageSchema,
+    ChangeQuery,
     DiffQuery,
     DiffSchema,
     FleetQuery,
@@ -110,7 +110,7 @@ def get_fleet(query: dict[str, Any]) -> Response:
     """Read the scorecards of all services put together, or of some, and of each group of them."""
     only = {name: query[name] for name in GROUPS if query[name] is not None}
     with reading() as session:
-        return plain_json(fleet.roll_up(session, judging.current().plan, query["group_by"], only))
+        return plain_json(fleet.roll_up(session, judging.current(), query["group_by"], only))
 
 
 @blueprint.get("/scorecards/checks")

@@ -16,6 +16,7 @@ from portal_backend.core import clock
 from portal_backend.core.config import Config, LocationConfig, SourceConfig
 from portal_backend.core.db import transaction
 from portal_backend.core.errors import Conflict, InvalidInput
+from portal_backend.core.faults import MOST_FAULTS
 from portal_backend.core.principal import Role
 from portal_backend.core.tokens import issue_token
 
@@ -206,6 +207,18 @@ def test_every_fault_is_named_and_nothing_is_taken(client):
         "events[0].occurred_at",
     }
     assert verdict(client, "chg.deploy_auto") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [(lambda number: fact(ref=f"component:default/nobody-{number}"), "ref"), (lambda _: {**fact(), "at": 1}, "at")],
+)
+def test_the_faults_of_a_large_post_are_counted_beyond_the_first(client, wrong, path):
+    answer = client.post(URL, json={"facts": [wrong(number) for number in range(250)]})
+    errors = answer.get_json()["errors"]
+    assert (answer.status_code, len(errors)) == (400, MOST_FAULTS + 1)
+    assert errors[MOST_FAULTS - 1]["field"] == f"facts[{MOST_FAULTS - 1}].{path}"
+    assert errors[-1] == {"field": "", "message": "150 more faults; mend these first and send all of it again"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import functools
 import getpass
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 UNCUT = 1000
+FRACTION = re.compile(r"\.\d+(?=Z$)")
+"""The parts of a second in an RFC 3339 time."""
 
 
 def _console(stream: TextIO, stderr: bool = False) -> Console:
@@ -187,6 +190,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(table)
+
+
+def whole_seconds(time: str) -> str:
+    """Return an RFC 3339 time in UTC as a person wants it: without the parts of a second."""
+    return FRACTION.sub("", time)
 
 
 def _plain(value: Any) -> Any:

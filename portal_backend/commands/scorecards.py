@@ -8,14 +8,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from portal_backend import judgement
-from portal_backend.commands.common import FOUND_FAULT, as_json, console, print_json, print_table, with_app
+from portal_backend.commands.common import (
+    FOUND_FAULT,
+    as_json,
+    console,
+    print_json,
+    print_table,
+    whole_seconds,
+    with_app,
+)
 from portal_backend.commands.lazy import Lazy, LazyGroup
 from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
 from portal_backend.core.errors import NotFound
 from scorecards import judging, scorecard
-from scorecards.changes import LevelChange
+from scorecards.changes import LevelChange, named
 from scorecards.checks.definitions import LEVEL_MEANINGS, level_name
 from scorecards.documents import Document, check_form
 from scorecards.loading import load
@@ -32,6 +40,11 @@ BAR_WIDTH = 20
 
 CATALOGUES = "portal_backend.commands.catalogues"
 LAZY = {
+    "attestations": Lazy(
+        "portal_backend.commands.attestations",
+        "attestations",
+        "List what people vouch for where no source can show it, add to it, and import what was attested elsewhere.",
+    ),
     "simulate": Lazy(
         CATALOGUES,
         "simulate",
@@ -41,7 +54,7 @@ LAZY = {
         "portal_backend.commands.importing",
         "import_checks",
         "Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck, "
-        "Port, OpsLevel or Tech Insights; needs no database.",
+        "Port, OpsLevel, DX or Tech Insights; needs no database.",
     ),
     "validate": Lazy(
         CATALOGUES,
@@ -191,12 +204,20 @@ def _show_steps(card: Document) -> None:
     console.print("[bold]First things to do[/]")
     for number, step in enumerate(card["next_steps"], 1):
         who = " [dim](for the portal's operators)[/]" if step["who"] == "portal_operators" else ""
-        console.print(f"{number}. {escape(step['sentence'])}{who}", soft_wrap=True)
+        effort = f"[dim]({step['effort']})[/]"
+        console.print(f"{number}. {effort} {escape(step['sentence'])}{who}", soft_wrap=True)
+        if also := step["also_helps"]["checks"]:
+            count = step["also_helps"]["count"]
+            other = "1 more check" if count == 1 else f"{count} more checks"
+            console.print(f"   [dim]The same helps {other} ({escape(named(also, count))}).[/]", soft_wrap=True)
+        if len(step["checks"]) > 1:
+            console.print(f"   {escape(step['reach']['sentence'])}", soft_wrap=True)
+    console.print(f"→ {escape(card['reach']['sentence'])}", soft_wrap=True)
 
 
 def _show_results(card: Document, everything: bool) -> None:
-    order = {"fail": 0, "unknown": 1}
-    for result in sorted(card["results"], key=lambda one: order.get(one["status"], 2)):
+    order = {"fail": 0, "unknown": 1, "waived": 2}
+    for result in sorted(card["results"], key=lambda one: order.get(one["status"], len(order))):
         if result["status"] not in order and not everything:
             continue
         mark = MARKS.get(result["status"], "[dim]– not applicable[/]")
@@ -211,5 +232,5 @@ def _show_results(card: Document, everything: bool) -> None:
 
 def _fact(fact: Document) -> str:
     origin = f" from {fact['source']}{' (simulated)' if fact['simulated'] else ''}" if fact["source"] else ""
-    seen = f", observed {fact['observed_at']}" if fact["observed_at"] else ""
+    seen = f", observed {whole_seconds(fact['observed_at'])}" if fact["observed_at"] else ""
     return f"{fact['key']} = {fact['display']}{origin}{seen}, {fact['state']}"

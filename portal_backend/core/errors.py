@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from portal_backend.core.database_faults import DatabaseFault, database_fault
 from portal_backend.core.faults import Fault as Fault
+from portal_backend.core.faults import first_faults
 
 BACKSTAGE_MOUNTS = ("/api/catalog", "/api/tech-insights")
 BACKSTAGE_NAMES = {
@@ -125,7 +126,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and backstage_mount():
         return _answer_portal_error(UnknownRoute(""))  # a route of Backstage's is an address with its method
     status = HTTPStatus(error.code or 500)
-    faults = _faults_of_request(error)
+    faults = first_faults(_faults_of_request(error))
     if faults:
         status = HTTPStatus.BAD_REQUEST
         code, message = InvalidInput.code, "The request has faults: " + "; ".join(str(fault) for fault in faults)

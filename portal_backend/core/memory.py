@@ -21,7 +21,7 @@ def uncollected() -> Iterator[None]:
 
 
 def keep_what_is_loaded() -> None:
-    """Let the cyclic collector pass over all that exists now; call it once a server has started.
+    """Let the cyclic collector pass over all that exists now; call it once a process has started that is to last.
 
     That is code and configuration, which stays until the end: going through its 270,000 objects would hold up every
     request for 0.13 s.

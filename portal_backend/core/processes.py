@@ -25,6 +25,8 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Generic, Protocol, TypeVar
 
+from portal_backend.core.memory import keep_what_is_loaded
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -208,6 +210,7 @@ def _left(tasks: Sequence[_Task[Item, Result]]) -> _Task[Item, Result] | None:
 
 def _begin() -> None:
     """Prepare a process that works for another one: Ctrl-C is the other's to handle, and it ends when that one does."""
+    keep_what_is_loaded()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

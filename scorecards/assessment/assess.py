@@ -325,10 +325,10 @@ class Assessor:
         )
 
     def _waits_for(self, number: int, codes: bytes, unknowns: Mapping[int, Unknown]) -> tuple[str, ...]:
-        unknown = unknowns.get(number)
-        if unknown is None or codes[number] != UNKNOWN or unknown.too_few:
+        if codes[number] != UNKNOWN:
             return ()
-        return unknown.for_operators
+        unknown = unknowns[number]
+        return () if unknown.too_few else unknown.for_operators
 
 
 def _turn(value: datetime, duration: timedelta, now: datetime) -> int:

@@ -1,32 +1,39 @@
 """What changed between two judgements of a service; a change that recurs is put into words once. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from itertools import compress
+from operator import add, getitem, or_
 from typing import Any
 
 import orjson
 
 from scorecards.assessment.assess import Assessment
-from scorecards.assessment.counting import MAX_REMEMBERED
 from scorecards.assessment.evidence import Seen
 from scorecards.assessment.plan import Plan
 from scorecards.assessment.unknowns import Unknowns
 from scorecards.assessment.verdicts import CODE_OF, Last, Verdicts
-from scorecards.changes import ChangeCause, Entry, StatusChange, change_cause
+from scorecards.changes import SHADOW, ChangeCause, Edit, Entry, StatusChange, change_cause, edit_of
 from scorecards.standing import STATUSES, UNKNOWN
 
-KINDS = len(STATUSES)
-
+BYTE = 8
+NOT_JUDGED = len(STATUSES)
+"""Beside the verdicts before: there is none."""
+DARK = len(STATUSES)
+"""Beside the verdicts after: unknown, which is owed to the sources."""
+KINDS = len(STATUSES) + 1
+TIMES_KINDS = bytes(KINDS * code if code < KINDS else 0 for code in range(256))
+"""A verdict before, times this, plus the one after is a number for the two."""
 
 Difference = tuple[StatusChange, bytes, int]
-"""A changed verdict; the same as it is stored, which `retelling.Told` reads; the slots that it rests on, a bit each."""
+"""A changed verdict; the same as it is stored, which `retelling.Told` reads; the slots that it rests on, a byte each: 1
+or 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Changed verdicts."""
+    """Changed verdicts of one service."""
 
     each: Sequence[Difference]
 
@@ -38,8 +45,12 @@ class Differences:
         """Return them as they are stored, the inside of a JSON array."""
         return b",".join([told for _, told, _ in self.each])
 
+    def shadow(self) -> list[str]:
+        """Return the checks among them that are in shadow."""
+        return [change.check for change, _, _ in self.each if change.shadow]
+
     def slots(self) -> int:
-        """Return the slots that they rest on, a bit each."""
+        """Return the slots that they rest on, a byte each."""
         return reduce(or_, [slots for _, _, slots in self.each], 0)
 
 
@@ -49,55 +60,37 @@ class Comparer:
     def __init__(self, plan: Plan, verdicts: Verdicts) -> None:
         self.plan = plan
         self.verdicts = verdicts
-        self._slots = [sum(1 << slot for slot in set(prepared.slots)) for prepared in plan.checks]
+        self._slots = [sum(1 << BYTE * slot for slot in set(prepared.slots)) for prepared in plan.checks]
         self._keys = [slot.key for slot in plan.slots]
-        self._turned: list[list[Difference | None]] = [[None] * KINDS**2 for _ in plan.checks]
-        """Of each check, by the verdicts before and after; services on which one turned alike share the answer."""
-        self._lost: dict[tuple[int, int, bool], Difference] = {}
-        """Of those that became unknown: there it counts why."""
-        self._resting: dict[int, tuple[tuple[int, str], ...]] = {}
+        self._never = bytes([NOT_JUDGED] * len(plan.checks))
+        self._turned = [_Turned(number, self._one) for number in range(len(plan.checks))]
 
     def differences(self, assessment: Assessment, last: Last | None) -> Differences:
         """Return the verdicts that are others than the last ones."""
-        if last and last.verdicts is not None and self.verdicts.is_plain(assessment):
-            return self._plain(assessment, last.verdicts.encode().translate(CODE_OF))
+        if (last is None or last.verdicts is not None) and self.verdicts.is_plain(assessment):
+            return self._plain(assessment, last.verdicts if last else None)
         return Differences([self._put(change) for change in self._all(assessment, last)])
 
     def values(self, found: Differences, seen: Seen) -> dict[str, Any]:
         """Return the values that changed verdicts rest on: their sentences are made from them when they are read."""
-        slots = found.slots()
-        resting = self._resting.get(slots)
-        if resting is None:
-            if len(self._resting) > MAX_REMEMBERED:
-                self._resting.clear()
-            resting = tuple((slot, key) for slot, key in enumerate(self._keys) if slots >> slot & 1)
-            self._resting[slots] = resting
-        values = seen.values
-        return {key: values[slot] for slot, key in resting if values[slot] is not None}
+        resting = found.slots().to_bytes(len(self._keys), "little")
+        rows = compress(zip(self._keys, seen.values, strict=True), resting)
+        return {key: value for key, value in rows if value is not None}
 
-    def _plain(self, assessment: Assessment, before: bytes) -> Differences:
-        """Compare with a judgement by the same checks, where no verdict is marked in any way."""
-        found = []
-        rows = zip(self._turned, before, assessment.codes, strict=True)
-        for number, (turned, was, code) in enumerate(rows):
-            if was != code:
-                one = turned[was * KINDS + code] or self._turn(number, was, code, assessment.unknowns)
-                found.append(one)
-        return Differences(found)
+    def _plain(self, assessment: Assessment, letters: str | None) -> Differences:
+        """Compare with a judgement by the same checks, or with none, where no verdict is marked in any way."""
+        before, codes = self._never, assessment.codes
+        if letters is not None:
+            before = letters.encode().translate(CODE_OF)
+            codes = _with_dark(codes, before, assessment.unknowns)
+        pairs = map(add, before.translate(TIMES_KINDS), codes)
+        return Differences(list(filter(None, map(getitem, self._turned, pairs))))
 
-    def _turn(self, number: int, was: int, code: int, unknowns: Unknowns) -> Difference:
-        if code != UNKNOWN:
-            found = self._turned[number][was * KINDS + code] = self._one(number, was, code, False)
-            return found
-        dark = unknowns.is_dark(number)
-        lost = self._lost.get((number, was, dark))
-        if lost is None:
-            lost = self._lost[number, was, dark] = self._one(number, was, code, dark)
-        return lost
-
-    def _one(self, number: int, was: int, code: int, dark: bool) -> Difference:
-        before, entry = self.verdicts.entry(number, was), self.verdicts.entry(number, code)
-        return self._put(self._change(number, before, entry, False, dark))
+    def _one(self, number: int, was: int, code: int) -> Difference:
+        """Return the change of one verdict, which is marked in no way."""
+        before = None if was == NOT_JUDGED else self.verdicts.entry(number, was)
+        entry = self.verdicts.entry(number, UNKNOWN if code == DARK else code)
+        return self._put(self._change(number, before, entry, before is None, code == DARK))
 
     def _put(self, change: StatusChange) -> Difference:
         number = self.plan.number_of.get(change.check)
@@ -119,10 +112,62 @@ class Comparer:
             changes.append(self._change(number, was, entry, last is None, dark))
         for gone in before.keys() - self.plan.number_of.keys():
             was = before[gone]
-            changes.append(StatusChange(gone, was[0], None, ChangeCause.RULE, was[1], None, None))
+            changes.append(
+                StatusChange(
+                    gone, was[0], None, ChangeCause.RULE, was[1], None, None, was[1], Edit.REMOVED, SHADOW in was[3:]
+                )
+            )
         return changes
+
+    def edited(self, assessment: Assessment, last: Last) -> list[StatusChange]:
+        """Return the checks that are others than at the last judgement though their verdicts are the same."""
+        if last.verdicts is not None:  # by the checks of today
+            return []
+        before, marks = self.verdicts.statuses_of(last), self.verdicts.marks(assessment)
+        found = []
+        for prepared in self.plan.checks:
+            number = prepared.number
+            entry, was = self.verdicts.entry(number, assessment.codes[number], marks), before.get(prepared.check.id)
+            if was and was[0] == entry[0] and edit_of(was, entry) is Edit.EDITED:
+                found.append(self._change(number, was, entry, False, False))
+        return found
 
     def _change(self, number: int, was: Entry | None, entry: Entry, first: bool, dark: bool) -> StatusChange:
         check = self.plan.checks[number].check
-        cause = change_cause(was, entry, first, dark)
-        return StatusChange(check.id, was[0] if was else None, entry[0], cause, check.version, check.axis, check.bars)
+        return StatusChange(
+            check.id,
+            was[0] if was else None,
+            entry[0],
+            change_cause(was, entry, first, dark),
+            check.version,
+            check.axis,
+            check.bars,
+            was[1] if was else None,
+            edit_of(was, entry),
+            SHADOW in entry[3:],
+        )
+
+
+class _Turned(dict[int, Difference | None]):
+    """How one check's verdict changes, None where it does not; services on which it changed alike share the answer."""
+
+    def __init__(self, number: int, find: Callable[[int, int, int], Difference]) -> None:
+        super().__init__()
+        self._number = number
+        self._find = find
+
+    def __missing__(self, pair: int) -> Difference | None:
+        was, code = divmod(pair, KINDS)
+        found = self[pair] = None if was == code else self._find(self._number, was, code)
+        return found
+
+
+def _with_dark(codes: bytes, before: bytes, unknowns: Unknowns) -> bytes:
+    """Return the verdicts after, where those that became unknown for want of the sources' evidence are told apart."""
+    marked = bytearray(codes)
+    number = codes.find(UNKNOWN)
+    while number >= 0:
+        if before[number] != UNKNOWN and unknowns.is_dark(number):
+            marked[number] = DARK
+        number = codes.find(UNKNOWN, number + 1)
+    return bytes(marked)

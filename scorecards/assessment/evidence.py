@@ -1,6 +1,6 @@
 """What is known of one service, as a list of values beside the list of facts that the catalogue asks for. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,7 +58,8 @@ class Seen:
     """By slot: whose observation counts, or would if it were fresh."""
     derived: dict[int, Cause]
     """Of facts made of others: why they are not known."""
-    observations: Observations
+    known_to: Collection[str]
+    """The sources that have ever observed anything of the service."""
     is_partly_stale: bool
 
 
@@ -87,7 +88,7 @@ class Reader:
             [MISSING] * self._width,
             [""] * self._width,
             {},
-            observations,
+            observations.sources,
             False,
         )
         for told in self._ranked(observations):
@@ -202,7 +203,7 @@ class Reader:
         if state == MISSING:
             # Which sentence tells it depends on whether the first source that supplies the fact knows the service.
             suppliers = self._suppliers[self.plan.slots[number].key]
-            source = "known" if suppliers and suppliers[0] in seen.observations.sources else ""
+            source = "known" if suppliers and suppliers[0] in seen.known_to else ""
         found = self._lacks.get((number, state, source))
         if found is None:
             found = self._lacks[number, state, source] = lack_of(self._cause(seen, number, state, source))
@@ -214,7 +215,7 @@ class Reader:
             return staleness(self.supply, key, source, self.now, timedelta())
         if state == WRONG_TYPE:
             return wrong_type(key, self.plan.specs[key].type, source, "")
-        return absence(self.supply, key, seen.observations.sources)
+        return absence(self.supply, key, seen.known_to)
 
 
 def _shorter(allowed: timedelta, max_age: timedelta | None) -> int:

@@ -22,6 +22,7 @@ from scorecards.changes import (
     StatusChange,
     level_change,
     level_move,
+    stored_move,
 )
 from scorecards.checks.definitions import REQUIRED_LEVELS, Axis, Status, Subject, level_name
 from scorecards.checks.ladder import Ladder
@@ -141,7 +142,8 @@ class Writer:
             return
         rest = {
             "values": self.comparer.values(differences, one.seen),
-            "levels": [[move.axis, move.from_level, move.to_level, move.cause, move.checks] for move in moves],
+            "levels": [stored_move(move) for move in moves],
+            "shadow": differences.shadow() if self.verdicts.any_shadow else [],
             "frozen_until": frozen_until,
         }
         found.changes.append(
@@ -167,11 +169,15 @@ class Writer:
         new = [standing[0] for standing in standings]
         if list(old) == new:
             return []
-        moving = [change for change in differences.changes() if change.check not in assessment.held]
-        if last and last.held:
+        moving = differences.changes()
+        if assessment.held:
+            moving = [change for change in moving if change.check not in assessment.held]
+        if last:
+            moving += self.comparer.edited(assessment, last)
             moving += self._released(assessment, last)
+        bearing = _by_axis(moving)
         moves = [
-            level_move(axis, before, after, last is None, moving, self.plan.ladder.by_points)
+            level_move(axis, before, after, last is None, bearing[axis], self.plan.ladder.by_points)
             for axis, before, after in zip([None, *AXES], old, new, strict=True)
             if before != after
         ]
@@ -189,6 +195,15 @@ class Writer:
                 )
                 released.append(change)
         return released
+
+
+def _by_axis(changes: Sequence[StatusChange]) -> Mapping[Axis | None, Sequence[StatusChange]]:
+    """Return which changes may have moved each level, the overall one under None; a check that is gone has no axis."""
+    found: dict[Axis | None, list[StatusChange]] = {axis: [] for axis in [None, *AXES]}
+    for change in changes:
+        found[change.axis].append(change)
+    gone = found[None]
+    return {**{axis: [*found[axis], *gone] for axis in AXES}, None: changes}
 
 
 COLUMNS = [*PARTS, *[f"{axis}_{part}" for axis in AXES for part in PARTS]]

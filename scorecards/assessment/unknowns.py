@@ -111,11 +111,14 @@ class Unknowns(Mapping[int, Unknown]):
     def __getitem__(self, number: int) -> Unknown:
         if number not in self:
             raise KeyError(number)
-        return self._explainer.explain(number, dict(self._departures).get(number), self._seen)
+        return self._explainer.explain(number, self._departure(number), self._seen)
 
     def is_dark(self, number: int) -> bool:
         """Say whether a check is unknown because of the sources."""
-        return self._explainer.is_dark(number, dict(self._departures).get(number), self._seen)
+        return self._explainer.is_dark(number, self._departure(number), self._seen)
+
+    def _departure(self, number: int) -> Departure | None:
+        return dict(self._departures).get(number) if self._departures else None
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and self._measured[number] == UNKNOWN

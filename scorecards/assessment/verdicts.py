@@ -66,6 +66,11 @@ class Verdicts:
             for one in plan.checks
         ]
 
+    @property
+    def any_shadow(self) -> bool:
+        """Some check is not enforced."""
+        return bool(self._shadow)
+
     def is_plain(self, assessment: Assessment) -> bool:
         """Say whether no verdict is marked in any way."""
         return not assessment.kinds and not self._shadow

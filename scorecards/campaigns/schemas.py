@@ -9,9 +9,9 @@ from portal_backend.core.http import Moment, PageQuery
 from portal_backend.core.whole_lists import PagedSchema
 from scorecards.campaigns.progress import Stand
 from scorecards.exceptions.text_fields import PlainText, in_range, sentence, word
+from scorecards.schemas import TIERS
 
 STATES = ("planned", "active", "closed")
-TIERS = ("documentation", "consultation", "platform", "full_sre")
 STANDS = tuple(stand.value for stand in Stand)
 MANY = 100
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -58,29 +58,52 @@ def give(
     repeated = _repeated(session, service.ref, answer, current, principal, now)
     if repeated is not None:
         return Done(repeated)
-    expires_at = _expiry(check, answer, settings, now)
+    expires_at = expiry(check, answer, settings, now)
     _guard(session, judging, service, check, principal, now)
+    row = keep(session, service.ref, check, answer, Vouched(principal.name, now, expires_at), current, principal, now)
+    says = "is so" if row.holds else "is not so"
+    summary = f"{principal.name} attests that {check.id} {says}, until {row.expires_at:%Y-%m-%d}: {row.statement}"
+    supersedes = current.id if current else None
+    return Done(row, (happening(row, "given", summary, principal, now, supersedes=supersedes),))
+
+
+class Vouched(NamedTuple):
+    """Who vouches for an answer, since when, and until when."""
+
+    by: str
+    at: datetime
+    expires_at: datetime
+
+
+def keep(
+    session: Session,
+    ref: str,
+    check: Check,
+    answer: Answer,
+    vouched: Vouched,
+    current: AttestationRow | None,
+    principal: Principal,
+    now: datetime,
+) -> AttestationRow:
+    """Keep an answer in the place of the current one, which the principal so ends."""
     if current is not None:
         current.ended_at, current.ended_by, current.end_kind = now, principal.name, "superseded"
         session.flush()
     row = AttestationRow(
         id=answer.id or str(uuid4()),
-        entity_ref=service.ref,
+        entity_ref=ref,
         check_id=check.id,
         check_version=check.version,
         holds=answer.holds,
         statement=answer.statement,
         evidence_url=answer.evidence_url,
-        attested_by=principal.name,
-        attested_at=now,
-        expires_at=expires_at,
+        attested_by=vouched.by,
+        attested_at=vouched.at,
+        expires_at=vouched.expires_at,
     )
     session.add(row)
     session.flush()
-    says = "is so" if row.holds else "is not so"
-    summary = f"{principal.name} attests that {check.id} {says}, until {row.expires_at:%Y-%m-%d}: {row.statement}"
-    supersedes = current.id if current else None
-    return Done(row, (happening(row, "given", summary, principal, now, supersedes=supersedes),))
+    return row
 
 
 def revoke(session: Session, id_: str, reason: str, principal: Principal, now: datetime) -> Done[AttestationRow]:
@@ -207,8 +230,8 @@ def _lacking_evidence(statement: str, settings: ExceptionSettings) -> str:
     return f"is required, or a statement of at least {needed} different words on what was seen, where and when"
 
 
-def _expiry(check: Check, answer: Answer, settings: ExceptionSettings, now: datetime) -> datetime:
-    """Return when the attestation ends; raises InvalidInput on one out of bounds or without evidence."""
+def expiry(check: Check, answer: Answer, settings: ExceptionSettings, now: datetime) -> datetime:
+    """Return when an attestation of `now` ends; raises InvalidInput on one out of bounds or without evidence."""
     faults = []
     if answer.holds and answer.evidence_url is None and (lacks := _lacking_evidence(answer.statement, settings)):
         faults.append(Fault("evidence_url", lacks))

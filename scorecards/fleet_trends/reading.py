@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.documents import Document
+from scorecards.fleet import TIER
 from scorecards.fleet_trends.totals import Standings, Totals
 from scorecards.judging import Judging
 from scorecards.models import Scorecard, ScorecardChange
@@ -22,7 +23,6 @@ from scorecards.models import Scorecard, ScorecardChange
 MAX_GROUPS = 20
 MOST_POINTS = 110
 """Two years of weeks, or a quarter and more of days."""
-TIER = "tier"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

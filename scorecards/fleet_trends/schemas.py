@@ -4,10 +4,9 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from portal_backend.core.http import Moment
 from scorecards.checks.definitions import Axis
-from scorecards.fleet_trends.reading import MOST_POINTS, TIER, Step
+from scorecards.fleet_trends.reading import MOST_POINTS, Step
+from scorecards.schemas import TIERS
 from scorecards.timeline_schemas import GROUPS
-
-FILTERS = (*GROUPS, TIER)
 
 
 def _only(description: str) -> fields.String:
@@ -33,7 +32,11 @@ class FleetSpanQuery(Schema):
     criticality = _only("Only services of this criticality.")
     lifecycle = _only("Only services of this lifecycle.")
     type = _only("Only services of this type.")
-    tier = _only("Only services of this support tier, `full_sre`.")
+    tier = fields.String(
+        load_default=None,
+        validate=validate.OneOf(TIERS),
+        metadata={"description": "Only services of this support tier."},
+    )
 
 
 class FleetTrendQuery(FleetSpanQuery):
@@ -41,7 +44,7 @@ class FleetTrendQuery(FleetSpanQuery):
 
     group_by = fields.String(
         load_default=None,
-        validate=validate.OneOf(FILTERS),
+        validate=validate.OneOf(GROUPS),
         metadata={"description": "A series for each value of it; leave out for one series."},
     )
 

@@ -13,12 +13,13 @@ from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import AXIS_TITLES, Axis
 from scorecards.documents import Document
 from scorecards.fleet_trends.reading import fleet_trend, series_of
-from scorecards.fleet_trends.schemas import FILTERS, FleetPictureQuery, FleetTrendQuery, FleetTrendSchema
+from scorecards.fleet_trends.schemas import FleetPictureQuery, FleetTrendQuery, FleetTrendSchema
 from scorecards.fleet_trends.totals import middle_level
 from scorecards.pictures.drawing import etag_of
 from scorecards.pictures.shown import Point, Shown
 from scorecards.pictures.trend import trend
 from scorecards.pictures.views import answers_a_picture, full_five_minutes, picture
+from scorecards.timeline_schemas import GROUPS
 
 USUAL = timedelta(weeks=13)
 
@@ -39,7 +40,7 @@ def get_fleet_picture(query: dict[str, Any]) -> Response:
     axis: Axis | None = query["axis"]
     found = _found(query)
     points = [_point(at, standing) for at, standing in series_of(found, axis.value if axis else None)]
-    whose = " ".join(f"{name} {query[name]}" for name in FILTERS if query.get(name)) or "all services"
+    whose = " ".join(f"{name} {query[name]}" for name in GROUPS if query.get(name)) or "all services"
     title = f"Readiness of {whose}" + (f": {AXIS_TITLES[axis]}" if axis else "")
     start, end = found["from"], found["to"]
     return picture(etag_of("fleet", title, start, end, *points), lambda: trend(title, points, start, end))
@@ -48,7 +49,7 @@ def get_fleet_picture(query: dict[str, Any]) -> Response:
 def _found(query: dict[str, Any]) -> Document:
     until = query["until"] or full_five_minutes(clock.now())
     since = query["since"] or until - USUAL
-    only = {name: query[name] for name in FILTERS if query[name] is not None}
+    only = {name: query[name] for name in GROUPS if query[name] is not None}
     with reading() as session:
         return fleet_trend(session, judging.current(), (since, until), query["step"], query.get("group_by"), only)
 

@@ -20,8 +20,7 @@ from portal_backend.core.db import chunks, serialise
 from portal_backend.core.errors import Conflict, NotFound
 from portal_backend.core.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from portal_backend.core.principal import Principal
-from scorecards.changes import ChangeCause, LevelChange, LevelMove, level_change
-from scorecards.checks.definitions import Axis
+from scorecards.changes import ChangeCause, LevelChange, level_change, read_move
 from scorecards.judging import Judging
 from scorecards.models import Scorecard, ScorecardChange
 from scorecards.webhooks.models import DeliveryState, WebhookDelivery, WebhookSubscription
@@ -77,10 +76,9 @@ def axis_moves(session: Session, refs: Collection[str], now: datetime) -> list[L
         query = select(ScorecardChange.entity_ref, ScorecardChange.document)
         query = query.where(ScorecardChange.at == now, among(session, ScorecardChange.entity_ref, few))
         for ref, document in session.execute(query.order_by(ScorecardChange.id)):
-            for axis, before, after, cause, checks in orjson.loads(document)["levels"]:
-                if axis is not None and cause != ChangeCause.FIRST:
-                    move = LevelMove(Axis(axis), before, after, ChangeCause(cause), tuple(checks))
-                    found.append(level_change(ref, move, now))
+            moves = map(read_move, orjson.loads(document)["levels"])
+            told = [move for move in moves if move.axis is not None and move.cause is not ChangeCause.FIRST]
+            found += [level_change(ref, move, now) for move in told]
     return found
 
 

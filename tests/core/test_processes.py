@@ -1,5 +1,6 @@
 """Pure work in other processes: in order, bounded, and never lost."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -33,6 +34,12 @@ def where(_item: int) -> int:
     return os.getpid()
 
 
+def passed_over(_item: int) -> tuple[int, int]:
+    """Return which process does this, and how many objects its collector passes over."""
+    time.sleep(0.02)
+    return os.getpid(), gc.get_freeze_count()
+
+
 def square(number: int) -> int:
     return number * number
 
@@ -54,6 +61,14 @@ def share_out(_item: int) -> list[int]:
     """Use other processes from within one that is daemonic, as those of pools are: such a one may have none."""
     with other_processes(1) as run:
         return list(run(where, range(FEW + 1)))
+
+
+def test_the_collector_of_another_process_passes_over_what_was_imported_there():
+    with other_processes(1) as run:
+        found = dict(run(passed_over, range(12)))
+    del found[os.getpid()]
+    assert found
+    assert min(found.values()) > 10_000
 
 
 def test_results_come_in_the_order_of_the_items_and_from_both_processes():

@@ -48,8 +48,8 @@ def test_show_tells_a_person_where_she_stands_why_and_what_to_do_first(portal):
     text = result.output
     assert "At L1 (registered, basic): 2 levels below the L3 that T1 asks for." in text
     assert "First things to do" in text
-    assert text.index("1. “SLO metrics are on the dashboard”") < text.index(
-        "2. “Survives the loss of a machine and of a zone”"
+    assert text.index("1. (hours) “SLO metrics are on the dashboard”") < text.index(
+        "2. (days) “Survives the loss of a machine and of a zone”"
     )
     assert "The dashboard lacks metrics that the SLO rests on: http_request_duration_seconds_bucket." in text
     assert "→ Add a panel for each metric named here to the service's dashboard." in text

@@ -71,6 +71,7 @@ def retold(status, cause, said, at=NOW):
 
 
 BY_DORA = "dora attested on 2026-10-23"
+NO_FACT = "Could not be judged: no fact can show it, and nobody vouched for it."
 WAIVED = "Waived until 2026-11-21 by ann: We move. Meanwhile: A quota."
 
 
@@ -102,9 +103,9 @@ WAIVED = "Waived until 2026-11-21 by ann: We move. Meanwhile: A quota."
             "unknown",
             "waiver_changed",
             given(),
-            "Could not be judged. The waiver that ann approved expired on 2026-11-21.",
+            f"{NO_FACT} The waiver that ann approved expired on 2026-11-21.",
         ),
-        ("unknown", "evidence_lost", given(), "Could not be judged."),
+        ("unknown", "evidence_lost", given(), NO_FACT),
     ],
 )
 def test_what_people_said_is_told_with_who_said_it_and_how_it_ended(status, cause, said, sentence):

@@ -177,7 +177,7 @@ def test_the_fleet_is_put_together_by_level_and_by_group(company, session):
     update(session, company.judging, None, NOW)
     company.observe({"runtime.replicas": 1}, now=LATER)
     update(session, company.judging, [REF], LATER)
-    made = roll_up(session, company.judging.plan, "owner", {})
+    made = roll_up(session, company.judging, "owner", {})
     fleet = made["fleet"]
     assert (fleet["services"], fleet["levels"]) == (2, {"L0": 1, "L1": 1})
     assert (fleet["required"], fleet["meeting_required"], fleet["meeting_required_percent"]) == (2, 0, 0.0)
@@ -185,7 +185,7 @@ def test_the_fleet_is_put_together_by_level_and_by_group(company, session):
     (group,) = made["groups"]
     assert (group["group"], group["services"]) == ("group:default/bards", 2)
     assert "arch.redundancy" not in {one["check"] for one in group["worst_checks"] if not one["fail"] + one["unknown"]}
-    none = roll_up(session, company.judging.plan, None, {"owner": "group:default/nobody"})
+    none = roll_up(session, company.judging, None, {"owner": "group:default/nobody"})
     assert (none["fleet"]["services"], none["fleet"]["percent"], none["fleet"]["levels"]) == (0, None, {})
 
 
@@ -214,6 +214,9 @@ def test_what_is_over_time_is_read_over_http(company, session, client, monkeypat
     assert client.get(f"{path}/trend").json["points"][0]["level"] == "L3"
     assert client.get(f"{path}/diff", query_string={"from": clock.format_time(NOW)}).json["service_changed"] == []
     assert client.get(f"{path}/diff").status_code == 400
+    for span in ("diff", "trend"):
+        refused = client.get(f"{path}/{span}", query_string={"from": "2027-01-01T00:00:00Z"})
+        assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "from")
     assert client.get(f"{path}/levels").json["items"]
     spans = (f"{path}/trend", f"{path}/diff?from=2026-11-22T12:00:00Z", "/api/scorecards/fleet/trend")
     monkeypatch.setenv(clock.VARIABLE, clock.format_time(LATER + MINUTE))

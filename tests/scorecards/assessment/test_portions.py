@@ -11,7 +11,7 @@ from plugins.health import health
 from portal_backend.core.processes import other_processes
 from scorecards import scorecard
 from scorecards.assessment.kit import state_of
-from scorecards.assessment.portions import Basis, judged
+from scorecards.assessment.portions import Basis, judged, opened
 from scorecards.judging import sources_version
 from scorecards.keeping import last_of
 from scorecards.loading import gather
@@ -75,6 +75,20 @@ def test_services_judged_with_another_process_are_kept_as_if_judged_here(company
         scorecard.update(session, company.judging, None, NOW, run)
     assert stored(session) == here
     assert REF in here[0]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_was_observed_is_read_when_somebody_looks_and_kept_for_whoever_looks_again(company, session, keeps):
+    judging = company.judging
+    portion = gather(session, judging, None, NOW)
+    states = health(session, NOW)
+    observations = opened(portion, judging.kit, states, judging.supply(states), NOW, keeps).observations
+    assert set(observations) == portion.subjects.keys() | portion.neighbours.keys()
+    assert len(observations) == len(set(observations))
+    first, second = observations[REF], observations[REF]
+    assert (first is second) is keeps
+    assert first.told == second.told
+    assert "alerts.paging.count_30d" in first
 
 
 @pytest.fixture

@@ -62,6 +62,9 @@ def test_a_blocker_that_passes_lifts_nothing_while_the_points_are_lacking():
     assert promise(made.gains["b"], check("b").axis).endswith(
         "nothing bars L2 then, but the service has the points of L1 only."
     )
+    assert made.next_steps[0].reach.sentence == (
+        "This step alone brings it to 44.4 percent; it stays at L1: L2 asks for 50 percent of the points."
+    )
 
 
 def test_a_level_that_moves_by_points_names_checks_of_every_level():

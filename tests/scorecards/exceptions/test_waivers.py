@@ -75,6 +75,14 @@ def test_whoever_asked_decides_nothing_whatever_the_role(call, session):
     assert waived(session) == set()
 
 
+def test_without_authentication_the_refusal_says_how_there_comes_to_be_a_second_person(call):
+    administrator = ("local-administrator", (Role.ADMINISTRATOR,))
+    asked = ask(call, *administrator).json
+    refused = decide(call, asked["id"], "approve", *administrator)
+    assert refused.status_code == 409
+    assert "until `authentication.service_tokens` is true in portal.yaml" in refused.json["errors"][0]["message"]
+
+
 @pytest.mark.parametrize("role", [Role.DEV, Role.DEV_LEAD, Role.SRE, Role.PLATFORM_OWNER])
 def test_only_a_lead_or_manager_of_sre_decides(call, role):
     id_ = ask(call).json["id"]
