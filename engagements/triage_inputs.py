@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from engagements.models import HistoryEvent
 from engagements.reviews import improvements
 from engagements.support import SupportState
 from engagements.tiers import Tier
-from engagements.triage.settings import TriageSettings
+from engagements.triage.settings import BUDGET_WINDOW, NINETY_DAYS, TWO_QUARTERS, TriageSettings
 from engagements.triage.signals import (
     CATALOG,
     HISTORY,
@@ -139,6 +139,7 @@ def _evidence(
         engagement_model=state.engagement_model,
         phase=state.phase,
         under_way=f"{under_way['engagement_model']}, in {under_way['phase']}" if under_way else None,
+        engagement_id=under_way["id"] if under_way else None,
         supported_since=state.since,
         usage_forecast_rps=state.usage_forecast_rps,
         signals=signals,
@@ -225,9 +226,9 @@ def _records(
     session: Session, wanted: ColumnElement[bool], settings: TriageSettings, now: datetime
 ) -> dict[str, dict[str, Record]]:
     """Return what the history of facts says, by service and fact. Several sources of a fact count as one record."""
-    begin = now - settings.two_quarters
-    moments = [now - timedelta(days=90)]
-    moments += [now - index * settings.budget_window for index in range(1, settings.budget_windows)]
+    begin = now - TWO_QUARTERS
+    moments = [now - NINETY_DAYS]
+    moments += [now - index * BUDGET_WINDOW for index in range(1, settings.budget_windows)]
     held = {moment: _held_at(session, wanted, moment) for moment in (begin, *moments)}
     records: dict[str, dict[str, Record]] = defaultdict(dict)
     for keys, number in ((NUMBERS_RECORDED, True), (WORDS_RECORDED, False)):

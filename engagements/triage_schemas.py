@@ -4,16 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates, validates_schema
 
 from catalog.services import CRITICALITIES
 from engagements.services import links_of
-from engagements.text_fields import PlainText, in_range
+from engagements.text_fields import PlainText
 from engagements.tiers import Tier
 from engagements.triage.directions import Direction
 from engagements.triage.settings import TriageSettings
 from portal_backend.core.config_schema import Duration
 from portal_backend.core.http import Moment, PageQuery
+from scorecards.checks.definitions import Axis
 
 RULES = ("R1", "R2", "value", "D1", "D2", "D3", "D4", "D5")
 VERDICTS = ("candidate", "barred", "undecided", "stay", "hand_back", "keep")
@@ -53,6 +54,7 @@ class TermSchema(Schema):
     signal = fields.String()
     raw = fields.Raw(allow_none=True, metadata=said("The value as observed; null when unknown."))
     normalised = fields.Float(metadata=said("The share of its points that it earns, 0 to 1."))
+    scale = fields.String(metadata=said("How the share follows from the value, with the numbers filled in."))
     weight = fields.Float(metadata=said("The most points that it can earn."))
     points = fields.Float()
     known = fields.Float(metadata=said("The share of the weight that rests on something known, 0 to 1."))
@@ -99,6 +101,10 @@ class DismissalTold(Schema):
     until = Moment(metadata=said("After this it is back on the list by itself."))
 
 
+def _links(ref: str, engagement_id: str | None) -> dict[str, str]:
+    return {**links_of(ref), **({"engagement": f"/api/engagements/{engagement_id}"} if engagement_id else {})}
+
+
 class TriageRowSchema(Schema):
     """What every row says of its service."""
 
@@ -114,8 +120,12 @@ class TriageRowSchema(Schema):
     )
     next_act = fields.String(metadata=said("What to do next."))
     links = fields.Function(
-        lambda row: links_of(row.evidence.ref),
-        metadata=said("Where more stands.", type="object", additionalProperties={"type": "string"}),
+        lambda row: _links(row.evidence.ref, row.evidence.engagement_id),
+        metadata=said(
+            "Where more stands; `engagement` while one with it is open.",
+            type="object",
+            additionalProperties={"type": "string"},
+        ),
     )
 
 
@@ -220,125 +230,28 @@ class TriageSchema(Schema):
     hand_back = fields.Nested(HandBackPageSchema)
 
 
-class ChangesQuery(Schema):
-    """Since when."""
-
-    class Meta:
-        unknown = RAISE
-
-    since = fields.Date(load_default=None, metadata=said("A day in UTC; a week ago by default."))
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
+def _above(least: float) -> fields.Float:
+    """Return a number that shares are counted of: on its scale, nothing at or below `least` may earn all points."""
+    return fields.Float(validate=validate.Range(least, 1e12, min_inclusive=False))
 
 
-class TriageChangeSchema(Schema):
-    """What became of a service's place."""
-
-    ref = fields.String()
-    change = fields.String(metadata=said("`entered`, `left` or `moved`."))
-    direction = fields.String(metadata=said("The list: `onboard` or `hand_back`."))
-    rank_before = fields.Integer(allow_none=True)
-    rank = fields.Integer(allow_none=True)
-    value_before = fields.Float(allow_none=True)
-    value = fields.Float(allow_none=True)
-    cause = fields.String(
-        allow_none=True, metadata=said("The term or the rule that changed most; null: other services changed.")
+def _by_criticality(most: float) -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(validate=validate.OneOf(CRITICALITIES)),
+        values=fields.Float(validate=validate.Range(0, most)),
     )
-    sentence = fields.String()
 
 
-class TriageChangesSchema(Schema):
-    """What changed on the lists, entries and departures first."""
-
-    since = fields.Date(metadata=said("The day whose end today is compared with."))
-    asked = fields.Date()
-    complete = fields.Boolean(metadata=said("False when the record begins only after the day asked for."))
-    items = fields.List(fields.Nested(TriageChangeSchema))
-    total = fields.Integer()
-
-
-class NewDismissalSchema(Schema):
-    """What to dismiss."""
-
-    class Meta:
-        unknown = RAISE
-
-    ref = PlainText(
-        required=True,
-        validate=validate.Regexp(
-            r"^[^:/]+:[^:/]+/[^/]+$", error="must be a full reference, component:default/checkout"
-        ),
+def _span(most: int) -> "fields.List[int]":
+    """Return the fewest and the most of something."""
+    return fields.List(
+        fields.Integer(strict=True, validate=validate.Range(1, most)), validate=[validate.Length(equal=2), _in_order]
     )
-    direction = fields.Enum(Direction, by_value=True, required=True)
-    reason = PlainText(required=True, validate=validate.Length(1, MAX_REASON_LENGTH))
-    until = Moment(required=True, validate=in_range, metadata=said("At most 180 days ahead (a setting)."))
 
 
-class DismissalSchema(DismissalTold):
-    """A dismissal."""
-
-    ref = fields.String(attribute="entity_ref")
-    direction = fields.String()
-    ended_at = Moment(allow_none=True, metadata=said("When somebody ended it before its end."))
-    ended_by = fields.String(allow_none=True)
-
-
-class DismissalQuery(PageQuery):
-    """Which dismissals to list."""
-
-    class Meta:
-        unknown = RAISE
-
-    ended = fields.Boolean(load_default=False, metadata=said("Also those that ended."))
-
-
-class DismissalPageSchema(Schema):
-    """A page of dismissals."""
-
-    items = fields.List(fields.Nested(DismissalSchema))
-    next_cursor = fields.String(allow_none=True)
-
-
-class WhereaboutsSchema(Schema):
-    """Where a service is on the lists, or why it is on none."""
-
-    ref = fields.String()
-    direction = fields.String(allow_none=True)
-    on_list = fields.Boolean()
-    rank = fields.Integer(allow_none=True, metadata=said("1 is the first of its list."))
-    sentence = fields.String()
-    computed_at = Moment(allow_none=True)
-    dismissal = fields.Nested(DismissalTold, allow_none=True)
-    row = fields.Dict(allow_none=True, metadata=said("The row with its reasons, as on the list."))
-
-
-class TriageQueueQuery(PageQuery):
-    """Which page of the queue."""
-
-    class Meta:
-        unknown = RAISE
-
-
-class TriageQueueEntrySchema(Schema):
-    """An accepted engagement that waits for room."""
-
-    place = fields.Integer(metadata=said("Its place among all that wait."))
-    rank = fields.Integer(metadata=said("1 starts first in its team."))
-    engagement = fields.String(attribute="engagement.id")
-    ref = fields.String(attribute="engagement.entity_ref")
-    model = fields.String(attribute="engagement.model")
-    team = fields.String(attribute="engagement.sre_team", allow_none=True)
-    value = fields.Float(allow_none=True, metadata=said("What the service would gain from SRE; null: not triaged yet."))
-    criticality = fields.String(allow_none=True)
-    reasons = fields.List(fields.String())
-    waiting_since = Moment()
-    waiting_days = fields.Float()
-
-
-class TriageQueuePageSchema(Schema):
-    """A page of the queue."""
-
-    items = fields.List(fields.Nested(TriageQueueEntrySchema))
-    next_cursor = fields.String(allow_none=True)
+def _in_order(given: list[int]) -> None:
+    if given != sorted(given):
+        raise ValidationError("must be the fewest and the most, such as [2, 3]")
 
 
 class TriageSettingsSchema(Schema):
@@ -348,8 +261,20 @@ class TriageSettingsSchema(Schema):
         unknown = RAISE
 
     weights = fields.Dict(keys=fields.String(), values=fields.Float(validate=validate.Range(0, 100)))
-    criticality_values = fields.Dict(
-        keys=fields.String(validate=validate.OneOf(CRITICALITIES)), values=fields.Float(validate=validate.Range(0, 1))
+    criticality_values = _by_criticality(1)
+    dependent_weights = _by_criticality(1000)
+    full_at_weighted_dependents = _above(0)
+    full_at_users = _above(1)
+    full_at_growth = _above(1)
+    full_at_new_dependents = _above(0)
+    full_at_severe_incidents = _above(0)
+    full_at_pages_per_shift = _above(0)
+    full_at_repeated_causes = _above(0)
+    full_at_dependencies = _above(0)
+    full_at_regions = _above(1)
+    full_at_rps = _above(1)
+    sre_fixable_axes = fields.List(
+        fields.String(validate=validate.OneOf([axis.value for axis in Axis])), validate=validate.Length(1)
     )
     growth_since_launch = fields.Float(validate=validate.Range(1, min_inclusive=False))
     growth_in_180_days = fields.Float(validate=validate.Range(1, min_inclusive=False))
@@ -362,8 +287,13 @@ class TriageSettingsSchema(Schema):
     graduated_pages_per_shift = fields.Float(validate=validate.Range(0))
     graduated_level = fields.Integer(strict=True, validate=validate.Range(1, 4))
     forecast_share = fields.Float(validate=validate.Range(0, 1))
-    exhausted_windows = fields.Integer(strict=True, validate=validate.Range(1, 3))
+    budget_windows = fields.Integer(strict=True, validate=validate.Range(1, 12))
+    exhausted_windows = fields.Integer(strict=True, validate=validate.Range(1, 12))
     mostly_operations = fields.Float(validate=validate.Range(0, 1))
+    simple_review_sres = _span(20)
+    simple_review_quarters = _span(12)
+    framework_review_sres = _span(20)
+    framework_review_quarters = _span(12)
     refresh_after = Duration(validate=validate.Range(timedelta(minutes=1), timedelta(days=1)))
     longest_dismissal = Duration(validate=validate.Range(timedelta(days=1), timedelta(days=180)))
 
@@ -378,12 +308,21 @@ class TriageSettingsSchema(Schema):
         if abs(total - 100) > 0.01:
             raise ValidationError(f"must add up to 100 with the weights left out, not to {total:g}")
 
+    @validates_schema
+    def check_windows(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse a rule D4 that no service could meet."""
+        plain = TriageSettings()
+        looked_at = data.get("budget_windows", plain.budget_windows)
+        if data.get("exhausted_windows", plain.exhausted_windows) > looked_at:
+            raise ValidationError(f"must be at most budget_windows, {looked_at}", "exhausted_windows")
+
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> TriageSettings:
         """Return the numbers, with the defaults of those left out."""
         plain = TriageSettings()
-        if "weights" in data:
-            data["weights"] = {**plain.weights, **data["weights"]}
-        if "criticality_values" in data:
-            data["criticality_values"] = {**plain.criticality_values, **data["criticality_values"]}
+        for name, given in data.items():
+            if isinstance(given, dict):
+                data[name] = {**getattr(plain, name), **given}
+            elif isinstance(given, list):
+                data[name] = tuple(dict.fromkeys(given) if name == "sre_fixable_axes" else given)
         return replace(plain, **data)

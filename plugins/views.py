@@ -15,7 +15,7 @@ from plugins.schemas import (
 )
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
-from portal_backend.core.http import PageQuery, make_blueprint
+from portal_backend.core.http import NoBody, PageQuery, make_blueprint
 from portal_backend.core.pagination import Page
 
 blueprint = make_blueprint("plugins", __name__, "/api/plugins", "Where observations come from, and how that is going.")
@@ -47,8 +47,9 @@ def list_runs(query: dict[str, Any], name: str) -> Page[Any]:
 
 
 @blueprint.post("/sources/<string:name>/collect")
+@blueprint.arguments(NoBody, required=False)
 @blueprint.response(202, SourceSchema)
-def collect(name: str) -> SourceHealth:
+def collect(_body: dict[str, Any], name: str) -> SourceHealth:
     """Make a source due now: the worker pulls it at its next look (or goes on with the run that is under way)."""
     now = clock.now()
     with transaction() as session:

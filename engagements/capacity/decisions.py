@@ -163,7 +163,7 @@ def _refuse_contradiction(known: list[PlanDecision], wanted: Decision, row: Mapp
             verb = "accepted" if each.accepted else "rejected"
             raise Conflict(
                 f"{each.decided_by} {verb} {each.option} for {each.entity_ref} already: take that back first "
-                "(DELETE the decision of the service).",
+                f"(POST /api/engagements/plan/decisions/{each.entity_ref.replace(':', '/', 1)}/release).",
                 [Fault("decision", f"{each.option} was {verb} by {each.decided_by}")],
             )
 

@@ -107,16 +107,18 @@ def room_for(
 
 
 def _room(team: TeamLimits, state: LimitState, running: Sequence[Use], demand: Demand) -> Room:
-    takes = f"{demand.sres:g} SRE{'s' if demand.sres != 1 else ''} for {demand.quarters:g} quarters"
+    quarters = f"{demand.quarters:g} quarter{'s' if demand.quarters != 1 else ''}"
+    takes = f"takes {demand.sres:g} SRE{'s' if demand.sres != 1 else ''} for {quarters}"
+    begins = f"{'An' if demand.kind is DemandKind.ONBOARDING else 'A'} {demand.kind} {takes}"
     has = f"{team.ref} can have {state.cap:g} SREs on projects at once, and {state.used:g} of them are taken"
     if demand.sres <= state.free + 1e-9:
-        return Room(True, None, f"A {demand.kind} takes {takes}; {has}.")
-    by = ", ".join(f"{use.ref} ({use.what}, {use.sres:g})" for use in running) or "nothing"
+        return Room(True, None, f"{begins}; {has}.")
+    by = ", ".join(f"{use.ref} ({use.what}, {use.sres:g})" for use in running)
+    what = f"{has}, by {by}: one of these has to end or pause, or" if running else f"{has}:"
     return Room(
         False,
         Limit.PROJECTS.value,
-        f"A {demand.kind} takes {takes}, but {has}: by {by}. Wait until one of these ends, pause one, or record more "
-        "capacity for the team.",
+        f"{begins}, but {what} more capacity has to be recorded for the team.",
     )
 
 

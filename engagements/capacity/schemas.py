@@ -359,6 +359,10 @@ class CapacitySettingsSchema(Schema):
     framework_quarters = fields.Integer(strict=True, validate=validate.Range(1, 12))
     hours_per_week = fields.Float(validate=validate.Range(1, 80))
     hours_per_page = fields.Float(validate=validate.Range(0, 100))
+    steady_hours_per_quarter = fields.Dict(
+        keys=fields.String(validate=validate.OneOf([option.value for option in Option])),
+        values=fields.Float(validate=validate.Range(0, 10_000)),
+    )
     assumed_pages_per_shift = fields.Float(validate=validate.Range(0, 100))
     single_site_rotation = fields.Integer(strict=True, validate=validate.Range(1, 100))
     two_site_rotation = fields.Integer(strict=True, validate=validate.Range(1, 100))
@@ -376,7 +380,7 @@ class CapacitySettingsSchema(Schema):
     def make(self, data: dict[str, Any], **_: Any) -> CapacitySettings:
         """Return the numbers, with the defaults of those left out."""
         plain = CapacitySettings()
-        for name in ("option_gains", "page_shares", "lifecycle_loads"):
+        for name in ("steady_hours_per_quarter", "option_gains", "page_shares", "lifecycle_loads"):
             if name in data:
                 data[name] = {**getattr(plain, name), **data[name]}
         return replace(plain, **data)

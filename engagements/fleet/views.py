@@ -7,6 +7,7 @@ from engagements.blueprints import engagements_blueprint
 from engagements.fleet.numbers import Period
 from engagements.fleet.questions import QUESTIONS, ask
 from engagements.fleet.schemas import FleetAnswerSchema, FleetQuery, QuestionListSchema
+from engagements.unchanged import tag_without
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import Fault, InvalidInput
@@ -34,8 +35,12 @@ def ask_fleet(query: dict[str, Any], question: str) -> Any:
     now = clock.now()
     period = _period(query["since"], query["until"], now)
     with reading() as session:
-        answer = ask(session, question, period, now)
-    return plain_json({**vars(answer), "period": vars(answer.period)})
+        found = ask(session, question, period, now)
+    told = {**vars(found), "period": vars(found.period)}
+    answer = plain_json(told)
+    # A period that ends now moves on by itself; one that was asked for is part of the address.
+    answer.headers.update(tag_without(told, ("period",)))
+    return answer
 
 
 def _period(since: datetime | None, until: datetime | None, now: datetime) -> Period:

@@ -30,9 +30,12 @@ MOST = 200
 def agenda(session: Session, judging: Judging, refs: Sequence[str] | None, now: datetime) -> dict[str, Any]:
     """Return what the next meeting is to talk about (SRE book, chapter 31): last week's pages, launches, turn-downs.
 
-    `refs` are the services it is about; None means all of them.
+    `refs` are the services it is about; None means all of them. Raises InvalidInput for one that is no service.
     """
     found = services(session, judging.service_types, refs)
+    if odd := sorted(set(refs or ()) - {service.ref for service in found}):
+        faults = [Fault("service", f"{ref} is no service of the catalog") for ref in odd]
+        raise InvalidInput(f"A meeting is about services; {', '.join(odd)[:500]} is none of the catalog.", faults)
     about = [service.ref for service in found]
     pages = _pages(session, about, now)
     return {

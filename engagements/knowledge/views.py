@@ -34,9 +34,11 @@ from engagements.knowledge.schemas import (
 from engagements.lifecycle import engagements
 from engagements.records import Place
 from engagements.reviews import engaged
+from engagements.unchanged import tag_without
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
+from portal_backend.core.entity_tags import Tagged
 from portal_backend.core.http import PageQuery
 from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards import scorecard
@@ -212,11 +214,12 @@ def hold_meeting(body: dict[str, Any]) -> ProductionMeeting:
 @engagements_blueprint.get("/meetings/upcoming")
 @engagements_blueprint.arguments(AgendaQuery, location="query")
 @engagements_blueprint.response(200, AgendaSchema)
-def get_agenda(query: dict[str, Any]) -> dict[str, Any]:
+def get_agenda(query: dict[str, Any]) -> Tagged:
     """Read what the next meeting is to talk about: last week's pages, planned launches, turn-downs."""
     wanted = [ref.lower() for ref in query["service"]] or None
     with reading() as session:
-        return meetings.agenda(session, judging(), wanted, clock.now())
+        agenda = meetings.agenda(session, judging(), wanted, clock.now())
+    return agenda, 200, tag_without(agenda, ("since", "until"))
 
 
 def _homes(session: Session) -> dict[str, list[str]]:

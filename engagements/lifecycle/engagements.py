@@ -26,11 +26,11 @@ def open_of(session: Session, entity_ref: str) -> list[Engagement]:
 
 
 def open_among(session: Session, refs: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return model and phase of the open engagement of each of the services that has one, as the service list shows."""
+    """Return id, model and phase of the open engagement of each of the services that has one."""
     found = {}
-    columns = (Engagement.entity_ref, Engagement.model, Engagement.state)
+    columns = (Engagement.entity_ref, Engagement.id, Engagement.model, Engagement.state)
     for few in chunks(refs):
         query = select(*columns).where(Engagement.entity_ref.in_(few), Engagement.closed_at.is_(None))
-        for ref, model, state in session.execute(query):
-            found[ref] = {"engagement_model": model, "phase": state}
+        for ref, engagement_id, model, state in session.execute(query):
+            found[ref] = {"id": engagement_id, "engagement_model": model, "phase": state}
     return found

@@ -295,7 +295,8 @@ def responsibilities_back(case: Case) -> Iterator[Failure]:
         return
     for aspect, holder in holders(case.engagement).items():
         if holder != Holder.DEV:
-            yield f"{aspect} is {holder}.", f"PUT {at(case)}/transfers/{aspect} with holder dev."
+            lies = f"The responsibility for {aspect.replace('_', ' ')} lies with {holder}."
+            yield lies, f"PUT {at(case)}/transfers/{aspect} with holder dev."
 
 
 @guard("duties", "The rota is live, the runbooks are handed over, the developers trained, the ledger freed.")

@@ -40,6 +40,7 @@ def make(
     """
     before = locked(session, engagement_id, if_match)
     if wish.to == (PAUSED if before.paused else before.state):
+        _refuse_another_team(before, wish)
         return before
     outside = Outside()
     if machines.way(before, wish.to):  # where none leads, there is nothing to look at
@@ -55,6 +56,16 @@ def make(
     after = save(session, before, after, decision.transition.event, summary, principal, now, details)
     _move_tier(session, case, after)
     return after
+
+
+def _refuse_another_team(engagement: EngagementState, wish: Wish) -> None:
+    """Raise Conflict when somebody asks again and means another team: nothing would change, and nobody would notice."""
+    if wish.sre_team in (None, engagement.sre_team):
+        return
+    message = f"it is {engagement.state} already, for {engagement.sre_team}"
+    if engagement.state is State.ACCEPTED:
+        message += "; another team is named when it starts"
+    raise Conflict(f"{engagement.id} cannot go to {wish.sre_team} by this: {message}.", [Fault("sre_team", message)])
 
 
 def refusal(case: Case, decision: machines.Decision) -> Conflict | NotAllowed:

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from engagements.reviews.words import Answer, Severity
+from engagements.triage.candidates import counted
+from engagements.triage.settings import TriageSettings
 from scorecards.checks.definitions import Axis
 
 UNANSWERED = "unanswered"
@@ -18,10 +20,6 @@ _MEASURED = {
     "pass": "pass", "inherited": "inherited", "fail": "fail", "not_applicable": "na", "waived": "waived",
 }  # fmt: skip
 _COUNTS_AS = {"pass": "pass", "inherited": "pass", "fail": "fail", "na": "na", "waived": "waived"}
-
-EFFORT_ALONE = {"sres": [2, 3], "quarters": [2, 3]}
-"""What a review and a takeover of one service takes (SRE book, chapter 32)."""
-EFFORT_ON_FRAMEWORK = {"sres": [1, 1], "quarters": [1, 1]}
 
 
 @dataclass(frozen=True)
@@ -148,14 +146,24 @@ def _count(some: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def effort(all_lines: Sequence[Line], model: str) -> dict[str, Any]:
+def effort(all_lines: Sequence[Line], model: str, numbers: TriageSettings | None = None) -> dict[str, Any]:
     """Return what a review like this takes, and say how many items a framework answers."""
     inherited, total = sum(line.inherited for line in all_lines), len(all_lines)
     on_framework = model == "framework" or (total > 0 and inherited * 2 >= total)
-    size = EFFORT_ON_FRAMEWORK if on_framework else EFFORT_ALONE
-    people, quarters = ("-".join(str(n) for n in dict.fromkeys(size[part])) for part in ("sres", "quarters"))
-    sentence = f"{inherited} of {total} inherited; about {people} SRE for {quarters} quarters."
-    return {"inherited": inherited, "items": total, **size, "sentence": sentence}
+    known = numbers or TriageSettings()
+    sres, quarters = (
+        (known.framework_review_sres, known.framework_review_quarters)
+        if on_framework
+        else (known.simple_review_sres, known.simple_review_quarters)
+    )
+    takes = f"about {counted(sres, 'SRE')} for {counted(quarters, 'quarter')}"
+    return {
+        "inherited": inherited,
+        "items": total,
+        "sres": list(sres),
+        "quarters": list(quarters),
+        "sentence": f"{inherited} of {total} inherited; {takes}.",
+    }
 
 
 def line_form(line: Line) -> dict[str, Any]:

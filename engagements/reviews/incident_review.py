@@ -17,8 +17,12 @@ from engagements.reviews.findings import NewFinding
 from engagements.reviews.models import IncidentReview
 from engagements.reviews.settings import ReviewSettings
 from engagements.reviews.words import FindingSource, Severity
+from plugins.health import health
 from portal_backend.core.clock import format_time, parse_time
 from portal_backend.core.principal import Principal, Role
+from scorecards.evidence.view import EvidenceState, View
+from scorecards.facts import readings
+from scorecards.judging import Judging
 
 CAUSES = (
     "bad_change", "bad_configuration", "capacity", "dependency", "data_corruption", "expired_certificate", "hardware",
@@ -27,6 +31,9 @@ CAUSES = (
 """The usual causes of outages (SRE book, appendix C of its postmortems; chapter 15). An incident may name others."""
 KINDS = ("incident.opened", "incident.severity_changed", "incident.resolved", "postmortem.published")
 URGENT = ("P0", "P1")
+SEVERE = "incidents.sev12_90d"
+MEASURED = (SEVERE, "postmortems.missing_90d", "postmortems.actions.p0p1_overdue")
+"""What sources may count of incidents themselves, whether or not they tell of each."""
 
 
 def panel(events: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
@@ -69,17 +76,48 @@ def severity_of(details: Mapping[str, Any]) -> str:
     return f"sev{said}" if said in ("1", "2", "3", "4", "5") else "unknown"
 
 
-def read(session: Session, settings: ReviewSettings, engagement: Engagement, now: datetime) -> dict[str, Any]:
-    """Return the panel of a service's incidents, and the review that was made of it."""
+def read(
+    session: Session, judging: Judging, settings: ReviewSettings, engagement: Engagement, now: datetime
+) -> dict[str, Any]:
+    """Return the panel of a service's incidents, what sources count beside it, and the review that was made of it."""
     found = panel(_events(session, engagement.entity_ref, settings, now), now)
     made = current(session, engagement)
+    measured = _measured(session, judging, engagement.entity_ref, now)
     return {
         **found,
+        "measured": measured,
+        "remarks": remarks(found, measured),
         "since": now - settings.incident_window,
         "done": made is not None,
         "review": made,
         "suggested_findings": [_form(each) for each in suggested(found)],
     }
+
+
+def remarks(found: Mapping[str, Any], measured: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say where sources count more incidents than the history has, so that nobody concludes from what is missing. Pure.
+
+    The history reaches further back than the ninety days of the fact: it may well have more.
+    """
+    told = sum(found["by_severity"].get(severity, 0) for severity in ("sev1", "sev2"))
+    return [
+        f"{each['source']} counts {each['value']:g} incidents of severity 1 or 2 in 90 days, and the history here has "
+        f"{told}: look at them there before you conclude."
+        for each in measured
+        if each["fact"] == SEVERE and each["value"] > told
+    ]
+
+
+def _measured(session: Session, judging: Judging, ref: str, now: datetime) -> list[dict[str, Any]]:
+    """Return what fresh observations say of the service's incidents and postmortems."""
+    view = View(readings(session, [ref])[ref], judging.supply(health(session, now)), now)
+    seen = [view.get(key) for key in MEASURED if key in judging.specs]
+    return [
+        {"fact": one.key, "value": one.value, "source": one.source, "observed_at": one.observed_at,
+         "simulated": one.simulated}
+        for one in seen
+        if one.state is EvidenceState.FRESH
+    ]  # fmt: skip
 
 
 def current(session: Session, engagement: Engagement) -> IncidentReview | None:

@@ -102,6 +102,16 @@ class MadeIncidentReviewSchema(KeptSchema):
     findings = fields.List(fields.String())
 
 
+class MeasuredIncidentsSchema(Schema):
+    """A fact about the service's incidents."""
+
+    fact = fields.String()
+    value = fields.Raw()
+    source = fields.String()
+    observed_at = Moment(allow_none=True)
+    simulated = fields.Boolean(metadata=said("The source is not a real system."))
+
+
 class IncidentPanelSchema(Schema):
     """What a service's incidents and postmortems say."""
 
@@ -112,5 +122,10 @@ class IncidentPanelSchema(Schema):
     without_postmortem = fields.List(fields.String())
     overdue_actions = fields.List(fields.Nested(OverdueActionSchema))
     suggested_findings = fields.List(fields.Dict())
+    measured = fields.List(
+        fields.Nested(MeasuredIncidentsSchema),
+        metadata=said("What sources count themselves, whether or not they tell of each."),
+    )
+    remarks = fields.List(fields.String(), metadata=said("Where that is more than the history has."))
     done = fields.Boolean()
     review = fields.Nested(MadeIncidentReviewSchema, allow_none=True)

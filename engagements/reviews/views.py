@@ -5,7 +5,7 @@ from typing import Any
 from catalog.services import services
 from engagements import records
 from engagements.blueprints import engagements_blueprint
-from engagements.in_force import review_settings
+from engagements.in_force import review_settings, triage_settings
 from engagements.lifecycle import engagements
 from engagements.reviews import answers, checklist, engaged, findings, improvements, incident_review, plans, similar
 from engagements.reviews.checklist import NewAnswer, NewItem
@@ -34,6 +34,7 @@ from engagements.reviews.schemas import (
     IncidentReviewSchema,
     NewFindingSchema,
 )
+from engagements.unchanged import tag_without
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction
@@ -277,11 +278,12 @@ def sign_plan(body: dict[str, Any], engagement_id: str) -> dict[str, Any]:
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/incident-review")
 @engagements_blueprint.response(200, IncidentPanelSchema)
-def get_incident_review(engagement_id: str) -> dict[str, Any]:
+def get_incident_review(engagement_id: str) -> Tagged:
     """Read what the service's incidents and postmortems say, and whether they were reviewed."""
     with reading() as session:
         engagement = engagements.get(session, engagement_id)
-        return incident_review.read(session, review_settings(), engagement, clock.now())
+        found = incident_review.read(session, judging(), review_settings(), engagement, clock.now())
+        return found, 200, tag_without(IncidentPanelSchema().dump(found), ("since",))
 
 
 @engagements_blueprint.post(f"{ENGAGEMENT}/incident-review")
@@ -293,7 +295,7 @@ def complete_incident_review(body: dict[str, Any], engagement_id: str) -> dict[s
     with transaction() as session:
         engagement = engaged.begun(session, engagement_id)
         made = incident_review.complete(session, settings, engagement, body["conclusion"], current_principal(), now)
-        found = incident_review.read(session, settings, engagement, now)
+        found = incident_review.read(session, judging(), settings, engagement, now)
         records.detached(session, made)
         return found
 
@@ -312,7 +314,7 @@ def _sheet(sheet: checklist.Sheet) -> dict[str, Any]:
         "items": [answers.line_form(line) for line in sheet.lines],
         "unanswered": list(checklist.unanswered(sheet)),
         "progress": answers.progress(sheet.lines),
-        "effort": answers.effort(sheet.lines, engagement.model),
+        "effort": answers.effort(sheet.lines, engagement.model, triage_settings()),
     }
 
 

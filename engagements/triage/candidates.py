@@ -152,12 +152,12 @@ def cost_of(evidence: Evidence, frameworks: Frameworks, settings: TriageSettings
     pages = evidence.signal("alerts.paging.per_shift_30d")
     per_shift = pages.value if isinstance(pages, Known) else None
     sentence = (
-        f"{_range(sres)} SREs for {_range(quarters)} quarters ({_range(total)} SRE-quarters), "
-        f"its stack is {stack} to SRE, "
+        f"{counted(sres, 'SRE')} for {counted(quarters, 'quarter')} ({counted(total, 'SRE-quarter')}), "
+        + {"known": "SRE knows its stack, ", "new": "its stack is new to SRE, "}.get(stack, "it states no stack, ")
         + (
-            f"and it pages {per_shift:.2g} times a shift of twelve hours."
+            f"and a shift of twelve hours has {per_shift:.2g} of its pages."
             if per_shift is not None
-            else "its pages are unknown."
+            else "and its pages are unknown."
         )
     )
     return Cost(model, sres, quarters, total, stack, per_shift, sentence)
@@ -212,9 +212,8 @@ def _onboard_act(
 
 
 def _candidate_act(evidence: Evidence, cost: Cost) -> str:
-    act = (
-        f"Talk with {evidence.owner} about an engagement (model {cost.model}, {_range(cost.sre_quarters)} SRE-quarters)"
-    )
+    takes = counted(cost.sre_quarters, "SRE-quarter")
+    act = f"Talk with {evidence.owner} about an engagement (model {cost.model}, {takes})"
     failing = evidence.readiness.failing_blockers if evidence.readiness else ()
     if failing:
         return f"{act}; first on the list are its failing blockers: {', '.join(failing)}."
@@ -233,5 +232,6 @@ def _cause(signal: Signal) -> str:
     return signal.cause if isinstance(signal, Unknown) else ""
 
 
-def _range(pair: tuple[int, int]) -> str:
-    return f"{pair[0]}" if pair[0] == pair[1] else f"{pair[0]}–{pair[1]}"
+def counted(pair: tuple[int, int], noun: str) -> str:
+    """Write from how many to how many there are of something."""
+    return count_of(pair[0], noun) if pair[0] == pair[1] else f"{pair[0]}–{pair[1]} {noun}s"

@@ -162,7 +162,10 @@ def hand_back_row(evidence: Evidence, settings: TriageSettings, now: datetime) -
     rules = judge_rules(evidence, settings, now)
     neglected = next(rule for rule in rules if rule.id == "D4")
     step = _ladder_step(evidence) if neglected.state is State.MET else None
-    return HandBackRow(evidence, rules, min(_urgency(rule) for rule in rules), step, _hand_back_act(rules, step))
+    act = _hand_back_act(rules, step)
+    if evidence.under_way and evidence.under_way.endswith(" in disengaging"):
+        act = f"Go on with handing it back ({evidence.under_way})."
+    return HandBackRow(evidence, rules, min(_urgency(rule) for rule in rules), step, act)
 
 
 def _urgency(rule: Rule) -> int:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from engagements.tiers import ENDING_LIFECYCLES
-from engagements.triage.settings import TriageSettings
+from engagements.triage.settings import BUDGET_WINDOW, TWO_QUARTERS, TriageSettings
 from engagements.triage.signals import CATALOG, HISTORY, SCORECARDS, Evidence, Known, Signal, Unknown
 
 
@@ -141,7 +141,7 @@ def budget_exhausted(evidence: Evidence, settings: TriageSettings, now: datetime
     latest = evidence.signal(key)
     ends: list[Any] = [latest.value if isinstance(latest, Known) else None]
     for index in range(1, settings.budget_windows):
-        ends.append(record.earlier.get(now - index * settings.budget_window) if record else None)
+        ends.append(record.earlier.get(now - index * BUDGET_WINDOW) if record else None)
     exhausted = sum(1 for left in ends if left is not None and left <= 0)
     open_ends = ends.count(None)
     if exhausted < needed <= exhausted + open_ends:
@@ -194,9 +194,9 @@ def _extreme(
     seen = Known(choose(values), witness.source, now, witness.simulated) if witness else None
     if isinstance(latest, Unknown):
         return seen, latest.cause
-    if record is None or record.begins_at > now - settings.two_quarters:
+    if record is None or record.begins_at > now - TWO_QUARTERS:
         days = (now - record.begins_at).days if record else 0
-        return seen, f"The record of {key} reaches back {days} days; {settings.two_quarters.days} are needed."
+        return seen, f"The record of {key} reaches back {days} days; {TWO_QUARTERS.days} are needed."
     return seen, ""
 
 

@@ -7,10 +7,10 @@ told apart and never mixed in.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from engagements.triage.settings import TriageSettings
+from engagements.triage.settings import MOST_BUSINESS_VALUE, NINETY_DAYS, TriageSettings
 from engagements.triage.signals import CATALOG, SCORECARDS, Evidence, Known, Signal, Unknown
 
 CRITICALITY_MEANINGS = {
@@ -19,7 +19,7 @@ CRITICALITY_MEANINGS = {
     "T2": "important inside the organisation",
     "T3": "a day without it is tolerable",
 }
-NINETY_DAYS = timedelta(days=90)
+ALL_POINTS = "{:g} earn all points."
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Term:
     observed_at: datetime | None
     simulated: bool
     sentence: str
+    scale: str = ""
+    """How the share follows from the value, with the numbers filled in, so that it can be checked by hand."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Scored:
     """What a known value earns, before it is weighed."""
 
     share: float
+    scale: str
     words: Callable[[], str]
     """Makes the sentence: ranking thousands of services needs none."""
     raw: Any
@@ -87,6 +90,7 @@ def _term(name: str, signal: Signal, scored: Scored | None, weight: float) -> Te
         observed_at=signal.observed_at,
         simulated=signal.simulated,
         sentence=f"{LABELS[name]}: {scored.words()}",
+        scale=scored.scale,
     )
 
 
@@ -123,12 +127,14 @@ def _criticality(evidence: Evidence, settings: TriageSettings, _now: datetime) -
     if tier is None or tier not in settings.criticality_values:
         return Unknown("The catalog states none (annotation sre.portal/criticality, T0 to T3)."), None
     share, meaning = settings.criticality_values[tier], CRITICALITY_MEANINGS.get(tier, "as configured")
-    return Known(tier, CATALOG, evidence.stated_at), Scored(share, lambda: f"{tier}, {meaning}.", tier)
+    return Known(tier, CATALOG, evidence.stated_at), Scored(
+        share, f"{tier} earns {share:g}, by a table", lambda: f"{tier}, {meaning}.", tier
+    )
 
 
 def _business_value(evidence: Evidence, _settings: TriageSettings, _now: datetime) -> Judged:
     signal = evidence.business_value
-    return signal, _linear(signal, 10, lambda value: f"{value:g} of 10, as its owner states.")
+    return signal, _linear(signal, MOST_BUSINESS_VALUE, lambda value: f"{value:g} of 10, as its owner states.")
 
 
 def _dependents(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Judged:
@@ -136,18 +142,21 @@ def _dependents(evidence: Evidence, settings: TriageSettings, _now: datetime) ->
     weighted = sum(settings.dependent_weights.get(tier or "", least) for tier in evidence.dependents)
     count = len(evidence.dependents)
     important = sum(1 for tier in evidence.dependents if tier in {"T0", "T1"})
-    share = _logarithmic(weighted + 1, settings.full_at_weighted_dependents + 1)
-    words = f"on it, {important} of them T0 or T1."
-    said = f"1 service depends {words}" if count == 1 else f"{count} services depend {words}"
-    return Known(count, CATALOG, evidence.stated_at), Scored(share, lambda: said, count)
+    share, scale = _logarithmic(1 + weighted, 1 + settings.full_at_weighted_dependents)
+    said = f"no service depends on it; {ALL_POINTS.format(settings.full_at_weighted_dependents)}"
+    if count:
+        depend = "service depends" if count == 1 else "services depend"
+        weighed = f"weighed by criticality, {weighted:g}; {ALL_POINTS.format(settings.full_at_weighted_dependents)}"
+        said = f"{count} {depend} on it, {important} of T0 or T1; {weighed}"
+    return Known(count, CATALOG, evidence.stated_at), Scored(share, scale, lambda: said, count)
 
 
 def _users(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Judged:
     signal = evidence.signal("users.active_30d")
     if isinstance(signal, Unknown):
         return signal, None
-    share = _logarithmic(max(0.0, signal.value) + 1, settings.full_at_users)
-    return signal, Scored(share, lambda: f"{signal.value:g} in 30 days.", signal.value)
+    share, scale = _logarithmic(1 + max(0.0, signal.value), settings.full_at_users)
+    return signal, Scored(share, scale, lambda: f"{signal.value:g} in 30 days.", signal.value)
 
 
 def growth(evidence: Evidence, since: str) -> Signal:
@@ -172,13 +181,13 @@ def _traffic_growth(evidence: Evidence, settings: TriageSettings, _now: datetime
     if not known:
         return half_year, None
     signal, since = max(known, key=lambda pair: pair[0].value)
-    share = _logarithmic(signal.value, settings.full_at_growth)
+    share, scale = _logarithmic(signal.value, settings.full_at_growth)
 
     def words() -> str:
         full = f"{settings.full_at_growth:g} times earns all points, no growth none."
         return f"{signal.value:.3g} times the traffic of {since}; {full}"
 
-    return signal, Scored(share, words, round(signal.value, 4))
+    return signal, Scored(share, scale, words, round(signal.value, 4))
 
 
 def new_dependents(evidence: Evidence, now: datetime) -> Signal:
@@ -207,7 +216,11 @@ def _budget_burn(evidence: Evidence, _settings: TriageSettings, _now: datetime) 
     if isinstance(left, Unknown):
         return left, None
     used = 1 - left.value
-    return left, Scored(used, lambda: f"{used:.0%} of the availability budget of the last period.", round(used, 4))
+
+    def words() -> str:
+        return f"{used:.0%} of the availability budget of the objective's period."
+
+    return left, Scored(used, f"{used:.4g}, at most 1", words, round(used, 4))
 
 
 def _severe_incidents(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Judged:
@@ -243,15 +256,19 @@ def _contribution(evidence: Evidence, settings: TriageSettings, _now: datetime) 
         return f"{gap:.0%} of the weight of the checks on {names} fails, and {1 - known:.0%} is unknown."
 
     signal = Known(gap, SCORECARDS, evidence.readiness.evaluated_at)
-    return signal, Scored(gap, words, round(gap, 4), known=round(known, 4))
+    return signal, Scored(gap, f"{gap:.4g}", words, round(gap, 4), known=round(known, 4))
 
 
 def _dependencies(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Judged:
     signal = evidence.signal("deps.count")
     if isinstance(signal, Unknown):
         return signal, None
-    share = _logarithmic(max(0, signal.value) + 1, settings.full_at_dependencies + 1)
-    return signal, Scored(share, lambda: f"it depends on {signal.value:g}.", signal.value)
+    share, scale = _logarithmic(1 + max(0, signal.value), 1 + settings.full_at_dependencies)
+
+    def words() -> str:
+        return f"it declares {signal.value:g}, services, resources and providers of APIs together."
+
+    return signal, Scored(share, scale, words, signal.value)
 
 
 def _regions(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Judged:
@@ -259,15 +276,17 @@ def _regions(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Ju
     if isinstance(signal, Unknown):
         return signal, None
     share = (signal.value - 1) / (settings.full_at_regions - 1)
-    return signal, Scored(share, lambda: f"it runs in {count_of(signal.value, 'zone')}.", signal.value)
+    scale = f"({signal.value:g} - 1) / ({settings.full_at_regions:g} - 1), from 0 to 1"
+    return signal, Scored(share, scale, lambda: f"it runs in {count_of(signal.value, 'zone')}.", signal.value)
 
 
 def _traffic_class(evidence: Evidence, settings: TriageSettings, _now: datetime) -> Judged:
     signal = evidence.signal("traffic.peak_rps_30d")
     if isinstance(signal, Unknown):
         return signal, None
-    share = _logarithmic(signal.value, settings.full_at_rps)
-    return signal, Scored(share, lambda: f"{signal.value:.4g} requests a second at its peak of 30 days.", signal.value)
+    share, scale = _logarithmic(signal.value, settings.full_at_rps)
+    said = f"{signal.value:.4g} requests a second at its peak of 30 days."
+    return signal, Scored(share, scale, lambda: said, signal.value)
 
 
 _TERMS: dict[str, Callable[[Evidence, TriageSettings, datetime], Judged]] = {
@@ -291,12 +310,14 @@ _TERMS: dict[str, Callable[[Evidence, TriageSettings, datetime], Judged]] = {
 def _linear(signal: Signal, full: float, words: Callable[[float], str]) -> Scored | None:
     if isinstance(signal, Unknown):
         return None
-    return Scored(signal.value / full, lambda: words(signal.value), signal.value)
+    scale = f"{signal.value:.6g} / {full:.6g}, from 0 to 1"
+    return Scored(signal.value / full, scale, lambda: words(signal.value), signal.value)
 
 
-def _logarithmic(value: float, full: float) -> float:
-    """Return 0 at a value of 1 or less and 1 at the full value."""
-    return math.log2(value) / math.log2(full) if value > 1 else 0.0
+def _logarithmic(value: float, full: float) -> tuple[float, str]:
+    """Return 0 at a value of 1 or less and 1 at the full value, and how that is counted."""
+    share = math.log2(value) / math.log2(full) if value > 1 else 0.0
+    return share, f"log {value:.6g} / log {full:.6g}, from 0 to 1"
 
 
 def count_of(number: float, noun: str) -> str:

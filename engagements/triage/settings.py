@@ -1,8 +1,20 @@
-"""The numbers of triage. They are a proposal to argue about, not truth: each can be configured."""
+"""The numbers of triage. They are a proposal to argue about, not truth: each can be configured.
+
+What is no policy but part of what a fact means (the span it is counted over) stands apart, in capitals.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+TWO_QUARTERS = timedelta(days=182)
+"""How long a service must have been quiet, or little used, before it is handed back."""
+BUDGET_WINDOW = timedelta(days=28)
+"""The span of an error budget (`slo.availability.budget_left`)."""
+NINETY_DAYS = timedelta(days=90)
+"""The span of what is new, and of incidents (`incidents.sev12_90d`)."""
+MOST_BUSINESS_VALUE = 10.0
+"""The annotation sre.portal/business-value runs from 0 to 10."""
 
 
 def _weights() -> Mapping[str, float]:
@@ -75,15 +87,13 @@ class TriageSettings:
     framework_review_sres: tuple[int, int] = (1, 1)
     framework_review_quarters: tuple[int, int] = (1, 1)
 
-    two_quarters: timedelta = timedelta(days=182)
-    """How long a service must have been quiet, or little used, before it is handed back."""
     graduated_budget_left: float = 0.5
     graduated_pages_per_shift: float = 0.25
     graduated_level: int = 3
     forecast_share: float = 0.5
     """Rule D2: usage below this share of the accepted forecast."""
-    budget_window: timedelta = timedelta(days=28)
     budget_windows: int = 3
+    """Rule D4: the windows of 28 days that are looked at."""
     exhausted_windows: int = 2
     """Rule D4: the error budget is used up in so many of the last windows."""
     refresh_after: timedelta = timedelta(hours=1)

@@ -93,6 +93,8 @@ class Evidence:
     phase: str | None = None
     under_way: str | None = None
     """Model and state of an engagement that is not closed: `simple_prr, in analysis`."""
+    engagement_id: str | None = None
+    """Of that engagement."""
     supported_since: datetime | None = None
     usage_forecast_rps: float | None = None
     signals: Mapping[str, Signal] = field(default_factory=dict)

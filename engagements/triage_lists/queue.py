@@ -78,7 +78,7 @@ def _since(engagement: Engagement) -> datetime:
 
 
 def _reasons(value: float | None, points: Mapping[str, float] | None, days: int) -> tuple[str, ...]:
-    waits = f"It waits for {days} day{'' if days == 1 else 's'}."
+    waits = f"It has waited for {days} day{'' if days == 1 else 's'}."
     if value is None or points is None:
         return ("Triage did not see the service yet, so it counts as worth nothing.", waits)
     best: Sequence[tuple[str, Any]] = sorted(points.items(), key=lambda item: (-item[1], item[0]))[:3]

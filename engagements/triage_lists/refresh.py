@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from catalog.models import Entity
 from engagements import history
 from engagements.capacity.teams import team_ref
+from engagements.lifecycle.models import Engagement
 from engagements.models import Support
 from engagements.tiers import Tier
 from engagements.triage.candidates import SUPPORTED, Frameworks, OnboardRow, onboard_row
@@ -89,9 +90,12 @@ def due(session: Session, judging: Judging, now: datetime, settings: TriageSetti
 
 
 def _moved(session: Session) -> set[str]:
-    """Return the services whose support moved since they were triaged."""
-    query = select(TriageResult.entity_ref).join(Support, Support.entity_ref == TriageResult.entity_ref)
-    return set(session.scalars(query.where(Support.tier != TriageResult.tier)))
+    """Return the services whose support, or an engagement with them, moved since they were triaged."""
+    supported = select(TriageResult.entity_ref).join(Support, Support.entity_ref == TriageResult.entity_ref)
+    engaged = select(TriageResult.entity_ref).join(Engagement, Engagement.entity_ref == TriageResult.entity_ref)
+    since = or_(Engagement.state_since > TriageResult.computed_at, Engagement.closed_at > TriageResult.computed_at)
+    queries = (supported.where(Support.tier != TriageResult.tier), engaged.where(since))
+    return {ref for query in queries for ref in session.scalars(query)}
 
 
 def _services(session: Session, judging: Judging) -> Iterable[str]:

@@ -8,19 +8,18 @@ from engagements.in_force import triage_settings
 from engagements.triage_lists import dismissals, queue, snapshots
 from engagements.triage_lists.dismissals import NewDismissal
 from engagements.triage_lists.reading import TriageFilter, read, whereabouts
-from engagements.triage_schemas import (
+from engagements.triage_lists.schemas import (
     ChangesQuery,
     DismissalPageSchema,
     DismissalQuery,
     DismissalSchema,
     NewDismissalSchema,
     TriageChangesSchema,
-    TriageQuery,
     TriageQueuePageSchema,
     TriageQueueQuery,
-    TriageSchema,
     WhereaboutsSchema,
 )
+from engagements.triage_schemas import TriageQuery, TriageSchema
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading, transaction

@@ -1,6 +1,7 @@
 """`portal engagements`: triage, a service's history, and its support tier."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,16 @@ from engagements.tiers import Tier
 from engagements.triage.directions import Direction
 from engagements.triage_lists.reading import StoredPage
 from engagements.triage_lists.reading import read as read_triage
-from portal_backend.commands.common import FOUND_FAULT, as_json, console, operator, print_json, print_table, with_app
+from portal_backend.commands.common import (
+    FOUND_FAULT,
+    as_json,
+    console,
+    operator,
+    print_json,
+    print_table,
+    whole_seconds,
+    with_app,
+)
 from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
@@ -104,7 +114,11 @@ def show_history(
     print_table(
         columns,
         [
-            [*(event[name] for name in ("occurred_at", "kind", "summary", "actor")), _source(event)]
+            [
+                whole_seconds(event["occurred_at"]),
+                *(event[name] for name in ("kind", "summary", "actor")),
+                _source(event),
+            ]
             for event in answer["items"]
         ],
     )
@@ -153,7 +167,7 @@ def move(ref: str, tier: str, reason: str, consented_by: str, json_output: bool)
     if json_output:
         print_json(SupportSchema().dump(state))
         return
-    console.print(f"{whole} has the tier {state.tier} since {state.since and clock.format_time(state.since)}.")
+    console.print(f"{whole} has the tier {state.tier} since {_time(state.since)}.")
 
 
 @engagements.command("verify-history")
@@ -278,11 +292,15 @@ def _show_hand_back(page: StoredPage, with_terms: bool) -> None:
                 _say(f"  {term['state']}", _marked(f"{term['sentence']} {term['cause']}".strip(), term["simulated"]))
 
 
+def _time(moment: datetime | None) -> str:
+    return whole_seconds(clock.format_time(moment)) if moment else "an unknown time"
+
+
 def _as_of(page: StoredPage) -> str:
     """Say how old a list is."""
     if page.computed_at is None:
         return ", never computed yet: the worker does it after the catalog's first reading"
-    return f", as of {clock.format_time(page.computed_at)}"
+    return f", as of {_time(page.computed_at)}"
 
 
 def _show_plan(made: dict[str, Any], every_row: bool) -> None:

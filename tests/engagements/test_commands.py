@@ -1,6 +1,7 @@
 """`portal engagements` as a person or a program uses it."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -51,6 +52,17 @@ def test_triage_for_programs_is_what_http_answers(portal, client):
     assert [row["value"] for row in printed["onboard"]["items"]] == [
         row["value"] for row in answered["onboard"]["items"]
     ]
+
+
+def test_history_and_lists_tell_times_in_whole_seconds_and_programs_the_exact_ones(portal, session):
+    exact = NOW.replace(microsecond=123456)
+    history.record(session, [NewEvent(ref("globe"), "deploy.finished", exact, "argocd", "exact", "Deploy")], NOW)
+    session.commit()
+    shown = portal("history", "globe").stdout
+    assert f"{NOW:%Y-%m-%dT%H:%M:%S}Z" in shown
+    assert ".123456" not in shown
+    assert ".123456Z" in portal("history", "globe", "--json").stdout
+    assert re.search(r"as of [-0-9]+T[:0-9]+Z", portal("triage").stdout)
 
 
 def test_history_takes_a_short_name_and_pages(portal):

@@ -287,3 +287,10 @@ def test_what_a_rule_speaks_for_is_more_urgent_than_what_settled():
     settled = service({"traffic.peak_rps_30d": 90.0}, readiness=readiness("L1"), last_events={"plan.agreed": NOW})
     settled = replace(settled, signals={**settled.signals, "catalog.criticality": known("T2")})
     assert row(service()).urgency < row(settled).urgency
+
+
+def test_what_is_being_handed_back_already_goes_on_with_it():
+    going = hand_back_row(service(under_way="simple_prr, in disengaging"), SETTINGS, NOW)
+    assert going.next_act == "Go on with handing it back (simple_prr, in disengaging)."
+    running = hand_back_row(service(under_way="simple_prr, in active"), SETTINGS, NOW)
+    assert "Go on" not in running.next_act

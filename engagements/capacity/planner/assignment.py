@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from engagements.capacity.planner.problem import Choice, Problem, Resource, name_of, shown
+from engagements.capacity.planner.problem import MOVES, STACKS, Choice, Key, Problem, Resource, name_of, shown
 
 
 class Assignment:
@@ -48,28 +48,52 @@ class Assignment:
 
     def fits(self, index: int, pick: int) -> bool:
         """Say whether a service could have another choice without any limit being passed by it."""
-        return next(self.obstacles(index, pick), None) is None
+        return self.bar(index, pick) is None
 
-    def obstacles(self, index: int, pick: int) -> Iterator[tuple[str, str, str]]:
-        """Yield each limit that bars a choice: its name, whose it is, and a sentence."""
+    def bar(self, index: int, pick: int) -> Key | None:
+        """Return a limit that bars a choice, None where it fits."""
+        return next(self.bars(index, pick), None)
+
+    def bars(self, index: int, pick: int) -> Iterator[Key]:
+        """Yield each limit that bars a choice; first what is told quickest."""
         now, then = self.choice(index), self.problem.choices[index][pick]
-        released = dict(now.uses)
+        if then.move and not now.move and self.moves >= self.problem.moves_cap:
+            yield MOVES
+        released, caps, used = now.amounts, self.problem.caps, self.used
         for key, amount in then.uses:
             more = amount - released.get(key, 0)
-            free = self.problem.caps[key] - self.used[key]
-            if more > 0 and more > free:
-                yield key[0], key[1], _lacks(key, more, free, self.problem.caps[key])
+            if more > 0 and more > caps[key] - used[key]:
+                yield key
         if then.stack and self._stack_bars(now, then):
-            team, cap = then.stack[0], self.problem.stack_caps[then.stack[0]]
-            yield "stacks", team, f"{team} would have to know one stack more than its {cap}: {then.stack[1]}"
-        if then.move and not now.move and self.moves >= self.problem.moves_cap:
-            yield "moves", "", f"all {self.problem.moves_cap} moves of the horizon are taken"
+            yield STACKS, then.stack[0]
+
+    def used_up(self, key: Key) -> bool:
+        """Say whether nothing at all is left of a limit; of stacks that depends on the stack, so it is never said."""
+        if key == MOVES:
+            return self.moves >= self.problem.moves_cap
+        return key[0] != STACKS and self.used[key] >= self.problem.caps[key]
+
+    def obstacles(self, index: int, pick: int) -> Iterator[tuple[str, str, str]]:
+        """Yield each limit that bars a choice: its name, whose it is, and a sentence; moves come last."""
+        now, then = self.choice(index), self.problem.choices[index][pick]
+        for key in sorted(self.bars(index, pick), key=MOVES.__eq__):
+            if key == MOVES:
+                yield *key, f"all {self.problem.moves_cap} moves of the horizon are taken"
+            elif key[0] == STACKS and then.stack:
+                team, cap = then.stack[0], self.problem.stack_caps[then.stack[0]]
+                yield *key, f"{team} would have to know one stack more than its {cap}: {then.stack[1]}"
+            else:
+                more = then.amounts[key] - now.amounts.get(key, 0)
+                cap = self.problem.caps[key]
+                yield *key, _lacks(key, more, cap - self.used[key], cap)
 
     def _stack_bars(self, now: Choice, then: Choice) -> bool:
         if then.stack is None:
             return False
         team, stack = then.stack
-        known = self.stacks.get(team, Counter())
+        known = self.stacks.get(team)
+        if known is None:
+            return self.problem.stack_caps[team] < 1
         if known[stack]:
             return False
         released = now.stack is not None and now.stack[0] == team and known[now.stack[1]] == 1

@@ -5,16 +5,18 @@ for, then upgrades, then lets a service give way where another brings more.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, starmap
 
 from engagements.capacity.planner.assignment import Assignment
-from engagements.capacity.planner.problem import Choice, Problem, Resource, name_of, shown
+from engagements.capacity.planner.offers import Giver, Offers, Rise, eases
+from engagements.capacity.planner.problem import Choice, Key, Problem, Resource, name_of, shown
+from engagements.capacity.planner.waiting import Waiting, Worth
 
 MOST_SWAPS = 400
 MOST_TRIED = 64
 """Barred upgrades that each round of swaps looks at, the greatest first."""
-Worth = Callable[[Choice, Choice], float]
 
 
 def repaired(problem: Problem) -> tuple[Problem, Assignment]:
@@ -50,40 +52,63 @@ def _resigned(state: Assignment) -> Problem:
     return replace(problem, stack_caps={**problem.stack_caps, team: known}, overruns=(*problem.overruns, said))
 
 
-def solve(problem: Problem, start: Assignment) -> Assignment:
-    """Return a feasible plan that is no worse than the feasible one it starts from."""
+def solve(
+    problem: Problem, start: Assignment, begun: Waiting | None = None, roomier: Collection[Key] = ()
+) -> Assignment:
+    """Return a feasible plan that is no worse than the feasible one it starts from.
+
+    `begun` is what waits in `start`, where somebody knows it, but for the limits in `roomier`, which are wider here.
+    """
+    waiting = begun or Waiting(start, Offers(problem.choices))
     best = start
     for weighing in (_by_scarcity, _by_share, _by_gain):
         state = Assignment(problem, start.picks)
-        improve(state, weighing(problem))
+        if not _improve(state, weighing(problem, waiting.offers), waiting.over(state, roomier)):
+            break  # Nothing fits and no swap pays: in another order of trying nothing does either.
         if state.gain > best.gain:
             best = state
     return best
 
 
-def improve(state: Assignment, worth: Worth | None = None) -> None:
+def improve(state: Assignment, offers: Offers | None = None) -> None:
     """Upgrade and swap until neither brings anything more."""
-    weighing = worth or _by_scarcity(state.problem)
-    _upgrade(state, weighing)
+    known = offers or Offers(state.problem.choices)
+    _improve(state, _by_scarcity(state.problem, known), Waiting(state, known))
+
+
+def _improve(state: Assignment, worth: Worth, waiting: Waiting) -> bool:
+    """Upgrade and swap until neither brings anything more; say whether anything changed."""
+    changed = waiting.take(worth)
     for _ in range(MOST_SWAPS):
-        if not _swap(state):
-            return
-        _upgrade(state, weighing)
+        if not _swap(state, waiting):
+            break
+        changed = True
+        waiting.take(worth)
+    return changed
 
 
-def _by_scarcity(problem: Problem) -> Worth:
-    """Weigh an upgrade's gain against the share of each limit that it takes; the more wanted a limit, the dearer."""
-    return _against(problem, *_prices(problem))
+def _by_scarcity(problem: Problem, offers: Offers) -> Worth:
+    """Weigh an upgrade's gain against the share of each limit that it takes; the more wanted a limit, the dearer.
+
+    The price of one unit of a limit, and of a move, is how often over all services together want it.
+    """
+    wanted, movable = offers.wanted()
+    prices = {key: wanted.get(key, 0.0) / max(1, cap) / max(1, cap) for key, cap in problem.caps.items()}
+    return _against(problem, prices, movable / max(1, problem.moves_cap) / max(1, problem.moves_cap))
 
 
-def _by_share(problem: Problem) -> Worth:
+def _by_share(problem: Problem, _offers: Offers) -> Worth:
     """Weigh an upgrade's gain against the share of each limit that it takes."""
     return _against(problem, {key: 1 / max(1, cap) for key, cap in problem.caps.items()}, 1 / max(1, problem.moves_cap))
 
 
+def _by_gain(_problem: Problem, _offers: Offers) -> Worth:
+    return lambda now, then: float(then.gain - now.gain)
+
+
 def _against(problem: Problem, prices: Mapping[Resource, float], price_of_move: float) -> Worth:
     def worth(now: Choice, then: Choice) -> float:
-        released = dict(now.uses)
+        released = now.amounts
         cost = 1e-6 + (then.move - now.move) * price_of_move
         for key, amount in then.uses:
             cost += max(0, amount - released.get(key, 0)) * prices[key]
@@ -94,103 +119,33 @@ def _against(problem: Problem, prices: Mapping[Resource, float], price_of_move: 
     return worth
 
 
-def _prices(problem: Problem) -> tuple[dict[Resource, float], float]:
-    """Return the price of one unit of each limit, and of a move: how often over all services together want it."""
-    wanted: dict[Resource, float] = {}
-    moves = 0
-    for few in problem.choices:
-        asks = [dict(choice.uses) for choice in few]
-        teams = max(1, len({choice.team for choice in few if choice.team}))
-        for key in {key for each in asks for key in each}:
-            wanted[key] = wanted.get(key, 0.0) + max(each.get(key, 0) for each in asks) / teams
-        moves += any(choice.move and choice.gain > 0 for choice in few)
-    prices = {key: wanted.get(key, 0.0) / max(1, cap) / max(1, cap) for key, cap in problem.caps.items()}
-    return prices, moves / max(1, problem.moves_cap) / max(1, problem.moves_cap)
-
-
-def _by_gain(_problem: Problem) -> Worth:
-    return lambda now, then: float(then.gain - now.gain)
-
-
-def _upgrade(state: Assignment, worth: Worth) -> None:
-    """Take the best upgrade that fits, as long as there is one; equal ones in the order of the references."""
-    heap = [entry for index in range(len(state.picks)) for entry in _upgrades(state, index, worth)]
-    heapq.heapify(heap)
-    while heap:
-        _, index, pick, seen = heapq.heappop(heap)
-        if state.picks[index] == seen and state.fits(index, pick):
-            state.pick(index, pick)
-            for entry in _upgrades(state, index, worth):
-                heapq.heappush(heap, entry)
-
-
-def _upgrades(state: Assignment, index: int, worth: Worth) -> Iterator[tuple[float, int, int, int]]:
-    now = state.choice(index)
-    for pick, then in enumerate(state.problem.choices[index]):
-        if then.gain > now.gain:
-            yield -round(worth(now, then), 6), index, pick, state.picks[index]
-
-
-def _swap(state: Assignment) -> bool:
+def _swap(state: Assignment, waiting: Waiting) -> bool:
     """Make the first swap that pays: a service gives way, wholly or partly, and a barred upgrade takes its room."""
-    barred = sorted(
-        (state.choice(index).gain - then.gain, index, pick)
-        for index, choices in enumerate(state.problem.choices)
-        for pick, then in enumerate(choices)
-        if then.gain > state.choice(index).gain
-    )
-    givers = _givers(state)
-    return any(_make_way(state, givers, index, pick, -loss) for loss, index, pick in barred[:MOST_TRIED])
+    rises = [found for index, pick in enumerate(state.picks) if (found := waiting.offers.rises(index, pick))]
+    first = heapq.nsmallest(MOST_TRIED, rises)
+    barred = heapq.nsmallest(MOST_TRIED, chain.from_iterable(found[:MOST_TRIED] for found in first))
+    givers = sorted(chain.from_iterable(starmap(waiting.offers.givers, enumerate(state.picks))))
+    return any(_make_way(state, givers, rise, waiting) for rise in barred)
 
 
-Giver = tuple[int, int, int, frozenset[tuple[str, str]]]
-"""What giving way loses, the service, its lesser choice, and the limits that it holds something of."""
-
-
-def _make_way(state: Assignment, givers: Sequence[Giver], index: int, pick: int, gain: int) -> bool:
+def _make_way(state: Assignment, givers: Sequence[Giver], rise: Rise, waiting: Waiting) -> bool:
     """Let the service that loses least, and less than the upgrade brings, give way to it; say whether one did."""
-    wanted = {(limit, whose) for limit, whose, _ in state.obstacles(index, pick)}
+    loses, index, pick = rise
+    wanted = frozenset(state.bars(index, pick))
     for loss, other, lower, holds in givers:
-        if loss >= gain:
+        if loss >= -loses:
             return False
-        if other == index or not holds & wanted:
+        if other == index or not wanted or not wanted <= holds:
             continue
-        before = state.picks[other]
+        before, was = state.picks[other], state.picks[index]
         state.pick(other, lower)
         if state.moves <= state.problem.moves_cap and state.fits(index, pick):
             state.pick(index, pick)
+            waiting.changed(other, before)
+            waiting.changed(index, was)
             return True
         state.pick(other, before)
     return False
-
-
-def _givers(state: Assignment) -> list[Giver]:
-    """Return who could give way, and how; what loses least first."""
-    found = []
-    for other, choices in enumerate(state.problem.choices):
-        now = state.choice(other)
-        if len(choices) > 1 and (holds := _holds(now)):
-            found += [
-                (now.gain - then.gain, other, lower, holds)
-                for lower, then in enumerate(choices)
-                if then.gain <= now.gain and lower != state.picks[other] and _eases(now, then)
-            ]
-    return sorted(found, key=lambda giver: giver[:3])
-
-
-def _holds(choice: Choice) -> frozenset[tuple[str, str]]:
-    keys = [key for key, _ in choice.uses]
-    if choice.stack:
-        keys.append(("stacks", choice.stack[0]))
-    if choice.move:
-        keys.append(("moves", ""))
-    return frozenset(keys)
-
-
-def _eases(now: Choice, then: Choice) -> bool:
-    """Say whether a choice takes no more of any limit than another, so that it never passes one."""
-    released = dict(now.uses)
-    return all(amount <= released.get(key, 0) for key, amount in then.uses) and then.stack in {None, now.stack}
 
 
 def _relief(state: Assignment) -> Iterator[tuple[tuple[float, str], int, int]]:
@@ -199,7 +154,7 @@ def _relief(state: Assignment) -> Iterator[tuple[tuple[float, str], int, int]]:
     for index, choices in enumerate(state.problem.choices):
         now = state.choice(index)
         for pick, then in enumerate(choices):
-            if len(choices) == 1 or pick == state.picks[index] or not _eases(now, then):
+            if len(choices) == 1 or pick == state.picks[index] or not eases(now, then):
                 continue
             eased = _eased(over[0], now, then) if over else _stack_eased(teams[0], now, then, state)
             if eased > 0:
@@ -207,7 +162,7 @@ def _relief(state: Assignment) -> Iterator[tuple[tuple[float, str], int, int]]:
 
 
 def _eased(key: Resource, now: Choice, then: Choice) -> float:
-    return dict(now.uses).get(key, 0) - dict(then.uses).get(key, 0)
+    return now.amounts.get(key, 0) - then.amounts.get(key, 0)
 
 
 def _stack_eased(team: str, now: Choice, then: Choice, state: Assignment) -> float:

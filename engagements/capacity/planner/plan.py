@@ -1,28 +1,37 @@
 """A plan with its reasons: what was chosen, what was not and which limit bars it, what one more SRE would buy. Pure."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from engagements.capacity.limits import Limit
 from engagements.capacity.planner import greedy, optimum
 from engagements.capacity.planner.assignment import Assignment
+from engagements.capacity.planner.offers import Offers
 from engagements.capacity.planner.problem import (
     POINT,
     Choice,
+    Key,
     Option,
     PlanInput,
     PlanService,
+    PlanTeam,
     Problem,
     build,
     must_stay,
     name_of,
     natural,
     one_off,
+    with_one_more,
 )
+from engagements.capacity.planner.waiting import Waiting
 
 MAIN_QUESTION = 0.75
 """The share of the solver's time that is for the plan itself."""
+ORDER = {option: place for place, option in enumerate(Option)}
+"""From least support to most."""
+MOST_ASKED = 100
+"""Teams of which it is asked what one more SRE would buy."""
 
 
 class Method(StrEnum):
@@ -113,16 +122,18 @@ class Plan:
     sentence: str
 
 
-Solver = Callable[[Problem, Assignment], tuple[Assignment, float | None, bool]]
+Solver = Callable[[Problem, Assignment, Waiting, Collection[Key]], tuple[Assignment, float | None, bool]]
+"""Solves a problem from a feasible start, of which it is known what waits for room but for some limits."""
 
 
 def make_plan(given: PlanInput, method: Method = Method.GREEDY, one_more: bool = True) -> Plan:
     """Return the plan of an input. Raises SolverMissing when the optimum is asked for without its solver."""
+    problem, start = greedy.repaired(build(given))
+    offers = Offers(problem.choices)
     questions = len(given.teams) + 1 if one_more else 1
     solver = _solver(method, given.settings.optimum_seconds, questions)
-    problem, start = greedy.repaired(build(given))
-    state, gap, reproducible = solver(problem, start)
-    found = _one_more(given, problem, state, solver) if one_more else ()
+    state, gap, reproducible = solver(problem, start, Waiting(start, offers), ())
+    found = _one_more(given, problem, state, solver, offers) if one_more else ()
     services = sorted(given.services, key=lambda service: service.ref)
     rows = [_row(service, index, state, given) for index, service in enumerate(services)]
     return Plan(
@@ -146,18 +157,22 @@ def _solver(method: Method, seconds: float, questions: int) -> Solver:
     share = [seconds if questions == 1 else seconds * MAIN_QUESTION]
     asked: list[Problem] = []
 
-    def exactly(problem: Problem, start: Assignment) -> tuple[Assignment, float | None, bool]:
-        begin = start if asked else greedy.solve(problem, start)
+    def exactly(
+        problem: Problem, start: Assignment, begun: Waiting, roomier: Collection[Key]
+    ) -> tuple[Assignment, float | None, bool]:
+        begin = start if asked else greedy.solve(problem, start, begun, roomier)
         asked.append(problem)
         solved = optimum.solve(problem, begin, share[0])
         share[0] = seconds * (1 - MAIN_QUESTION) / max(1, questions - 1)
         state = solved.assignment
         if not solved.proven:
-            greedy.improve(state)
+            greedy.improve(state, begun.offers)
         return state, solved.gap, solved.proven
 
-    def greedily(problem: Problem, start: Assignment) -> tuple[Assignment, float | None, bool]:
-        return greedy.solve(problem, start), None, True
+    def greedily(
+        problem: Problem, start: Assignment, begun: Waiting, roomier: Collection[Key]
+    ) -> tuple[Assignment, float | None, bool]:
+        return greedy.solve(problem, start, begun, roomier), None, True
 
     return exactly if method is Method.OPTIMUM else greedily
 
@@ -178,44 +193,44 @@ def _value_today(problem: Problem) -> float | None:
     return today.gain / POINT if today.feasible() else None
 
 
-def _one_more(given: PlanInput, problem: Problem, base: Assignment, solver: Solver) -> tuple[OneMore, ...]:
-    """Solve again with one more SRE in each team. The plan itself stays possible then: the answer is never less."""
-    found = []
-    for team in sorted(given.teams, key=lambda each: each.limits.ref):
-        more = replace(
-            team.limits, headcount=team.limits.headcount + 1, project_sres=_with_one(team.limits.project_sres)
-        )
-        others = [each for each in given.teams if each is not team]
-        roomier = build(replace(given, teams=(*others, replace(team, limits=more))))
-        wider = _no_narrower(roomier, problem)
-        state, _, _ = solver(wider, Assignment(wider, base.picks))
-        found.append(_bought(team.limits.ref, problem, base, state))
+def _one_more(
+    given: PlanInput, problem: Problem, base: Assignment, solver: Solver, offers: Offers
+) -> tuple[OneMore, ...]:
+    """Solve again with one more SRE in each team. The plan itself stays possible then: the answer is never less.
+
+    The choices are the same each time, and so is what waits for room anywhere but in the team that grew.
+    """
+    waiting, found = Waiting(base, offers), []
+    for team in _asked(given.teams, base):
+        wider = with_one_more(problem, given, team)
+        start = Assignment(wider, base.picks)
+        grown = [key for key, cap in wider.caps.items() if cap > problem.caps[key]]
+        state, _, _ = solver(wider, start, waiting, grown)
+        found.append(_bought(team.limits.ref, base, state))
     return tuple(found)
 
 
-def _no_narrower(roomier: Problem, problem: Problem) -> Problem:
-    """Return a problem with one more SRE in which the plan of the other stays possible."""
-    return replace(
-        roomier,
-        caps={key: max(cap, problem.caps[key]) for key, cap in roomier.caps.items()},
-        stack_caps={team: max(cap, problem.stack_caps[team]) for team, cap in roomier.stack_caps.items()},
-        moves_cap=max(roomier.moves_cap, problem.moves_cap),
-    )
+def _asked(teams: Sequence[PlanTeam], state: Assignment) -> list[PlanTeam]:
+    """Return the teams that are asked about, in order: where there are too many, those nearest to a limit."""
+
+    def fullness(team: PlanTeam) -> tuple[float, str]:
+        caps = {key: cap for key, cap in state.problem.caps.items() if key[1] == team.limits.ref}
+        return -max((state.used[key] / max(1, cap) for key, cap in caps.items()), default=0.0), team.limits.ref
+
+    some = teams if len(teams) <= MOST_ASKED else sorted(teams, key=fullness)[:MOST_ASKED]
+    return sorted(some, key=lambda each: each.limits.ref)
 
 
-def _with_one(project_sres: float | None) -> float | None:
-    return None if project_sres is None else project_sres + 1
-
-
-def _bought(team: str, problem: Problem, base: Assignment, state: Assignment) -> OneMore:
+def _bought(team: str, base: Assignment, state: Assignment) -> OneMore:
     gain = max(0, state.gain - base.gain) / POINT
     more = tuple(
-        ref
-        for index, ref in enumerate(problem.refs)
-        if list(Option).index(state.choice(index).option) > list(Option).index(base.choice(index).option)
+        base.problem.refs[index]
+        for index, (before, after) in enumerate(zip(base.picks, state.picks, strict=True))
+        if before != after and ORDER[state.choice(index).option] > ORDER[base.choice(index).option]
     )
     if gain <= 0:
-        return OneMore(team, 0.0, (), f"One more SRE in {team} would buy nothing: other limits bind first.")
+        why = "no support that is worth more waits for its room alone"
+        return OneMore(team, 0.0, (), f"One more SRE in {team} would buy nothing: {why}.")
     names = f": {', '.join(more[:10])}" + (f" and {len(more) - 10} more" if len(more) > 10 else "") if more else ""
     return OneMore(team, gain, more, f"One more SRE in {team} would buy {gain:g} points{names}.")
 
@@ -268,8 +283,7 @@ def _stands(service: PlanService, given: PlanInput) -> str:
 
 
 def _act(service: PlanService, choice: Choice) -> str:
-    order = list(Option)
-    before, after = order.index(service.current), order.index(choice.option)
+    before, after = ORDER[service.current], ORDER[choice.option]
     if after == before:
         return "keep" if choice.team == service.current_team or choice.team is None else "move_team"
     if after > before:
@@ -283,7 +297,7 @@ def _rejections(service: PlanService, index: int, state: Assignment) -> list[Rej
     found = []
     for option in Option:
         offered = [pick for pick, choice in enumerate(few) if choice.option is option]
-        if option is chosen.option or list(Option).index(option) < list(Option).index(chosen.option):
+        if ORDER[option] <= ORDER[chosen.option]:
             continue
         if not offered:
             why = service.gates.get(option) or ("no team of the right kind is recorded",)
@@ -298,10 +312,10 @@ def _rejection(option: Option, chosen: Choice, offered: Sequence[int], index: in
     gain = state.problem.choices[index][pick].gain / POINT
     if gain * POINT <= chosen.gain:
         return Rejection(option, gain, ("switch_cost",), f"{option}: would bring no more than it costs to change.")
-    barred = [list(state.obstacles(index, one)) for one in offered]
-    if not all(barred):
+    bars = {one: len(list(state.bars(index, one))) for one in offered}
+    if not all(bars.values()):
         return Rejection(option, gain, ("search",), f"{option}: would fit; the search ended before it was tried.")
-    least = min(barred, key=len)
+    least = list(state.obstacles(index, min(bars, key=bars.__getitem__)))
     names = tuple(dict.fromkeys(str(name) for name, _, _ in least))
     return Rejection(option, gain, names, f"{option}: no room, {'; '.join(text for _, _, text in least)}.")
 
@@ -323,6 +337,7 @@ def _sentence(
     if stands:
         return f"{said}: {stands}"
     takes = one_off(service, choice.option, given.settings) if choice.team else 0.0
-    project = f", {takes:g} SRE-quarters of project work" if takes and choice.move else ""
+    quarters = "SRE-quarter" if takes == 1 else "SRE-quarters"
+    project = f", {takes:g} {quarters} of project work" if takes and choice.move else ""
     why = f" {rejected[-1].sentence[0].upper()}{rejected[-1].sentence[1:]}" if rejected else ""
     return f"{said}: {choice.gain / POINT:g} points{project}.{why}"

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from engagements.capacity.limits import Limit, TeamKind, TeamLimits, load_share, steady_hours
 from engagements.capacity.settings import CapacitySettings
@@ -85,6 +86,10 @@ class PlanInput:
 
 Resource = tuple[str, str]
 """A limit and whose it is: a team's, or an owner's hours of consultation."""
+Key = tuple[str, str]
+"""What may bar a choice: a resource, the stacks of a team, or the moves."""
+STACKS = "stacks"
+MOVES: Key = ("moves", "")
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,11 @@ class Choice:
     stack: tuple[str, str] | None = None
     """A team and a stack that it has to know."""
     move: bool = False
+
+    @cached_property
+    def amounts(self) -> Mapping[Resource, int]:
+        """What it takes of each limit."""
+        return dict(self.uses)
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,15 @@ def build(given: PlanInput) -> Problem:
         moves_cap=max(given.settings.moves_per_quarter * given.settings.horizon_quarters, _moves(fixed)),
         overruns=overruns,
     )
+
+
+def with_one_more(problem: Problem, given: PlanInput, team: PlanTeam) -> Problem:
+    """Return a problem of an input in which a team has one SRE more; its choices are the same, and no cap is lower."""
+    limits = team.limits
+    projects = None if limits.project_sres is None else limits.project_sres + 1
+    grown = replace(team, limits=replace(limits, headcount=limits.headcount + 1, project_sres=projects))
+    caps = {key: max(cap, problem.caps[key]) for key, cap in _caps_of_team(grown, given.settings).items()}
+    return replace(problem, caps={**problem.caps, **caps})
 
 
 def _today(service: PlanService, choices: Sequence[Choice]) -> int:
@@ -213,15 +232,21 @@ def _choice(service: PlanService, option: Option, team: str | None, given: PlanI
 
 def _caps(services: Sequence[PlanService], teams: Mapping[str, PlanTeam], given: PlanInput) -> dict[Resource, int]:
     caps: dict[Resource, int] = {}
-    for ref, team in teams.items():
-        capacity = team.limits.capacity(given.settings)
-        quarters = capacity[Limit.PROJECTS] * given.settings.horizon_quarters - team.committed_sre_quarters
-        caps[Limit.PAGES, ref] = _down(capacity[Limit.PAGES] * SCALES[Limit.PAGES])
-        caps[Limit.HOURS, ref] = _down(capacity[Limit.HOURS] * SCALES[Limit.HOURS])
-        caps[Limit.PROJECTS, ref] = _down(max(0.0, quarters) * SCALES[Limit.PROJECTS])
+    for team in teams.values():
+        caps.update(_caps_of_team(team, given.settings))
     for owner in sorted({service.owner for service in services if service.owner}):
         caps[CONSULTATION, owner] = _down(given.consultation_hours_per_quarter * SCALE_OF_CONSULTATION)
     return caps
+
+
+def _caps_of_team(team: PlanTeam, settings: CapacitySettings) -> dict[Resource, int]:
+    capacity, ref = team.limits.capacity(settings), team.limits.ref
+    quarters = capacity[Limit.PROJECTS] * settings.horizon_quarters - team.committed_sre_quarters
+    return {
+        (Limit.PAGES, ref): _down(capacity[Limit.PAGES] * SCALES[Limit.PAGES]),
+        (Limit.HOURS, ref): _down(capacity[Limit.HOURS] * SCALES[Limit.HOURS]),
+        (Limit.PROJECTS, ref): _down(max(0.0, quarters) * SCALES[Limit.PROJECTS]),
+    }
 
 
 def _room_for_what_stands(

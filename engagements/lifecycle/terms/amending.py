@@ -33,7 +33,7 @@ def opened(
     state, allowed = locked(session, engagement_id, if_match), tuple(states)
     faults = []
     if state.state in CLOSED:
-        faults.append(Fault("state", f"The engagement is closed ({state.state}): its {what} stays as it is."))
+        faults.append(Fault("state", f"The engagement is closed ({state.state}): its {what} cannot change any more."))
     elif allowed and state.state not in allowed:
         faults.append(Fault("state", f"No change of its {what} in {state.state}; there is in {', '.join(allowed)}."))
     lacking = f"{actor.name} may not change its {what}: it takes one of the roles {', '.join(sorted(roles))}."

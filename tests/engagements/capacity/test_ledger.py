@@ -95,6 +95,20 @@ def test_reviewers_count_by_name_and_a_paused_engagement_takes_nobody(session, t
     assert "0 of them are taken" in room_for(session, SRE, demand_for(DemandKind.REVIEW), NOW).sentence
 
 
+def test_a_lack_of_room_says_what_would_make_some(session, team, engaged):
+    team(headcount=1, project_sres=1)
+    none_runs = room_for(session, SRE, demand_for(DemandKind.ONBOARDING), NOW).sentence
+    assert none_runs.startswith("An onboarding takes 2 SREs for 2 quarters, but")
+    assert none_runs.endswith("0 of them are taken: more capacity has to be recorded for the team.")
+    assert (
+        "A framework takes 1 SRE for 1 quarter;"
+        in room_for(session, SRE, demand_for(DemandKind.FRAMEWORK), NOW).sentence
+    )
+    engaged("globe", state="analysis")
+    some_run = room_for(session, SRE, demand_for(DemandKind.REVIEW), NOW).sentence
+    assert "one of these has to end or pause" in some_run
+
+
 def test_the_engagement_that_asks_does_not_stand_in_its_own_way(session, team, engaged):
     team(headcount=4)  # 2 on projects at once
     engaged("a", "training")

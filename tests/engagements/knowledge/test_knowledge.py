@@ -236,3 +236,10 @@ def test_what_was_learned_is_made_again_from_the_history(client, sre, session):
     session.commit()
     assert rebuilding.verify(session) == []
     assert client.get("/api/engagements/lessons").json["items"][0]["id"] == "n1"
+
+
+def test_an_agenda_about_what_is_no_service_is_refused_by_name(client, company):
+    refused = client.get("/api/engagements/meetings/upcoming?service=component:default/glob")
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "service")
+    assert "component:default/glob" in refused.json["detail"]
+    assert client.get("/api/engagements/meetings/upcoming?service=Component:default/Globe").status_code == 200

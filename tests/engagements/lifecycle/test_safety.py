@@ -45,6 +45,13 @@ def test_without_a_key_what_holds_already_changes_nothing(world, one):
     assert world.moved("mia", one, "accepted", sre_team="sre")["version"] == accepted["version"]
 
 
+def test_who_asks_again_for_another_team_is_told_that_it_has_one(world, one):
+    world.moved("mia", one, "accepted", sre_team="sre")
+    other = world.ask("mia", "POST", f"{one}/transitions", {"to": "accepted", "sre_team": "others"})
+    assert (other.status_code, other.json["errors"][0]["field"]) == (409, "sre_team")
+    assert "another team is named when it starts" in other.json["detail"]
+
+
 def test_a_request_that_was_refused_may_be_tried_again_under_its_key(world, one):
     key = {"Idempotency-Key": "k-2"}
     assert world.ask("mia", "POST", f"{one}/transitions", {"to": "accepted"}, headers=key).status_code == 409

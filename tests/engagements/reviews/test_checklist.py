@@ -6,6 +6,7 @@ from sqlalchemy import update
 from engagements.lifecycle.models import Engagement
 from engagements.reviews import facts, templates
 from engagements.reviews.answers import Given, Item, Line, effort, lines, progress
+from engagements.triage.settings import TriageSettings
 from portal_backend.core.errors import InvalidInput
 from portal_backend.core.principal import Role
 from scorecards import scorecard
@@ -154,9 +155,11 @@ def test_row_42_inherited_items_are_passed_and_the_effort_shrinks():
     assert (said["sres"], said["quarters"], said["sentence"]) == (
         [1, 1],
         [1, 1],
-        "2 of 3 inherited; about 1 SRE for 1 quarters.",
+        "2 of 3 inherited; about 1 SRE for 1 quarter.",
     )
     assert effort(found[2:], "simple_prr")["sres"] == [2, 3]
+    larger = TriageSettings(simple_review_sres=(3, 4), simple_review_quarters=(1, 1))
+    assert effort(found[2:], "simple_prr", larger)["sentence"].endswith("about 3–4 SREs for 1 quarter.")
 
 
 def test_a_waived_item_is_answered_and_shown_apart():

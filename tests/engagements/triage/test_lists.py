@@ -6,7 +6,7 @@ from datetime import timedelta
 import orjson
 import pytest
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from engagements import history, support
 from engagements.lifecycle.models import Engagement
@@ -336,6 +336,22 @@ def test_dismissals_by_http(company, client, now, monkeypatch):
     assert len(client.get(f"{TRIAGE}/dismissals?ended=true").json["items"]) == 1
     assert client.delete(f"{TRIAGE}/dismissals/x").status_code == 404
     assert client.get(f"{TRIAGE}/changes").json["items"] == []
+
+
+def test_a_service_is_triaged_again_when_an_engagement_with_it_moved_and_its_row_links_there(company, session, judging,
+                                                                                            client, now):  # fmt: skip
+    assert due(session, judging, NOW, SETTINGS) == []
+    asked = {"entity_ref": ref("globe"), "model": "simple_prr", "reason": "our front door", "id": "globe-1"}
+    assert client.post("/api/engagements", json=asked).status_code == 201
+    assert due(session, judging, NOW, SETTINGS) == []
+    session.execute(update(Engagement).values(state_since=NOW + timedelta(seconds=1)))
+    assert due(session, judging, NOW + DAY / 24 / 2, SETTINGS) == [ref("globe")]
+    refresh(session, judging, [ref("globe")], NOW + timedelta(seconds=2))
+    session.commit()
+    row = client.get(f"{TRIAGE}/component/default/globe").json["row"]
+    assert row["links"]["engagement"] == "/api/engagements/globe-1"
+    assert row["next_act"] == "Go on with its engagement (simple_prr, in requested)."
+    assert "engagement" not in client.get(f"{TRIAGE}/component/default/rose").json["row"]["links"]
 
 
 @pytest.mark.parametrize(
