@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,10 @@ from plugins.circuit import CircuitState
 from plugins.models import Source
 from portal_backend.core.errors import NotFound
 
+OVERDUE_PERIODS = 2
+"""A source is overdue when a run is late by so many of its intervals, and by `OVERDUE_AFTER`."""
+OVERDUE_AFTER = timedelta(minutes=15)
+
 
 class SourceState(StrEnum):
     """The state of a source, as seen at a given time."""
@@ -23,6 +27,8 @@ class SourceState(StrEnum):
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     """The last run fell silent without an end: its worker was killed, or it hung."""
+    OVERDUE = "overdue"
+    """Its last run went well, and the next one is long due: no worker runs, or they have no time."""
     NEVER_RAN = "never_ran"
 
 
@@ -48,6 +54,10 @@ class SourceHealth:
     """When it was last read whole."""
     next_due_at: datetime | None
     """None: as soon as possible."""
+    overdue_at: datetime | None
+    """From when on it is overdue, unless a run ends before; None where none is awaited, or the last one failed."""
+    is_overdue: bool
+    """Also while the late run is under way at last."""
     every_seconds: int
     targets: int | None
     """Services that the last good pull asked about, how many it found, and names there that no service claims."""
@@ -89,6 +99,7 @@ def _health_of(source: Source, now: datetime) -> SourceHealth:
     connector = registry.connectors().get(source.plugin)
     state = state_of(source, now)
     running = state is SourceState.RUNNING
+    late_at = overdue_at(source)
     switch = circuit.state_of(source.circuit_opened_at, source.next_due_at, running, now)
     return SourceHealth(
         name=source.name,
@@ -107,6 +118,8 @@ def _health_of(source: Source, now: datetime) -> SourceHealth:
         ),
         reconciled_at=source.reconciled_at,
         next_due_at=source.next_due_at,
+        overdue_at=late_at,
+        is_overdue=late_at is not None and now > late_at,
         every_seconds=source.every_seconds,
         targets=source.targets,
         matched=source.matched,
@@ -125,4 +138,15 @@ def state_of(source: Source, now: datetime) -> SourceState:
         return SourceState.RUNNING if held else SourceState.INTERRUPTED
     if source.last_attempt_at is None:
         return SourceState.NEVER_RAN
-    return SourceState.OK if source.failure_kind is None else SourceState.FAILING
+    if source.failure_kind is not None:
+        return SourceState.FAILING
+    late_at = overdue_at(source)
+    return SourceState.OVERDUE if late_at is not None and now > late_at else SourceState.OK
+
+
+def overdue_at(source: Source) -> datetime | None:
+    """Return from when on a source whose last run went well is overdue; None where no run is awaited."""
+    if source.next_due_at is None or source.last_success_at is None or source.failure_kind is not None:
+        return None
+    allowed: timedelta = max(OVERDUE_PERIODS * timedelta(seconds=source.every_seconds), OVERDUE_AFTER)
+    return source.next_due_at + allowed

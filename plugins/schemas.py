@@ -21,7 +21,8 @@ class SourceSchema(Schema):
     state = fields.String(
         metadata={
             "description": "`ok`, `failing` (the last run failed), `running`, `interrupted` (the last run fell silent: "
-            "its worker was killed, or it hung) or `never_ran`."
+            "its worker was killed, or it hung), `overdue` (the last run went well, and the next one is long due: "
+            "no worker runs, or they have no time) or `never_ran`."
         }
     )
     last_success_at = Moment(allow_none=True)
@@ -47,6 +48,12 @@ class SourceSchema(Schema):
         allow_none=True, metadata={"description": "When it was last read whole, rather than what was new in it."}
     )
     next_due_at = Moment(allow_none=True, metadata={"description": "Null: as soon as possible."})
+    overdue_at = Moment(
+        allow_none=True, metadata={"description": "From when on it is overdue unless a run ends before; null: never."}
+    )
+    is_overdue = fields.Boolean(
+        metadata={"description": "No run has ended since; also while the late one is under way at last."}
+    )
     every_seconds = fields.Integer(metadata={"description": "The interval between two good runs."})
     targets = fields.Integer(allow_none=True, metadata={"description": "Services the last good run asked about."})
     matched = fields.Integer(allow_none=True, metadata={"description": "Those of them that the source knows."})

@@ -35,7 +35,7 @@ EVENTS_SHOWN = 30
 ENGAGEMENTS_SHOWN = 5
 FAULTS_SHOWN = 50
 AXES = [{"name": axis.value, "title": AXIS_TITLES[axis]} for axis in Axis]
-TROUBLED = frozenset({SourceState.FAILING, SourceState.INTERRUPTED})
+TROUBLED = frozenset({SourceState.FAILING, SourceState.INTERRUPTED, SourceState.OVERDUE})
 
 
 @blueprint.get("/")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from scorecards.evidence.causes import CauseKind, Party, SourceState, Supply
+from scorecards.evidence.causes import CauseKind, Party, SourceState, Supply, is_silent
 
 GRACE = timedelta(hours=72)
 """For how long a source's outage changes no level; a proposal of the domain model, hence a setting."""
-OUTAGES = frozenset({CauseKind.STALE, CauseKind.SOURCE_FAILING, CauseKind.INTERRUPTED})
+OUTAGES = frozenset({CauseKind.STALE, CauseKind.SOURCE_FAILING, CauseKind.INTERRUPTED, CauseKind.OVERDUE})
 
 
 class Reason(Protocol):
@@ -74,7 +74,7 @@ def darkness(reasons: Sequence[Reason], supply: Supply) -> Dark | None:
         state = supply.sources.get(reason.source or "")
         if state is None or reason.kind not in OUTAGES or reason.party is not Party.OPERATORS:
             return None
-        if state.last_success_at is None or not (state.failure_kind or state.state == "interrupted"):
+        if state.last_success_at is None or not is_silent(state):
             return None
         found.append(Dark(state.name, state.last_success_at))
     return min(found, key=lambda dark: (dark.since, dark.source), default=None)
@@ -82,7 +82,7 @@ def darkness(reasons: Sequence[Reason], supply: Supply) -> Dark | None:
 
 def is_any_dark(sources: Mapping[str, SourceState]) -> bool:
     """Say whether any source is silent: while none is, nothing is held."""
-    return any(state.failure_kind or state.state == "interrupted" for state in sources.values())
+    return any(map(is_silent, sources.values()))
 
 
 def held_verdicts(hold: Hold | None, dark: Mapping[str, Dark], now: datetime) -> dict[str, HeldVerdict]:

@@ -106,8 +106,9 @@ def sources_version(health: Mapping[str, SourceState]) -> str:
             state.failure_kind,
             _without_numbers(state.failure_message),
             state.state == "interrupted",
+            state.is_overdue,
             state.last_success_at is None,
-            state.last_success_at if state.failure_kind else None,
+            state.last_success_at if state.failure_kind or state.is_overdue else None,
             [
                 [_without_numbers(fault.get("scope")), _without_numbers(fault.get("message"))]
                 for fault in state.fault_sample

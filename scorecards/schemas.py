@@ -147,7 +147,7 @@ class CauseSchema(Schema):
     """Why a fact is unknown."""
 
     kind = _text(
-        "`no_source`, `never_ran`, `source_failing`, `interrupted`, `not_observed`, `stale`, `wrong_type`, "
+        "`no_source`, `never_ran`, `source_failing`, `interrupted`, `overdue`, `not_observed`, `stale`, `wrong_type`, "
         "`out_of_range`, `too_few` or `not_attested`."
     )
     fact = fields.String()
@@ -247,7 +247,7 @@ class SourceStateSchema(Schema):
     name = fields.String()
     plugin = fields.String()
     simulated = fields.Boolean(metadata={"description": "It is no real system."})
-    state = _text("`ok`, `failing`, `running`, `interrupted` or `never_ran`.")
+    state = _text("`ok`, `failing`, `running`, `interrupted`, `overdue` or `never_ran`.")
     last_success_at = _time("When a run last went well.")
     failure = _text("What the last failed run said.", allow_none=True)
 

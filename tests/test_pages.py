@@ -97,6 +97,7 @@ def test_a_service_says_why_and_what_to_do_first(browser, site):
     assert "SLO is defined" in shown
     assert "The source prometheus" in shown
     assert "checkout entered the catalog." in shown
+    assert "These 3 steps together" in shown
 
 
 def test_what_the_catalog_says_is_shown_and_never_run(browser, site):

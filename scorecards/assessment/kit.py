@@ -31,6 +31,8 @@ class State:
     faults: int | None
     facts: frozenset[str]
     fault_sample: tuple[Mapping[str, Any], ...] = ()
+    overdue_at: datetime | None = None
+    is_overdue: bool = False
 
 
 def state_of(health: SourceState) -> State:
@@ -47,6 +49,8 @@ def state_of(health: SourceState) -> State:
         health.faults,
         health.facts,
         tuple(health.fault_sample),
+        health.overdue_at,
+        health.is_overdue,
     )
 
 

@@ -59,7 +59,15 @@ class SourceState(Protocol):
 
     @property
     def state(self) -> str:
-        """`ok`, `failing`, `running`, `interrupted` or `never_ran`."""
+        """`ok`, `failing`, `running`, `interrupted`, `overdue` or `never_ran`."""
+
+    @property
+    def overdue_at(self) -> datetime | None:
+        """From when on its next run is long due, unless it ends before."""
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its next run is long due, also while that is under way at last."""
 
     @property
     def last_success_at(self) -> datetime | None:
@@ -108,6 +116,7 @@ class CauseKind(StrEnum):
     NEVER_RAN = "never_ran"
     SOURCE_FAILING = "source_failing"
     INTERRUPTED = "interrupted"
+    OVERDUE = "overdue"
     NOT_OBSERVED = "not_observed"
     STALE = "stale"
     WRONG_TYPE = "wrong_type"
@@ -175,6 +184,11 @@ class Supply:
         return state.simulated if state else False
 
 
+def is_silent(state: SourceState) -> bool:
+    """Say whether a source tells nothing new: it fails, its run fell silent, or nobody runs it."""
+    return bool(state.failure_kind) or state.state == "interrupted" or state.is_overdue
+
+
 def staleness(supply: Supply, key: str, source: str, observed_at: datetime, allowed: timedelta) -> Cause:
     """Say that a source's observation is older than `allowed`, and what keeps the source from a newer one."""
     sentence = f"{key} was last observed by {source} at {moment(observed_at)}; it may be trusted for {span(allowed)}"
@@ -217,6 +231,11 @@ def source_trouble(key: str, state: SourceState) -> Cause | None:
         sentence = f"The last run of the source {name} was interrupted"
         action = f"Run it again: `portal sources collect {name}`."
         return Cause(CauseKind.INTERRUPTED, key, sentence, action, Party.OPERATORS, name)
+    if state.is_overdue and state.last_success_at:
+        last = moment(state.last_success_at)
+        sentence = f"The source {name} was last collected at {last}, and its next run is overdue"
+        action = "See that a worker runs (`portal worker`, or `portal up`) and keeps up with what is due."
+        return Cause(CauseKind.OVERDUE, key, sentence, action, Party.OPERATORS, name)
     if state.last_success_at is None:
         sentence = f"The source {name} has not finished a run yet"
         action = f"Wait for its first run, or start it: `portal sources collect {name}`."

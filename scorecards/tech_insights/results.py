@@ -58,8 +58,10 @@ def verdicts_on(
     in_force = one.loaded.in_force.get(ref, NOTHING_IN_FORCE)
     results = [judge(check, subject, view, now, in_force) for check in checks]
     # A run that falls silent is told of as interrupted, at a time that only its lease tells.
-    running = any(state.state == SourceState.RUNNING for state in one.loaded.health.values())
+    states = one.loaded.health.values()
+    running = any(state.state == SourceState.RUNNING for state in states)
     ends = [lasts_until(result, now) for result in results]
+    ends += [state.overdue_at for state in states if not state.is_overdue]
     return results, earliest(*ends, in_force.changes_at, now if running else None)
 
 

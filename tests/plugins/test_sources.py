@@ -277,6 +277,36 @@ time.sleep(60)
 """
 
 
+def test_a_source_that_nobody_runs_any_more_is_overdue_until_a_run_ends(prod: Session) -> None:
+    sources.finish(prod, sources.acquire(prod, "prod", NOW), progress(), NOW)
+    due = state(prod, NOW).next_due_at
+    late = due + 15 * MINUTE  # of five minutes each, two intervals are less than that
+    assert state(prod, NOW).overdue_at == late
+    assert (state(prod, late).state, state(prod, late).is_overdue) == (SourceState.OK, False)
+    late += timedelta(microseconds=1)
+    assert (state(prod, late).state, state(prod, late).is_overdue) == (SourceState.OVERDUE, True)
+    lease = sources.acquire(prod, "prod", late)
+    assert (state(prod, late).state, state(prod, late).is_overdue) == (SourceState.RUNNING, True)
+    sources.finish(prod, lease, progress(), late)
+    assert (state(prod, late).state, state(prod, late).is_overdue) == (SourceState.OK, False)
+
+
+def test_a_source_of_long_intervals_is_overdue_after_two_of_them(prod: Session) -> None:
+    sources.sync_sources(prod, [config(every=timedelta(days=1))])
+    sources.finish(prod, sources.acquire(prod, "prod", NOW), progress(), NOW)
+    assert state(prod, NOW).overdue_at == state(prod, NOW).next_due_at + timedelta(days=2)
+
+
+def test_what_fails_or_never_ran_is_not_overdue_as_well(prod: Session) -> None:
+    assert state(prod, NOW + timedelta(days=9)).overdue_at is None
+    sources.finish(prod, sources.acquire(prod, "prod", NOW), progress(), NOW)
+    failure = PullFailed(FailureKind.TIMEOUT, "slow")
+    later = NOW + 60 * MINUTE
+    sources.finish(prod, sources.acquire(prod, "prod", later), Progress(), later, failure)
+    health = state(prod, NOW + timedelta(days=9))
+    assert (health.state, health.is_overdue) == (SourceState.FAILING, False)
+
+
 def test_a_killed_worker_leaves_what_was_committed_and_nothing_else(prod: Session, database_url: str) -> None:
     worker = subprocess.Popen([sys.executable, "-c", WORKER, database_url], stdout=subprocess.PIPE, text=True)
     try:

@@ -115,6 +115,8 @@ class State:
     failure_message: str | None = None
     faults: int | None = 0
     fault_sample: tuple[Mapping[str, Any], ...] = field(default=())
+    overdue_at: datetime | None = None
+    is_overdue: bool = False
 
 
 def state(plugin: str, name: str = "", **values: Any) -> State:

@@ -78,6 +78,23 @@ def test_an_outage_freezes_the_level_for_its_grace_period_and_says_so(company, s
     assert read(session, company.judging, REF, end + MINUTE)["frozen"] is None
 
 
+def test_a_portal_whose_worker_stopped_blames_no_team_and_holds_the_levels(company, session):
+    update(session, company.judging, None, NOW)
+    dark = NOW + 71 * HOUR
+    company.touch(next_due_at=NOW + 5 * MINUTE)
+    company.write("others.yaml", OTHERS, dark)
+    company.write("shakespeare.yaml", SHAKESPEARE, dark)
+    assert [move for move in update(session, company.judging, [REF], dark) if move.ref == REF] == []
+    card = read(session, company.judging, REF, dark)
+    assert card["level"] == "L3"
+    assert card["frozen"]["sources"] == ["prometheus"]
+    stale = [cause for one in card["results"] for cause in one["causes"] if cause["kind"] == "stale"]
+    assert {cause["party"] for cause in stale} == {"portal_operators"}
+    assert all("See that a worker runs" in cause["action"] for cause in stale)
+    assert all("and its next run is overdue" in cause["sentence"] for cause in stale)
+    assert {source["state"] for source in card["sources"] if source["plugin"] != "catalog"} == {"overdue"}
+
+
 def test_a_measured_fail_lowers_the_level_even_while_an_outage_holds_it(company, session):
     update(session, company.judging, None, NOW)
     company.touch("grafana", failure_kind="unreachable", failure_message="refused")
