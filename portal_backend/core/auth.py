@@ -40,18 +40,19 @@ def init_app(app: Flask, authenticators: Sequence[Authenticator]) -> None:
     """Guard every route. Without authenticators everyone is the local administrator (the server then stays local)."""
 
     def authorise() -> None:
+        asking: Request = request._get_current_object()  # type: ignore[attr-defined]
         if not authenticators:
-            _refuse_strangers(request)
-        endpoint = request.endpoint
+            _refuse_strangers(asking)
+        endpoint = asking.endpoint
         if endpoint is None:
-            g.principal = identify(request, authenticators)
-            if isinstance(request.routing_exception, WerkzeugNotFound):
-                raise UnknownRoute(f"There is nothing at {request.path}; /openapi.json lists every route.")
+            g.principal = identify(asking, authenticators)
+            if isinstance(asking.routing_exception, WerkzeugNotFound):
+                raise UnknownRoute(f"There is nothing at {asking.path}; /openapi.json lists every route.")
             return  # Flask answers a wrong method, or redirects
         if endpoint in PUBLIC_ENDPOINTS:
             return
-        principal = g.principal = identify(request, authenticators)
-        scope = required_scope(request)
+        principal = g.principal = identify(asking, authenticators)
+        scope = required_scope(asking)
         if not principal.may(scope):
             raise NotAllowed(f"This needs the scope {scope}, which {principal.name} was not given.")
 

@@ -27,12 +27,13 @@ def init_app(app: Flask, origins: Collection[str], *, trust_loopback: bool) -> N
         return origin in origins or (trust_loopback and is_address_of_loopback(origin))
 
     def answer_preflight() -> Response | None:
-        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        environ = request.environ
+        if environ["REQUEST_METHOD"] != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
             return None
         return current_app.response_class(status=204)
 
     def permit(response: Response) -> Response:
-        origin = request.headers.get("Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return response
         response.headers.add("Vary", "Origin")

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import chain
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import orjson
 from flask import Flask, Request, Response, current_app, g, request
@@ -22,10 +22,24 @@ from portal_backend.core.clock import format_time
 from portal_backend.core.errors import Fault, InvalidInput, NotFound
 from portal_backend.core.pagination import DEFAULT_LIMIT, MAX_LIMIT
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 MAX_BODY_BYTES = 2 * 1024 * 1024
 CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE"})
 """Headers that make a request conditional, as WSGI names them."""
+READS = frozenset({"GET", "HEAD"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class ReadyResponse(Response):
+    """An answer whose body lies ready as bytes, and whose headers need no more work."""
+
+    def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """Return the body, the status and the headers as they are; a part of them only, where HTTP wants that."""
+        if self.status_code != 200 or environ["REQUEST_METHOD"] == "HEAD":
+            return super().get_wsgi_response(environ)
+        return self.response, self.status, self.headers.to_wsgi_list()  # type: ignore[return-value]
 
 
 class OrjsonProvider(JSONProvider):
@@ -162,7 +176,7 @@ def plain_json(value: Any) -> Response:
 
 def json_bytes(body: bytes) -> Response:
     """Answer with a JSON document that is stored ready to send."""
-    return Response(body, mimetype="application/json")
+    return ReadyResponse(body, content_type="application/json")
 
 
 def init_app(app: Flask) -> None:
@@ -177,15 +191,16 @@ def init_app(app: Flask) -> None:
 
 def _name_request() -> None:
     """Take the caller's request id if it is a plain word, else make one: it names this request in every log line."""
-    given = request.headers.get("X-Request-Id", "")
+    given = request.environ.get("HTTP_X_REQUEST_ID")
     g.request_id = given if given and REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _refuse_nul() -> None:
     """Refuse a NUL in an address: no database keeps one. The catalog's routes look for themselves."""
-    if request.path.startswith("/api/catalog/"):
+    path = request.path
+    if path.startswith("/api/catalog/"):
         return
-    if "\0" in request.path:
+    if "\0" in path:
         raise NotFound("Nothing has a NUL character in its name; look at the address.")
     if b"%00" in request.query_string:
         faults = [Fault(name, "holds a NUL character (%00); take it out") for name in _parameters_with_nul()]
@@ -199,7 +214,7 @@ def _parameters_with_nul() -> list[str]:
 
 def _refuse_unread_parameters() -> None:
     """Refuse query parameters on a view that reads none: whoever sends one believes that it has an effect."""
-    if not request.query_string:
+    if not request.environ.get("QUERY_STRING"):
         return
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or _reads_parameters(view) or not request.args:
@@ -224,14 +239,15 @@ def _documented(view: Any) -> Iterable[Mapping[str, Any]]:
 
 def _finish(response: Response) -> Response:
     headers = response.headers
-    headers["X-Request-Id"] = g.get("request_id", "")
-    headers["X-Content-Type-Options"] = "nosniff"
-    if request.method in {"GET", "HEAD"} and response.status_code == 200 and not response.direct_passthrough:
+    headers.add("X-Request-Id", g.get("request_id", ""))
+    headers.add("X-Content-Type-Options", "nosniff")
+    environ = request.environ
+    if response.status_code == 200 and environ["REQUEST_METHOD"] in READS and not response.direct_passthrough:
         headers.setdefault("Cache-Control", "private, no-cache")
         if "ETag" not in headers:
-            headers["ETag"] = entity_tag(response.get_data())
-        if not request.environ.keys().isdisjoint(CONDITIONS):
-            response.make_conditional(request)
+            headers.add("ETag", entity_tag(response.get_data()))
+        if not environ.keys().isdisjoint(CONDITIONS):
+            response.make_conditional(environ)
     return response
 
 

@@ -69,11 +69,11 @@ def _bound(on: Engine, parameter: BindParameter[Any] | None, value: Any) -> Any:
 
 def ask(reader: Reader, statements: Sequence[Prepared], given: Mapping[str, Any]) -> list[list[Row]]:
     """Return the rows of each statement, with the values `given` by name."""
-    return reader.attempt(lambda connection: _answers(reader.is_postgresql, connection, statements, given))
+    return reader.attempt(_answers, reader.is_postgresql, statements, given)
 
 
 def _answers(
-    is_postgresql: bool, connection: Any, statements: Sequence[Prepared], given: Mapping[str, Any]
+    connection: Any, is_postgresql: bool, statements: Sequence[Prepared], given: Mapping[str, Any]
 ) -> list[list[Row]]:
     cursors = []
     with connection.driver_connection.pipeline() if is_postgresql else nullcontext():

@@ -29,6 +29,10 @@ class Reader:
         self.engine = engine
         self._connection: PoolProxiedConnection = engine.raw_connection()
         self.is_postgresql = engine.dialect.name == "postgresql"
+        if self.is_postgresql:
+            from portal_backend.core.prepared import rows_of  # its driver costs a server on SQLite 0.2 s to import
+
+            self._rows_of = rows_of
         self.is_sound = True
         """No read failed; after one, nobody knows what state the connection is in."""
 
@@ -37,27 +41,23 @@ class Reader:
 
         Name the columns where one has a type that the driver alone does not know (JSON, a time).
         """
-        rows = self.attempt(lambda connection: self._fetch(connection, sql, parameters))
+        rows = self.attempt(self._fetch, sql, parameters)
         return _typed(self.engine.dialect, columns, rows) if columns else rows
 
-    def attempt(self, work: Callable[[PoolProxiedConnection], Result]) -> Result:
+    def attempt(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Return what `work`, which only reads, makes of the connection; a dropped one is replaced once."""
         try:
-            return self._replacing(work)
-        except Exception:
-            self.is_sound = False
-            raise
-
-    def _replacing(self, work: Callable[[PoolProxiedConnection], Result]) -> Result:
-        try:
-            return work(self._connection)
+            return work(self._connection, *arguments)
         except Exception as error:
+            self.is_sound = False
             if not self.engine.dialect.is_disconnect(error, self._connection, None):  # type: ignore[arg-type]
                 raise
         self._connection.invalidate()
         self.engine.dispose()  # the others of the pool were dropped with it
         self._connection = self.engine.raw_connection()
-        return work(self._connection)
+        result = work(self._connection, *arguments)
+        self.is_sound = True
+        return result
 
     def close(self) -> None:
         """Give the connection back."""
@@ -65,9 +65,7 @@ class Reader:
 
     def _fetch(self, connection: PoolProxiedConnection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         if self.is_postgresql:
-            from portal_backend.core.prepared import rows_of  # its driver costs a server on SQLite 0.2 s to import
-
-            found = rows_of(connection, sql, parameters)
+            found = self._rows_of(connection, sql, parameters)
             if found is not None:
                 return found
             cursor = connection.cursor(binary=True)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Request, Response, g, has_request_context, request
 from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
@@ -78,13 +78,15 @@ def _start() -> None:
 
 def _measure(response: Response) -> Response:
     # An unknown path is one series, not one for each path that somebody tries.
-    rule, method = request.url_rule, request.method
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    rule, method = asked.url_rule, asked.method
     route = rule.rule if rule else "unmatched"
     method = method if method in METHODS else "other"
     counter, seconds = _series(method, route, response.status_code)
     counter.inc()
-    if "started" in g:
-        seconds.observe(time.perf_counter() - g.started)
+    started = g.get("started")
+    if started is not None:
+        seconds.observe(time.perf_counter() - started)
     return response
 
 

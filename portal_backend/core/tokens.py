@@ -113,7 +113,7 @@ def authenticate(asking: Request) -> Principal | None:
 
     Raises NotAuthenticated when the token is unknown, revoked or expired.
     """
-    scheme, _, text = asking.headers.get("Authorization", "").partition(" ")
+    scheme, _, text = asking.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not text.startswith(f"{PREFIX}_"):
         return None
     digest = hashlib.sha256(text.encode()).digest()
