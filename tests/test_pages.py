@@ -1,11 +1,12 @@
 """The pages, in a real browser, on the example's kind of data: what a person sees within the first minute."""
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -33,6 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         sources=(
             SourceConfig("slo", "openslo", options={"paths": ["slo.yaml"], "exhaustive": False}, simulated=True),
             SourceConfig("prometheus", "prometheus", url=f"http://127.0.0.1:{servers.free_port()}"),
+            SourceConfig("pipelines", "push"),
         ),
     )
     app: Flask = create_app(config)
@@ -80,6 +82,8 @@ def test_the_first_page_says_what_exists_how_ready_and_what_next(browser, site):
     rows = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
     assert len(rows) == 2
     assert "documentation" in rows[0].text
+    step = rows[0].find_element(By.CSS_SELECTOR, ".step")
+    assert step.location["x"] + step.size["width"] < 1280  # seen without scrolling sideways
 
 
 def test_simulated_and_failing_sources_are_told_on_every_page(browser, site):
@@ -104,12 +108,24 @@ def test_what_the_catalog_says_is_shown_and_never_run(browser, site):
     shown = text(browser, f"{site}/pages/sources")
     assert "<b>bad</b>" in shown
     assert "metadata.name" in shown
+    assert re.search(r"pipelines push .*none: it is posted to us", shown)
 
 
 def test_triage_shows_every_term(browser, site):
     shown = text(browser, f"{site}/pages/triage")
     assert "criticality" in shown
     assert "unknown, so it earns nothing" in shown
+    assert "The catalog states no business value" in shown
+
+
+def test_handing_back_says_why_a_term_is_unknown(app, session):
+    term = {"state": "unknown", "sentence": "The share is unknown.", "cause": "No source reports it.", "source": None}
+    rule = {"id": "H1", "state": "unknown", "title": "Quiet", "sentence": "It is open.", "terms": [term]}
+    row = {"ref": "component:default/x", "title": "x", "tier": "full", "level": 3, "next_act": "Ask.", "rules": [rule]}
+    row |= {"links": {}, "computed_at": "2026-11-22T10:00:00Z"}
+    with app.test_request_context():
+        shown = render_template("triage.html", onboard=[], hand_back=[row], health=[], troubled=[], page_of=str)
+    assert "The share is unknown. No source reports it." in shown
 
 
 def test_the_api_documentation_works_without_the_internet(browser, site):
