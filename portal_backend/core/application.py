@@ -10,6 +10,8 @@ from werkzeug.wsgi import get_host
 
 MAX_KNOWN_ROUTES = 2_000
 """Addresses whose route a process keeps at a time: finding one among two hundred costs as much as many a view."""
+MAX_KNOWN_PATH = 250
+"""Characters."""
 
 Address = tuple[str, str]
 """A method and a path."""
@@ -45,7 +47,12 @@ class RouteMap(Map):
         self.known = {}
 
     def keep(self, asked: Address, found: Route) -> Route:
-        """Keep the route of an address and return it; when there are too many, begin again."""
+        """Keep the route of an address and return it; when there are too many, begin again.
+
+        A long address is not kept: whoever sends it need not have said who he is yet.
+        """
+        if len(asked[1]) > MAX_KNOWN_PATH:
+            return found
         if len(self.known) >= MAX_KNOWN_ROUTES:
             self.known = {}
         self.known[asked] = found
