@@ -241,8 +241,10 @@ def _finish(response: Response) -> Response:
     headers = response.headers
     headers.add("X-Request-Id", g.get("request_id", ""))
     headers.add("X-Content-Type-Options", "nosniff")
-    environ = request.environ
-    if response.status_code == 200 and environ["REQUEST_METHOD"] in READS and not response.direct_passthrough:
+    environ, status = request.environ, response.status_code
+    if status == HTTPStatus.NO_CONTENT:
+        headers.remove("Content-Type")  # clients that go by it would parse the empty body
+    if status == HTTPStatus.OK and environ["REQUEST_METHOD"] in READS and not response.direct_passthrough:
         headers.setdefault("Cache-Control", "private, no-cache")
         if "ETag" not in headers:
             headers.add("ETag", entity_tag(response.get_data()))

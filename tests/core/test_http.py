@@ -42,6 +42,11 @@ def test_an_unchanged_answer_costs_a_304(client):
     assert again.data == b""
 
 
+def test_an_answer_without_a_body_has_no_type_of_one(client):
+    answer = client.options("/healthz", headers={"Access-Control-Request-Method": "GET"})
+    assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (204, b"", False)
+
+
 def test_the_request_id_is_taken_if_plain_and_made_otherwise(client):
     assert client.get("/healthz", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
     assert len(client.get("/healthz", headers={"X-Request-Id": "a b\x7f"}).headers["X-Request-Id"]) == 32
