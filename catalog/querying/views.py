@@ -15,7 +15,7 @@ from catalog.querying.bodies import parse_facets_body, parse_page_body, parse_re
 from catalog.querying.cursors import encode_after
 from catalog.querying.facets import count_facets
 from catalog.querying.list_sql import Shown
-from catalog.querying.lists import Listed, Part, QueryPage, list_entities, query_entities, read_bodies
+from catalog.querying.lists import AT_ONCE, Listed, Part, QueryPage, list_entities, query_entities, read_bodies
 from catalog.querying.projection import project
 from catalog.querying.query_strings import (
     fault,
@@ -30,6 +30,7 @@ from catalog.querying.selection import FacetsRequest, PageRequest
 from catalog.versions import Version
 from catalog.views import blueprint
 from portal_backend.core.auth import reads
+from portal_backend.core.db import chunks
 from portal_backend.core.http import json_bytes
 from portal_backend.core.quick_reading import Reader, quick_reading
 
@@ -148,8 +149,10 @@ def _list_response(start: bytes, listed: Listed, fields: tuple[str, ...], end: b
 def _pieces(start: bytes, listed: Listed, fields: tuple[str, ...], end: bytes) -> Iterator[bytes]:
     """Yield a long list piece by piece."""
     separator = start
-    with quick_reading() as reader:
-        for body in read_bodies(reader, listed.ids):
+    for some in chunks(listed.ids, AT_ONCE):
+        with quick_reading() as reader:  # not kept while the caller takes what there is
+            bodies = [*read_bodies(reader, some)]
+        for body in bodies:
             yield separator + project(body, fields)
             separator = b","
     yield end if separator == b"," else start + end

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response
 from marshmallow import RAISE, Schema, fields, validate
 
 from catalog.format.refs import BadReference, normal_ref
@@ -20,6 +20,7 @@ from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.http import Moment
+from portal_backend.core.streams import streamed
 from scorecards.judging import current as judging
 
 CSV, ICALENDAR = "text/csv", "text/calendar"
@@ -67,7 +68,7 @@ def get_history_csv(query: dict[str, Any], kind: str, namespace: str, name: str)
         with reading() as session:
             yield from rows_of(session, ref, filter_of(query))
 
-    response = Response(stream_with_context(rows()), content_type=f"{CSV}; charset=utf-8", direct_passthrough=True)
+    response = Response(streamed(rows()), content_type=f"{CSV}; charset=utf-8", direct_passthrough=True)
     response.headers["Content-Disposition"] = f'attachment; filename="{ref.rpartition("/")[2]}-history.csv"'
     return response
 

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading
 from portal_backend.core.errors import NotFound
+from portal_backend.core.streams import streamed
 from scorecards import judging, scorecard
 from scorecards.blueprints import blueprint
 from scorecards.exports.tables import (
@@ -39,9 +40,7 @@ def export_scorecards(_query: dict[str, Any]) -> Response:
         etag = state_of_all(session)
     if request.if_none_match.contains(etag):
         return _told(Response(status=304), etag)
-    parts = _all_services()
-    first = next(parts)  # what fails at once is answered as an error, not as a torn file
-    return _csv(stream_with_context(_joined(first, parts)), "scorecards.csv", etag)
+    return _csv(streamed(_all_services()), "scorecards.csv", etag)
 
 
 def _all_services() -> Iterator[bytes]:
@@ -50,11 +49,6 @@ def _all_services() -> Iterator[bytes]:
         yield csv_text([SERVICE_COLUMNS, *next(pages, [])]).encode()
         for page in pages:
             yield csv_text(page).encode()
-
-
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 @blueprint.get(f"{SERVICE}/scorecard.csv")

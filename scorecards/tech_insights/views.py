@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Response, current_app, request, stream_with_context
+from flask import Response, current_app, request
 
 from catalog.format.refs import make_ref
 from portal_backend.core import clock
@@ -14,6 +14,7 @@ from portal_backend.core.auth import reads
 from portal_backend.core.db import reading
 from portal_backend.core.http import json_bytes, make_blueprint, plain_json
 from portal_backend.core.quick_reading import quick_reading
+from portal_backend.core.streams import streamed
 from scorecards import judging
 from scorecards.schemas import NoQuery
 from scorecards.tech_insights import fact_rows, runs
@@ -113,9 +114,7 @@ def run_bulk_checks(body: dict[str, Any]) -> Response | Told:
     if 0 < len(asked) <= PAGE:
         with _desk() as desk:
             return runs.run_on_some(desk, _shelf(desk.judging), asked, body["checks"])
-    parts = _array(body["entities"], body["checks"])
-    first = next(parts)  # what fails at once is answered as an error, not as a torn body
-    return Response(stream_with_context(_joined(first, parts)), mimetype="application/json")
+    return Response(streamed(_array(asked, body["checks"])), mimetype="application/json")
 
 
 def _array(asked: list[runs.Asked], ids: list[str] | None) -> Iterator[bytes]:
@@ -144,11 +143,6 @@ def _lasting(name: str, basis: judging.Judging, make: Callable[[], Lasting]) -> 
         current_app.extensions[name] = basis, found
     lasting: Lasting = found
     return lasting
-
-
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 @blueprint.get("/fact-schemas")
