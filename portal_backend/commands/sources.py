@@ -127,6 +127,8 @@ def collect(name: str | None, json_output: bool) -> None:
             faults = [asdict(fault) for fault in report.progress.fault_sample]
             message = report.failure.message if report.failure else None
             _print_troubles(report.source, message, faults, sorted(report.progress.unmatched))
+            if report.outcome is pipeline.Outcome.BUSY:
+                _print_busy(report.source)
     done = all(report.outcome is pipeline.Outcome.DONE for report in reports)
     sys.exit(common.DONE if done else common.FOUND_FAULT)
 
@@ -222,6 +224,13 @@ def _print_troubles(
         lines.append(f"names that no service claims: {', '.join(unmatched[:SHOWN])}{more}")
     for line in lines:
         common.console.print(f"[bold]{escape(name)}[/] {escape(line)}", soft_wrap=True)
+
+
+def _print_busy(name: str) -> None:
+    how_far = f"`portal sources runs {name}` shows how far it is."
+    common.console.print(
+        f"[bold]{escape(name)}[/] is being collected by another run already; {escape(how_far)}", soft_wrap=True
+    )
 
 
 def _report(report: "pipeline.RefreshReport") -> dict[str, Any]:

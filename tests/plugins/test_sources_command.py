@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from catalog.ingestion.refresh import refresh_location
 from catalog.locations import register_location
 from plugins import registry
 from plugins.contract import PullContext
+from plugins.models import Source
 from portal_backend.app import create_app
 from portal_backend.commands.sources import sources
 from portal_backend.core.clock import now
@@ -183,3 +186,15 @@ def test_a_failed_collection_ends_with_1_and_says_why(tmp_path: Path) -> None:
     catalog, listed = json.loads(portal.run("list", "--json").output)
     assert catalog["name"] == "catalog"
     assert (listed["state"], listed["failure_kind"]) == ("failing", "unreachable")
+
+
+def test_a_source_that_another_run_collects_is_left_to_it(tmp_path: Path, url: str) -> None:
+    portal = Portal(tmp_path, [source(url)])
+    assert portal.run("collect", "prod").exit_code == 0
+    with create_app(load_config(portal.config)).app_context(), transaction() as session:
+        session.execute(update(Source).values(lease_token="another", lease_until=now() + timedelta(minutes=1)))
+    result = portal.run("collect", "prod")
+    assert result.exit_code == 1
+    assert "prod is being collected by another run already; `portal sources runs prod` shows how far it is." in (
+        result.output
+    )
