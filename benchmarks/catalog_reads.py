@@ -145,6 +145,9 @@ def all_shapes(refs: Sequence[str]) -> list[Shape]:
         Shape("entities 100", "/api/catalog/entities?limit=100&filter=kind=component"),
         Shape("facets, two columns", f"{FACETS}&facet=spec.type&facet=spec.lifecycle"),
         Shape("facet of tags", f"{FACETS}&facet=metadata.tags"),
+        Shape("facets under a tag", f"{FACETS},metadata.tags=java&facet=spec.type&facet=spec.lifecycle"),
+        Shape("tag", f"{LIST},metadata.tags=java"),
+        Shape("tag of any kind", "/api/catalog/entities/by-query?limit=20&filter=metadata.tags=java"),
         Shape("by refs 50", "/api/catalog/entities/by-refs", {"entityRefs": refs}),
     ]
 

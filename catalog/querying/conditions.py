@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 MAX_CONDITIONS = 2_000
 """Values compared in one condition; SQLite and PostgreSQL bound the parameters of a statement."""
-MAX_DEPTH = 8
-"""Levels of a condition; SQLite's parser bounds how deep an expression nests."""
+MAX_DEPTH = 24
+"""Levels of a condition in its simplest form; SQLite's parser takes half as many again."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ def negate(condition: Condition) -> Condition:
     return ALWAYS if condition == NEVER else Not(condition)
 
 
+def conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """Return the conditions that hold together where this one does, and only there."""
+    return condition.conditions if isinstance(condition, Every) else (condition,)
+
+
 def equalities(condition: Condition) -> list[Equals]:
     """Return what is said by equality of all entities that fulfil the condition, or of those of one alternative."""
     if isinstance(condition, Every | Some):
@@ -113,6 +118,8 @@ def require_bounded(condition: Condition) -> None:
     found = _size(condition)
     if found > MAX_CONDITIONS:
         raise TooComplex(f"compares {found} values; one request may compare {MAX_CONDITIONS}: ask in parts")
+    if _depth(condition) > MAX_DEPTH:
+        raise TooComplex(f"lies deeper than {MAX_DEPTH} levels in its simplest form; simplify it")
 
 
 def _size(condition: Condition) -> int:
@@ -121,3 +128,9 @@ def _size(condition: Condition) -> int:
     if isinstance(condition, Not):
         return _size(condition.condition)
     return len(condition.values) if isinstance(condition, Equals) else 1
+
+
+def _depth(condition: Condition) -> int:
+    if isinstance(condition, Every | Some):
+        return 1 + max(map(_depth, condition.conditions), default=0)
+    return 1 + _depth(condition.condition) if isinstance(condition, Not) else 0

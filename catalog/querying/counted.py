@@ -6,7 +6,7 @@ Where nothing was counted yet (in a database of an earlier release, until its fi
 from collections.abc import Sequence
 
 from catalog.ingestion.flatten import COUNTED_COLUMNS
-from catalog.querying.conditions import ALWAYS, Condition, Equals, Every
+from catalog.querying.conditions import ALWAYS, Condition, Equals, conjuncts
 from catalog.querying.selection import Selection
 from catalog.querying.translation import KIND, Sql, Translator, has_one_of, join_and, says_only_the_kind
 
@@ -42,8 +42,7 @@ def _said_of_a_column(translator: Translator, selection: Selection) -> Sequence[
 
     An entity has one value of a column, so numbers of several values add up, unless the rest-index has some too.
     """
-    condition = selection.condition
-    parts = condition.conditions if isinstance(condition, Every) else (condition,)
+    parts = conjuncts(selection.condition)
     said = sorted((part for part in parts if isinstance(part, Equals)), key=lambda part: part.key != KIND)
     keys = [part.key for part in said]
     if len(said) != len(parts) or not said or keys[:-1] not in ([], [KIND]) or keys[-1] == KIND:

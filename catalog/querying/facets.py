@@ -81,25 +81,26 @@ def _count(
         found = ((facet, statements.write(f"{build.__name__} {facet}", partial(build, facet))) for facet in of)
         return [(facet, sql) for facet, sql in found if sql.text]
 
+    chosen = statements.write(f"chosen {facets}", partial(_chosen_sql, facets))
     counts: dict[str, Counter[str]] = {facet: Counter() for facet in facets}
     too_coarse = []
-    for facet, rows in _read(reader, parts(_column_sql, facets) + parts(_rows_sql, facets)):
+    for facet, rows in _read(reader, chosen, parts(_column_sql, facets) + parts(_rows_sql, facets)):
         if any(map(_is_too_coarse, rows)):
             too_coarse.append(facet)
         else:
             _add(counts[facet], rows)
-    for facet, rows in _read(reader, parts(_exact_rows_sql, too_coarse)):
+    for facet, rows in _read(reader, chosen, parts(_exact_rows_sql, too_coarse)):
         _add(counts[facet], rows)
     return counts
 
 
-def _read(reader: Reader, parts: Sequence[tuple[str, Sql]]) -> Iterator[tuple[str, list[Counted]]]:
+def _read(reader: Reader, chosen: Sql, parts: Sequence[tuple[str, Sql]]) -> Iterator[tuple[str, list[Counted]]]:
     """Yield the rows of each part; several go into one statement."""
     for some in _packed(parts):
         numbered = (f"SELECT {number}, q.* FROM ({sql.text}) q" for number, (_, sql) in enumerate(some))  # noqa: S608 (ours)
-        parameters = [parameter for _, sql in some for parameter in sql.parameters]
+        parameters = [*chosen.parameters, *(parameter for _, sql in some for parameter in sql.parameters)]
         found: list[list[Counted]] = [[] for _ in some]
-        for number, *row in reader.rows(" UNION ALL ".join(numbered), parameters):
+        for number, *row in reader.rows(chosen.text + " UNION ALL ".join(numbered), parameters):
             found[number].append(Counted(*row))
         yield from ((facet, rows) for (facet, _), rows in zip(some, found, strict=True))
 
@@ -133,16 +134,34 @@ def _add(counts: Counter[str], rows: Sequence[Counted]) -> None:
             counts[row.value] += row.entities - spelt
 
 
+def _chosen_sql(facets: Sequence[str], translator: Translator, selection: Selection) -> Sql:
+    """Return what names the entities of the selection with all that is asked of them, where they are better found once.
+
+    That is where rows of the rest-index lead to them. Otherwise an index has a column's values of a kind in order.
+    """
+    if not translator.leads(selection.condition):
+        return Sql("")
+    columns = ", ".join(["e.id", *(f"e.{COLUMNS[facet]}, {_original(facet)}" for facet in facets if facet in COLUMNS)])
+    where = translator.where_of_all(selection)
+    found = f"SELECT {columns} FROM catalog_entity e WHERE {where.text}"  # noqa: S608 (fixed names)
+    return Sql(f"WITH chosen AS MATERIALIZED ({found}) ", where.parameters)
+
+
+def _original(facet: str) -> str:
+    return "CAST(NULL AS text)" if facet in WITHOUT_ORIGINAL else f"e.{COLUMNS[facet]}_original"
+
+
 def _column_sql(facet: str, translator: Translator, selection: Selection) -> Sql:
     column = COLUMNS.get(facet)
     if column is None:
         return Sql("")
-    where = translator.where(selection)
+    table, where = "catalog_entity", translator.where(selection)
+    if translator.leads(selection.condition):
+        table, where = "chosen", TRUE
     if facet not in NEVER_NULL:
         where = join_and([where, Sql(f"e.{column} IS NOT NULL")])
-    original = "CAST(NULL AS text)" if facet in WITHOUT_ORIGINAL else f"e.{column}_original"
-    columns = EXACT.format(value=f"e.{column}", original=original, count="count(*)")
-    text = f"SELECT {columns} FROM catalog_entity e WHERE {where.text} GROUP BY 1, 2"  # noqa: S608 (fixed names)
+    columns = EXACT.format(value=f"e.{column}", original=_original(facet), count="count(*)")
+    text = f"SELECT {columns} FROM {table} e WHERE {where.text} GROUP BY 1, 2"  # noqa: S608 (fixed names)
     counted = Sql(text, where.parameters)
     if facet in COUNTED_COLUMNS and is_counted(selection):
         return kept_facet_sql(facet, selection, KEPT, counted)
@@ -171,7 +190,21 @@ def _values_sql(facet: str, translator: Translator, selection: Selection, column
     if values is None:
         return Sql("")
     text = f"SELECT {columns} FROM ({values.text}) v"  # noqa: S608 (fixed names)
-    where = TRUE if says_only_the_kind(selection.condition) else translator.where(selection)
-    if where != TRUE:
-        text += f" JOIN catalog_entity e ON e.id = v.entity_id WHERE {where.text}"
-    return Sql(f"{text} GROUP BY {groups}", values.parameters + where.parameters)
+    of = _of_selection(translator, selection)
+    return Sql(f"{text}{of.text} GROUP BY {groups}", values.parameters + of.parameters)
+
+
+def _of_selection(translator: Translator, selection: Selection) -> Sql:
+    """Return what leaves the values `v` of the selection's entities."""
+    if says_only_the_kind(selection.condition):
+        return Sql("")
+    rows = translator.rows_alone(selection.condition)
+    if rows is None and translator.leads(selection.condition):
+        rows = Sql("SELECT e.id FROM chosen e")
+    if rows:
+        # Not as a join: a list is hashed, whatever PostgreSQL thinks of the number of its rows.
+        return Sql(f" WHERE (v.entity_id IN ({rows.text})) IS TRUE", rows.parameters)
+    where = translator.where(selection)
+    if where == TRUE:
+        return Sql("")
+    return Sql(f" JOIN catalog_entity e ON e.id = v.entity_id WHERE {where.text}", where.parameters)

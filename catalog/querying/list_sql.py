@@ -66,7 +66,7 @@ def whole_list_sql(translator: Translator, selection: Selection) -> Sql:
     """Return the bare list: ids only, as it may be long."""
     orders = _orders(translator, selection)
     # As Backstage has it: what it cannot order is left out, unless pages are asked for.
-    where = join_and([translator.where(selection), *(_has_value(ordered) for ordered in orders)])
+    where = join_and([translator.where_of_all(selection), *(_has_value(ordered) for ordered in orders)])
     by = [*_bare_order(orders, selection), By("e.id", "ASC")]
     return _ordered(_rows_sql(orders, where, by), by)
 
@@ -120,7 +120,11 @@ def total_sql(translator: Translator, selection: Selection) -> Sql:
     orders = _orders(translator, selection)
     where = join_and([translator.where_of_all(selection), *(_has_value(ordered) for ordered in orders)])
     total = _joined("SELECT count(*) FROM catalog_entity e", orders, where)
-    return kept_total_sql(translator, selection, total) if all(ordered.is_never_null for ordered in orders) else total
+    if not all(ordered.is_never_null for ordered in orders):
+        return total
+    if selection.text is None and (rows := translator.rows_alone(selection.condition)):
+        return Sql(f"SELECT count(DISTINCT r.entity_id) FROM ({rows.text}) r", rows.parameters)  # noqa: S608 (ours)
+    return kept_total_sql(translator, selection, total)
 
 
 def counted_page_sql(translator: Translator, selection: Selection, window: str, shown: Shown) -> Sql:

@@ -26,6 +26,8 @@ class Keys(NamedTuple):
 NO_KEYS = Keys({}, ())
 FREQUENT_SHARE = 40
 """One in so many of all entities: where more have a value, looking at each of them costs more than at all of a kind."""
+FREQUENT_SHARE_OF_COUNTED = 12
+"""The same where facets are counted: all of a kind would have to be looked at for each of them."""
 WRITES_SEEN_ALIKE = 1_000
 """Writes after which it is asked again how frequent a value is; that decides over the way only, not over the answer."""
 MOST_ASKED = 10
@@ -40,16 +42,20 @@ class Statements:
         reader: Reader,
         version: Version | None,
         selection: Selection,
-        more_keys: Iterable[str] = (),
+        facets: Iterable[str] = (),
         *,
         lists: bool = True,
     ) -> None:
-        """Look the keys up, unless that was done since the last one came; `lists` where entities must be found."""
+        """Look the keys up, unless that was done since the last one came; `lists` where entities must be found.
+
+        Of `facets` the values are to be counted.
+        """
         self.selection = selection
         self._is_postgresql = reader.is_postgresql
         self._indexes_texts = selection.text is not None and _indexes_texts(reader, version)
-        self._keys = _keys(reader, version, frozenset(key_names([*keys_of(selection), *more_keys])))
-        self._frequent = self._find_frequent(reader, version) if lists else frozenset()
+        self._keys = _keys(reader, version, frozenset(key_names([*keys_of(selection), *facets])))
+        share = FREQUENT_SHARE_OF_COUNTED if facets else FREQUENT_SHARE
+        self._frequent = self._find_frequent(reader, version, share) if lists else frozenset()
 
     def write(self, purpose: str, build: Callable[[Translator, Selection], Sql]) -> Sql:
         """Return the SQL that `build` writes; `purpose` tells the statements of one selection apart."""
@@ -64,36 +70,37 @@ class Statements:
     def _translator(self) -> Translator:
         return Translator(self._is_postgresql, self._keys.ids).within(self.selection.condition)
 
-    def _find_frequent(self, reader: Reader, version: Version | None) -> frozenset[Equals]:
+    def _find_frequent(self, reader: Reader, version: Version | None, share: int) -> frozenset[Equals]:
         """Return what the entities of the selection, or of one alternative, have that is frequent, of the rest-index.
 
-        Where no kind is said there is nothing better to begin with.
+        Where no kind is said, and nothing that is less frequent, there is nothing better to begin with.
         """
         if version is None or not self._is_postgresql or not self._keys.known:
             return frozenset()
         translator = self._translator()
-        if translator.kinds is None:
-            return frozenset()
         said = [(each, translator.rows_with(each)) for each in equalities(self.selection.condition)]
         indexed = [(each, join_or(rows)) for each, rows in said if rows][:MOST_ASKED]
-        return frozenset(each for each, rows in indexed if _is_frequent(reader, version, rows))
+        if translator.kinds is None and len(indexed) == 1:
+            return frozenset()
+        frequent = frozenset(each for each, rows in indexed if _is_frequent(reader, version, rows, share))
+        return frozenset() if translator.kinds is None and len(frequent) == len(indexed) else frequent
 
 
-def _is_frequent(reader: Reader, version: Version, rows: Sql) -> bool:
-    key = (version.lineage, version.number // WRITES_SEEN_ALIKE, "frequent", rows)
+def _is_frequent(reader: Reader, version: Version, rows: Sql, share: int) -> bool:
+    key = (version.lineage, version.number // WRITES_SEEN_ALIKE, "frequent", share, rows)
     found: bool | None = statements.get(key)
     if found is None:
-        found = bool(reader.rows(frequent_sql(rows), rows.parameters)[0][0])
+        found = bool(reader.rows(frequent_sql(rows, share), rows.parameters)[0][0])
         statements.keep(key, found, _weight(rows, NO_KEYS) + OVERHEAD)
     return found
 
 
-def frequent_sql(rows: Sql) -> str:
+def frequent_sql(rows: Sql, share: int) -> str:
     """Return the statement that tells whether these rows are more than the share; it counts no further than that."""
     return (
         "SELECT m.most > 0 AND (SELECT count(*) FROM ("  # noqa: S608 (our own text)
         f"SELECT 1 FROM catalog_search s WHERE {rows.text} LIMIT m.most) f) = m.most "
-        f"FROM (SELECT COALESCE(sum(entities), 0)::bigint / {FREQUENT_SHARE} AS most "
+        f"FROM (SELECT COALESCE(sum(entities), 0)::bigint / {share} AS most "
         "FROM catalog_value_count WHERE path = 'kind') m"
     )
 

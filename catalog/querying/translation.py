@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from catalog.ingestion.flatten import COLUMNS as HOT_COLUMNS
 from catalog.ingestion.flatten import MAX_KEY
-from catalog.querying.conditions import Condition, Equals, Every, Exists, HasPrefix, Not, Some
+from catalog.querying.conditions import Condition, Equals, Every, Exists, HasPrefix, Not, Some, conjuncts
 from catalog.querying.selection import Order, Selection, TextFilter
 
 COLUMNS: Mapping[str, str] = {**HOT_COLUMNS, "metadata.uid": "uid"}
@@ -29,6 +29,8 @@ TEXTS = frozenset({"name", "title"})
 """Columns whose texts PostgreSQL may have an index of."""
 IN_TRIGRAMS = re.compile("[a-z0-9]{3}")
 """What a text holds that such an index can find."""
+MOST_INTERSECTED = 10
+"""Values up to which their rows are intersected; both databases bound how many lists they compound."""
 LIKE_SPECIAL = re.compile(r"[\\%_]")
 
 
@@ -143,9 +145,48 @@ class Translator:
 
     def where_of_all(self, selection: Selection) -> Sql:
         """Return the same, for a statement that has to find all entities of the selection, not the first few."""
-        if selection.text is None or not self.is_indexed(selection.text):
+        if selection.text is None:
+            return self._led(selection.condition)
+        if not self.is_indexed(selection.text):
             return self.where(selection)
         return join_and([self._beside_text(selection.condition), self._like(selection.text)])
+
+    def _led(self, condition: Condition) -> Sql:
+        """Return the condition so that PostgreSQL begins with the rows that lead, and reads and joins them once.
+
+        By itself it takes key and value for independent and their rows for few, and may look at all of a kind instead.
+        """
+        leads, narrower = self.leads(condition), self.within(condition)
+        if not leads:
+            return self.condition(condition)
+        ids = narrower._ids_with(leads)
+        others = [narrower.condition(part) for part in conjuncts(condition) if part not in leads]
+        return join_and([Sql(f"e.id = ANY(ARRAY({ids.text}))", ids.parameters), *others])
+
+    def leads(self, condition: Condition) -> list[Equals]:
+        """Return what of the condition only rows of the rest-index tell, as far as it is not frequent."""
+        told = self.within(condition)._told_by_rows(condition) if self.is_postgresql else []
+        return [part for part in told if part not in self.frequent]
+
+    def rows_alone(self, condition: Condition) -> Sql | None:
+        """Return a query of entity_id that finds what fulfils the condition by the rest-index; None where it cannot.
+
+        A kind is told by the keys. An entity may come more than once.
+        """
+        narrower = self.within(condition)
+        told = narrower._told_by_rows(condition)
+        others = [part for part in conjuncts(condition) if part not in told and not says_only_the_kind(part)]
+        return narrower._ids_with(told) if told and not others else None
+
+    def _told_by_rows(self, condition: Condition) -> list[Equals]:
+        said = [part for part in conjuncts(condition) if isinstance(part, Equals) and part.key not in COLUMNS]
+        told = [part for part in said if self.rows_with(part)]
+        return told if len(told) <= MOST_INTERSECTED else []
+
+    def _ids_with(self, conditions: list[Equals]) -> Sql:
+        wheres = [join_or(self.rows_with(condition)) for condition in conditions]
+        texts = (f"SELECT s.entity_id FROM catalog_search s WHERE {where.text}" for where in wheres)  # noqa: S608 (ours)
+        return Sql(" INTERSECT ".join(texts), _all_parameters(wheres))
 
     def is_indexed(self, text: TextFilter) -> bool:
         """Say whether the index of texts finds every entity that has the text in one of the fields."""
