@@ -1,6 +1,9 @@
-"""Requests that come as JSON bodies: they become what is selected. Pure."""
+"""Requests that come as JSON bodies: they become what is selected. Pure.
 
-from collections.abc import Mapping, Set
+Fields that are not known are ignored, as by Backstage: a client newer than us may send some.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -25,15 +28,14 @@ MAX_REFS = 10_000
 
 def parse_page_body(body: bytes) -> PageRequest:
     """Read a query; no body at all asks for everything. Raises InvalidInput."""
-    known = {"query", "fields", "orderBy", "fullTextFilter", "limit", "offset", "cursor", "totalItems"}
-    given = _object(orjson.loads(body) if body else {}, "", known)
+    given = _object(orjson.loads(body) if body else {})
     limit, offset = _number(given, "limit", BY_QUERY_LIMIT), _number(given, "offset", 0)
     total = given.get("totalItems", "include")
     if total not in ("include", "exclude"):
         raise fault("totalItems", "must be include or exclude")
-    fields = _fields(given)
+    fields = parse_fields(field for text in _strings(given, "fields") for field in text.split(","))
     orders = [_order(order, f"orderBy[{number}]") for number, order in enumerate(_list(given, "orderBy"))]
-    text = _object(given.get("fullTextFilter", {}), "fullTextFilter", {"term", "fields"})
+    text = _object(given.get("fullTextFilter", {}), "fullTextFilter")
     searched = _strings(text, "fields", "fullTextFilter.fields") if "fields" in text else None
     words = (_string(text.get("term", ""), "fullTextFilter.term"), searched)
     if "cursor" in given:
@@ -46,18 +48,18 @@ def parse_page_body(body: bytes) -> PageRequest:
 
 def parse_refs_body(body: bytes, condition: Condition) -> RefsRequest:
     """Read a list of references, of which only those of the condition are wanted; raises InvalidInput."""
-    given = _object(orjson.loads(body), "", {"entityRefs", "fields", "query"})
+    given = _object(orjson.loads(body))
     if "entityRefs" not in given:
         raise fault("entityRefs", "is missing; give a list of references such as component:default/checkout")
     refs = tuple(_strings(given, "entityRefs"))
     if len(refs) > MAX_REFS:
         raise fault("entityRefs", f"holds {len(refs)} references; {MAX_REFS} are the most: ask in parts")
-    return RefsRequest(Selection(every((condition, _condition(given)))), refs, _fields(given))
+    return RefsRequest(Selection(every((condition, _condition(given)))), refs, parse_fields(_strings(given, "fields")))
 
 
 def parse_facets_body(body: bytes) -> FacetsRequest:
     """Read the keys whose values are to be counted; raises InvalidInput."""
-    given = _object(orjson.loads(body), "", {"facets", "query"})
+    given = _object(orjson.loads(body))
     return facets_request(_strings(given, "facets"), _condition(given))
 
 
@@ -65,11 +67,9 @@ def _condition(given: Mapping[str, Any]) -> Condition:
     return parse_predicate(given["query"]) if "query" in given else ALWAYS
 
 
-def _object(value: Any, path: str, known: Set[str]) -> Mapping[str, Any]:
+def _object(value: Any, path: str = "The body") -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise fault(path or "The body", "must be a JSON object")
-    for name in value.keys() - known:
-        raise fault(f"{path}.{name[:100]}".strip("."), f"is no field of this; it takes {', '.join(sorted(known))}")
+        raise fault(path, "must be a JSON object")
     return value
 
 
@@ -99,12 +99,8 @@ def _strings(given: Mapping[str, Any], name: str, path: str = "") -> list[str]:
     return [_string(item, f"{path or name}[{number}]") for number, item in enumerate(_list(given, name, path))]
 
 
-def _fields(given: Mapping[str, Any]) -> tuple[str, ...]:
-    return parse_fields(_strings(given, "fields"))
-
-
 def _order(value: Any, path: str) -> Order:
-    given = _object(value, path, {"field", "order"})
+    given = _object(value, path)
     field = _string(given.get("field", ""), f"{path}.field").strip().lower()
     if not field or given.get("order") not in ("asc", "desc"):
         raise fault(path, 'must be {"field": "<field>", "order": "asc" or "desc"}')

@@ -10,7 +10,6 @@ from typing import Any
 
 from catalog.format.numbers import number_text
 from catalog.querying.conditions import (
-    MAX_DEPTH,
     NEVER,
     Condition,
     Equals,
@@ -25,6 +24,8 @@ from catalog.querying.conditions import (
 from portal_backend.core.errors import Fault, InvalidInput
 
 RELATIONS = "relations"
+MAX_NESTING = 100
+"""Levels of a predicate as it is written; in its simplest form there are fewer, above all of what a program wrote."""
 
 
 def parse_predicate(query: Any) -> Condition:
@@ -40,8 +41,8 @@ def parse_predicate(query: Any) -> Condition:
 def _parse(query: Any, path: str, depth: int) -> Condition:
     if not isinstance(query, dict):
         raise _fault(path, 'must be an object such as {"kind": "component"}')
-    if depth > MAX_DEPTH:
-        raise _fault(path, f"lies deeper than {MAX_DEPTH} levels; simplify the predicate")
+    if depth > MAX_NESTING:
+        raise _fault(path, f"lies deeper than {MAX_NESTING} levels; simplify the predicate")
     operator = next((key for key in query if key.startswith("$")), None)
     if operator is None:
         return every(_field(key, value, f"{path}.{key}") for key, value in query.items())

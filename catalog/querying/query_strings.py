@@ -1,6 +1,7 @@
 """Requests that come in the address: names and values become what is selected. Pure.
 
-Unknown names, empty values and repetitions of what may stand once are refused, as Backstage's own validator does.
+Unknown names, empty values and repetitions of what may stand once are refused, as Backstage's own validator does. Lists
+may be written `filter=`, `filter[]=` or `filter[0]=`, as clients in JavaScript do.
 """
 
 import re
@@ -37,6 +38,10 @@ KEPT = 2_048
 KEPT_LENGTH = 1_024
 """Characters of a query string whose meaning is kept: a page of a frontend asks the same few again and again."""
 NUMBER = re.compile(r"-?[0-9]{1,18}")
+WRITTEN_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
+UNBOUNDED = "Infinity"
+"""What JavaScript writes for a number without end."""
+LIST_NAME = re.compile(r"([A-Za-z]+)(?:\[[0-9]{0,4}\])+")
 ENTITIES_ORDER = re.compile(r"(asc|desc):(.*\S.*)")
 REPEATED = frozenset({"filter", "fields", "order", "orderField", "fullTextFilterFields", "facet"})
 BY_UID = Order("metadata.uid", False)
@@ -198,25 +203,44 @@ def _read(query_string: str, known: set[str]) -> dict[str, list[str]]:
     except ValueError as error:
         raise fault("", f"The address has more than {MAX_PARAMETERS} parameters; ask in parts") from error
     given: dict[str, list[str]] = {}
-    for name, value in pairs:
+    for written, value in pairs:
+        name = written if written in known else _list_name(written)
         if name not in known:
-            raise fault(name[:100], f"is no parameter of this route; it takes {', '.join(sorted(known))}")
-        if not value:
-            raise fault(name, "has no value; give one, or leave the parameter out")
+            raise fault(written[:100], f"is no parameter of this route; it takes {', '.join(sorted(known))}")
         given.setdefault(name, []).append(value)
     for name, values in given.items():
-        if len(values) > 1 and name not in REPEATED:
-            raise fault(name, "is given more than once")
+        if values == [""]:
+            raise fault(name, "has no value; give one, or leave the parameter out")
+        if len(values) > 1:
+            if name not in REPEATED:
+                raise fault(name, "is given more than once")
+            given[name] = [value for value in values if value]
     return given
+
+
+def _list_name(written: str) -> str:
+    """Return the name of a parameter whose name is written as that of a list, such as `filter[]`; else as it is."""
+    match = LIST_NAME.fullmatch(written)
+    return match[1] if match and match[1] in REPEATED else written
 
 
 def _number(given: Parameters, name: str, least: int = 0) -> int | None:
     if name not in given:
         return None
     text = given[name][0]
-    if NUMBER.fullmatch(text) and least <= (number := int(text)) <= LARGEST:
+    number = int(text) if NUMBER.fullmatch(text) else _written_number(text)
+    if number is not None and least <= number <= LARGEST:
         return number
     raise fault(name, f"must be a whole number from {least}, not {text[:50]!r}")
+
+
+def _written_number(text: str) -> int | None:
+    """Return the whole number that is written some other way JavaScript writes one: 1e3, 20.0, Infinity."""
+    words = text.strip()
+    if words == UNBOUNDED:
+        return LARGEST
+    number = float(words) if WRITTEN_NUMBER.fullmatch(words) else None
+    return int(number) if number is not None and number.is_integer() else None
 
 
 def _fields(given: Parameters) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class LocationBody(Schema):
         unknown = RAISE
 
     type = fields.String(required=True, metadata={"description": TYPE})
-    target = fields.String(required=True, metadata={"description": TARGET})
+    target = fields.String(required=True, validate=validate.Length(1), metadata={"description": TARGET})
 
 
 class RegisterBody(LocationBody):
@@ -66,10 +66,7 @@ class RegisteredSchema(Schema):
 
 
 class LocationsQueryBody(Schema):
-    """Which locations."""
-
-    class Meta:
-        unknown = RAISE
+    """Which locations. What it does not know is ignored, as by Backstage: a later client may send more."""
 
     query = fields.Raw(
         metadata={"description": 'A predicate over `id`, `type`, `target` and `entityRef`: `{"type": "url"}`.'},
@@ -114,10 +111,7 @@ class RefreshBody(Schema):
 
 
 class AnalyzeBody(Schema):
-    """Where a repository is."""
-
-    class Meta:
-        unknown = RAISE
+    """Where a repository is. What it does not know is ignored, as by Backstage."""
 
     location = fields.Nested(LocationBody, required=True, metadata={"description": "The repository's address."})
     catalog_filename = fields.String(
@@ -167,7 +161,10 @@ class AnalysisSchema(Schema):
 
 
 class ValidateBody(Schema):
-    """A descriptor in hand. Its fields are judged by the view: what is wrong is the answer, not an error."""
+    """A descriptor in hand. Its fields are judged by the view: what is wrong is the answer, not an error.
+
+    What it does not know beside them is ignored, as by Backstage.
+    """
 
     entity = fields.Raw(load_default=None, metadata={"description": "The descriptor."})
     location = fields.Raw(load_default=None, metadata={"description": "Where it would stand: `url:https://host/path`."})

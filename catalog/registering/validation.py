@@ -1,6 +1,6 @@
 """A descriptor that somebody has in hand, judged as if a location held it; nothing is stored. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from catalog.format.documents import Fill, without_prototypes
@@ -37,12 +37,6 @@ def faults_of(entity: Any, location: Any, kinds: KnownKinds = STANDARD_KINDS, fi
     places = {fault.path for fault in open_ends}
     judged = check_entity(without_prototypes(entity), kinds)
     return [*misplaced, *open_ends, *(fault for fault in judged if fault.path not in places)]
-
-
-def unknown_fields(body: Collection[str]) -> list[Fault]:
-    """Return a fault for each field of a request that nothing is known of, up to MAX_FAULTS."""
-    unknown = sorted(set(body) - {"entity", "location"})[:MAX_FAULTS]
-    return [Fault(name[:MAX_STEP], "is no field of this; there are entity and location") for name in unknown]
 
 
 def _location_faults(location: Any) -> Iterator[Fault]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 from flask import Response
-from marshmallow import INCLUDE
+from marshmallow import EXCLUDE
 
 from catalog import settings
 from catalog.format.custom_kinds import known_kinds
@@ -33,7 +33,7 @@ from catalog.registering.schemas import (
     RegisterQuery,
     ValidateBody,
 )
-from catalog.registering.validation import faults_of, unknown_fields
+from catalog.registering.validation import faults_of
 from catalog.registering.waking import request_refresh
 from catalog.schemas import CatalogLocationSchema
 from catalog.views import blueprint
@@ -68,7 +68,7 @@ def register_location(query: dict[str, Any], body: dict[str, Any]) -> dict[str, 
 
 @blueprint.post("/locations/by-query")
 @reads
-@blueprint.arguments(LocationsQueryBody, required=False)
+@blueprint.arguments(LocationsQueryBody, required=False, unknown=EXCLUDE)
 @blueprint.response(200, LocationsPageSchema)
 def get_locations_by_query(body: dict[str, Any]) -> dict[str, Any]:
     """Read a page of the locations that a predicate selects."""
@@ -158,7 +158,7 @@ def refresh_entity(body: dict[str, Any]) -> Response:
 
 @blueprint.post("/analyze-location")
 @reads
-@blueprint.arguments(AnalyzeBody)
+@blueprint.arguments(AnalyzeBody, unknown=EXCLUDE)
 @blueprint.response(200, AnalysisSchema)
 def analyze_location(body: dict[str, Any]) -> dict[str, Any]:
     """Tell the catalog files that a repository has; where it has none that we may see, suggest a descriptor.
@@ -176,7 +176,7 @@ def analyze_location(body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/validate-entity")
 @reads
-@blueprint.arguments(ValidateBody, unknown=INCLUDE)
+@blueprint.arguments(ValidateBody, unknown=EXCLUDE)
 @blueprint.doc(
     responses={"200": {"description": "Valid. No body."}, "400": {"description": "`{errors: [{name, message}]}`"}}
 )
@@ -187,12 +187,12 @@ def validate_entity(body: dict[str, Any]) -> Response:
     """
     entity, location = body["entity"], body["location"]
     fill = _filling(location) if current_principal().may(WRITE) else None
-    faults = unknown_fields(body) + faults_of(entity, location, known_kinds(settings.current().kinds), fill)
+    faults = faults_of(entity, location, known_kinds(settings.current().kinds), fill)
     if not faults:
         return Response(status=200)
     told = [str(fault) for fault in faults]
     document: dict[str, Any] = {"errors": [{"name": "InputError", "message": message} for message in told]}
-    if unknown_fields(body) or not (isinstance(entity, dict) and isinstance(location, str)):
+    if not (isinstance(entity, dict) and isinstance(location, str)):
         document |= backstage_document(InvalidInput.status, "; ".join(told))
     response = plain_json(document)
     response.status_code = InvalidInput.status

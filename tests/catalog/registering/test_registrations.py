@@ -65,6 +65,7 @@ def test_a_second_registration_is_a_conflict_or_a_new_read(client, session):
         ({"type": "url"}, ""),
         ({"target": URL}, ""),
         ({"type": "url", "target": 5}, ""),
+        ({"type": "url", "target": ""}, ""),
         ({"type": "url", "target": URL, "more": 1}, ""),
         ({"type": "url", "target": URL, "presence": "perhaps"}, ""),
         ({"type": "url", "target": URL, "presence": None}, ""),

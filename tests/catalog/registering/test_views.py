@@ -366,7 +366,6 @@ def test_no_depth_is_too_much_to_answer(client):
         {"entity": GOOD},
         {"location": PLACE},
         {"entity": "x", "location": 5},
-        {"entity": GOOD, "location": PLACE, "more": 1},
     ],
 )
 def test_a_request_that_is_none_is_told_in_both_shapes(client, body):
