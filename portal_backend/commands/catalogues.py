@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 from rich.markup import escape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal_backend.commands.common import (
     FOUND_FAULT,
     as_json,
+    complaints,
     console,
     give_up,
     named_config,
@@ -28,8 +31,9 @@ from scorecards import judging
 from scorecards.checks.catalogue import load_catalogue
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.checks.files import read_paths
+from scorecards.models import Scorecard
 from scorecards.simulation.documents import Document, effect_form, past_form
-from scorecards.simulation.history import MAX_WEEKS, Side, every_service, simulate_past
+from scorecards.simulation.history import MAX_WEEKS, Side, every_service, only_services, simulate_past
 from scorecards.simulation.judgement import simulate as simulate_change
 from scorecards.simulation.proposals import Proposal, all_enforced, changed_catalogue
 
@@ -120,7 +124,9 @@ def simulate(
         _tell_past(basis, changed, refs, weeks, json_output)
         return
     with reading() as session:
-        effect = simulate_change(session, basis, (basis.catalogue, changed), refs, clock.now())
+        _warn_if_others_are_in_use(session, basis)
+        wanted = only_services(session, basis, refs) if refs else None
+        effect = simulate_change(session, basis, (basis.catalogue, changed), wanted, clock.now())
     form = effect_form(effect, None, limit or MAX_ITEMS)
     if json_output:
         print_json(form)
@@ -129,11 +135,22 @@ def simulate(
     sys.exit(FOUND_FAULT if effect.lowered else 0)
 
 
+def _warn_if_others_are_in_use(session: Session, basis: judging.Judging) -> None:
+    """Say so where services were judged by other checks than those that the change is compared with."""
+    query = select(Scorecard.entity_ref).where(Scorecard.catalogue_version != basis.catalogue.version).limit(1)
+    if session.scalar(query):
+        complaints.print(
+            "[yellow]Services were last judged by other checks than portal.yaml names now:[/] this compares with the "
+            "latter. If they are the change that you mean, simulate it before it is put there.",
+            soft_wrap=True,
+        )
+
+
 def _tell_past(
     basis: judging.Judging, changed: CheckCatalogue, refs: Sequence[str] | None, weeks: int, json_output: bool
 ) -> None:
     with reading() as session:
-        wanted = refs or every_service(session, basis)
+        wanted = only_services(session, basis, refs) if refs else every_service(session, basis)
         effect = simulate_past(session, basis, (basis.catalogue, changed), wanted, weeks, clock.now())
     if json_output:
         print_json(past_form(effect))
@@ -172,10 +189,15 @@ def _show(form: Document) -> None:
             f"{each['check']} {each['before'] or '–'} → {each['after'] or '–'}" for each in one["verdicts"]
         )
         moved = f"{one['level_before'] or '–'} → {one['level_after'] or '–'}"
+        verdicts = verdicts or f"{_share(one['percent_before'])} → {_share(one['percent_after'])}"
         console.print(f"[bold]{escape(one['ref'])}[/] {moved}  {escape(verdicts)}", soft_wrap=True)
     rest = form["changed"] - len(form["items"])
     if rest > 0:
         console.print(f"[dim]and {rest} more[/]")
+
+
+def _share(percent: float | None) -> str:
+    return "–" if percent is None else f"{percent:g} %"
 
 
 def _tally(counts: dict[str, int]) -> str:

@@ -43,7 +43,7 @@ def import_checks(
     json_output: bool,
 ) -> None:
     """Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck,
-    Port, OpsLevel, DX or Tech Insights; needs no database.
+    Port, OpsLevel, DX, Harness or Tech Insights; needs no database.
 
     Each line is mapped to a check of the catalogue, answered by facts, or attested by people; what cannot be said is
     listed. Exit code 1 when something could not be said.

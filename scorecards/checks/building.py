@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError
 
-from portal_backend.core.errors import Fault, flatten_messages
+from portal_backend.core.errors import Fault
 from scorecards.checks.definitions import Check, Condition
 from scorecards.checks.fields import FieldSpecs, RuleSpecs
 from scorecards.checks.sentences import check_words, failing_words, judged_facts, named, with_thresholds
-from scorecards.checks.shapes import CheckSchema
+from scorecards.checks.shapes import CheckSchema, faults_of
 from scorecards.evidence.causes import Spec
 from scorecards.rules.operators import DURATION, NUMBERS, parse_duration
 from scorecards.rules.quantities import read_quantity
@@ -56,7 +56,7 @@ def build_check(raw: Any, specs: Mapping[str, Spec]) -> tuple[Check | None, list
     try:
         data = SHAPE.load(raw)
     except ValidationError as error:
-        return None, list(flatten_messages(error.messages))
+        return None, faults_of(error, SHAPE)
     except (TypeError, ValueError) as error:
         return None, [Fault("", str(error))]
     making = _Making(data, raw, RuleSpecs(specs))
@@ -175,7 +175,8 @@ class _Making:
         words = {}
         for name, value in self.data["thresholds"].items():
             if name not in self.compared:
-                self._fault(f"thresholds.{name}", f"no condition is compared with it; write ${name} in the rule")
+                if not self.faults:  # a rule that could not be compiled may well compare with it
+                    self._fault(f"thresholds.{name}", f"no condition is compared with it; write ${name} in the rule")
                 continue
             spec = self.specs.get(self.compared[name])
             words[name] = _written(value, spec)

@@ -13,7 +13,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from plugins.contract import FactSpec
-from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
+from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.checks.building import build_check, digest
 from scorecards.checks.definitions import Axis, CatalogueFile, Check, CheckCatalogue, Group
 from scorecards.checks.fields import SERVICE_FIELDS
@@ -27,6 +27,7 @@ from scorecards.checks.shapes import (
     GroupSchema,
     OverrideSchema,
     TechInsightsSchema,
+    faults_of,
 )
 from scorecards.checks.vocabulary import VOCABULARY
 from scorecards.rules.operators import parse_duration
@@ -164,7 +165,7 @@ def _loaded(schema: Schema, raw: Any, place: str, reading: _Reading) -> dict[str
     try:
         loaded: dict[str, Any] = schema.load(raw)
     except ValidationError as error:
-        for fault in flatten_messages(error.messages):
+        for fault in faults_of(error, schema):
             reading.fault(place, fault.path, fault.message)
         return None
     except (TypeError, ValueError) as error:
@@ -223,11 +224,12 @@ def _add_check(raw: Any, defaults: Mapping[str, Any], file: str, index: int, rea
         reading.fault(place, "id", "Missing data for required field.")
         return
     if name in reading.raws and not whole.get("overrides"):
+        earlier = reading.raws[name][0].partition(":")[0]
         reading.fault(
             place,
             "id",
-            "is taken by an earlier check; say `overrides: true` to replace it, or change single fields of it under "
-            "`overrides:`",
+            f"is taken by an earlier check, of {earlier}; say `overrides: true` to replace it, or change "
+            "single fields of it under `overrides:`",
         )
         return
     if name not in reading.raws and whole.get("overrides"):
@@ -246,8 +248,8 @@ def _override(raw: Any, place: str, reading: _Reading) -> None:
         if name in {"id", "overrides"}:
             reading.fault(place, f"change.{name}", "cannot be changed; disable the check and write another")
         elif name in {"thresholds", "if_missing", "max_age"} and isinstance(value, dict):
-            changed[name] = {**changed.get(name, {}), **value}
-            _check_names(name, value, earlier, place, reading)
+            known = _known_names(name, value, earlier, place, reading)
+            changed[name] = {**changed.get(name, {}), **known}
         elif value is None:
             changed.pop(name, None)
         else:
@@ -255,14 +257,17 @@ def _override(raw: Any, place: str, reading: _Reading) -> None:
     reading.raws[data["check"]] = (f"{earlier_place}, changed by {place}", changed)
 
 
-def _check_names(
+def _known_names(
     name: str, value: Mapping[str, Any], earlier: Mapping[str, Any], place: str, reading: _Reading
-) -> None:
+) -> Mapping[str, Any]:
+    """Return what a change says of thresholds that the check has; any other is a fault."""
+    if name != "thresholds":
+        return value
     known = earlier.get("thresholds", {})
-    for threshold in value if name == "thresholds" else ():
-        if threshold not in known:
-            has = ", ".join(known) or "none: override its `rule`"
-            reading.fault(place, f"change.thresholds.{threshold}", f"the check has no such threshold; it has {has}")
+    for threshold in value.keys() - known.keys():
+        has = ", ".join(known) or "none: override its `rule`"
+        reading.fault(place, f"change.thresholds.{threshold}", f"the check has no such threshold; it has {has}")
+    return {threshold: one for threshold, one in value.items() if threshold in known}
 
 
 def _disable(raw: Any, place: str, reading: _Reading) -> None:

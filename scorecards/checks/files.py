@@ -56,9 +56,19 @@ def read_documents(name: str, text: str, faults: list[Fault]) -> list[Any] | Non
         if _size(documents) > MAX_NODES:
             raise ValueError(f"stands for more than {MAX_NODES} values; split it, or write fewer aliases")
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
-        faults.append(Fault(name, f"cannot be read: {' '.join(str(error).split())}"))
+        faults.append(Fault(name, f"cannot be read: {_said(error)}"))
         return None
     return documents
+
+
+def _said(error: Exception) -> str:
+    """Say what is wrong, and where in the file."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        mark = error.problem_mark
+        return f"{' '.join(error.problem.split())}, at line {mark.line + 1}, column {mark.column + 1}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not written in UTF-8 (byte {error.start}); save it as UTF-8"
+    return " ".join(str(error).split())
 
 
 def _files(path: Path, faults: list[Fault]) -> list[Path]:
@@ -76,7 +86,7 @@ def _read(file: Path, faults: list[Fault]) -> CatalogueFile | None:
             raise ValueError(f"is larger than {MAX_FILE_BYTES} bytes; split it")
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        faults.append(Fault(file.name, f"cannot be read: {' '.join(str(error).split())}"))
+        faults.append(Fault(file.name, f"cannot be read: {_said(error)}"))
         return None
     return read_text(file.name, text, faults)
 

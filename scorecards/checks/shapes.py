@@ -1,11 +1,13 @@
 """The shapes of a catalogue file: what may stand where, before any rule is compiled."""
 
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from plugins.contract import FactType
+from portal_backend.core.errors import Fault, flatten_messages
 from scorecards.checks.definitions import Axis, Criticality, Effort
 
 ID = validate.Regexp(r"^[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")
@@ -14,6 +16,10 @@ FACT_KEY = validate.Regexp(
     r"^[a-z][a-z0-9_]*(\.[a-zA-Z0-9_]+)+$", error="must be words joined by dots: `backup.last_at`."
 )
 FILLED = validate.Length(min=1)
+UNKNOWN = "Unknown field."
+"""As marshmallow says it."""
+FEW = 10
+"""So many fields are listed to whoever guessed one wrong."""
 RESERVED = frozenset({"missing"})
 """Placeholders of their own."""
 
@@ -158,6 +164,29 @@ class TechInsightsSchema(Schema):
     checks = fields.Raw(required=True)
     facts = fields.Dict(fields.String(), fields.String(), load_default=dict)
     place = fields.Dict(fields.String(), fields.Raw(), load_default=dict)
+
+
+def faults_of(error: ValidationError, schema: Schema) -> list[Fault]:
+    """Return what is wrong with a document of a shape, each at its path; an unknown field with what may be meant."""
+    return flatten_messages(_with_names(error.messages, schema))
+
+
+def _with_names(messages: Any, schema: Schema) -> Any:
+    if not isinstance(messages, dict):
+        return messages
+    known = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    found: dict[Any, Any] = {}
+    for name, told in messages.items():
+        field = known.get(name)
+        if told == [UNKNOWN]:
+            meant = get_close_matches(str(name), known, 1)
+            listed = f"there are {', '.join(sorted(known))}" if len(known) <= FEW else "docs/checks.md has them all"
+            rest = f"did you mean {meant[0]}?" if meant else f"{listed}."
+            told = [f"Unknown field; {rest}"]
+        elif isinstance(field, fields.Nested):
+            told = _with_names(told, field.schema)
+        found[name] = told
+    return found
 
 
 class FileSchema(Schema):

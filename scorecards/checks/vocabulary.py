@@ -1,4 +1,4 @@
-"""The facts that the default catalogue asks for, whoever supplies them.
+"""The facts that the default catalogue and triage ask for, whoever supplies them.
 
 A connector that wants to be judged by declares these keys with these types and units. They are declared here as well so
 that a check stays loadable, and says which evidence it lacks, while no connector that supplies it is installed.
@@ -137,6 +137,35 @@ _WANTED = (
         "Percent of the launch checklist that is done",
     ),
     (PORTAL_RECORDS, "launches.last.stages", FactType.SET, "", "Stages that the last launch went through"),
+    ("a product analytics system", "users.active_30d", FactType.INTEGER, "count", "People who used it within 30 days"),
+    (
+        _METRICS,
+        "traffic.rps_at_launch",
+        FactType.NUMBER,
+        "requests_per_second",
+        "The same as traffic.rps_now, at its launch",
+    ),
+    (
+        "a work tracker, or the time sheet of the SRE team",
+        "sre.operations_share_90d",
+        FactType.NUMBER,
+        "ratio",
+        "Share of the time that SRE spent on it within 90 days that was operations",
+    ),
+    (
+        PORTAL_RECORDS,
+        "improvements.overdue_30d",
+        FactType.INTEGER,
+        "count",
+        "Agreed improvements that are overdue by more than 30 days",
+    ),
+    (
+        PORTAL_RECORDS,
+        "incidents.repeated_causes_90d",
+        FactType.INTEGER,
+        "count",
+        "Causes that two or more incidents of 90 days had",
+    ),
     ("a cost report", "cost.per_1k_req_30d", FactType.NUMBER, "", "Cost of 1000 requests, in its source's currency"),
     (
         "a cost report",

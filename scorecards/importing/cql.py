@@ -17,7 +17,9 @@ from scorecards.importing.cql_conditions import (
     counted_as,
     declare,
     flagged,
+    known,
     of_members,
+    of_related,
     one_of,
     present,
 )
@@ -27,11 +29,12 @@ from scorecards.importing.cql_words import (
     AGGREGATES,
     COMPARED,
     COUNTING,
-    ENTITY,
     MAX_DEPTH,
     MEMBERS,
+    NAMES,
     NEGATED_TESTS,
     OURS,
+    RELATIONS,
     SET_OF_ENTITY,
     TESTS,
     WORDS,
@@ -199,7 +202,7 @@ class _Parser:
             asked = self._step(term, self._name())
             if asked is not None:
                 return asked
-        return self._known(term)
+        return known(term)
 
     def _step(self, term: Term, name: str) -> dict[str, Any] | None:
         """Go on by `.name(…)`; a test such as `.matches("…")` is a condition, and ends it."""
@@ -217,7 +220,7 @@ class _Parser:
         term.counted = term.counted or word in COUNTING
         term.aged = term.aged or snake(name) in AGES
         if word in AGGREGATES:
-            term.key, term.kind = f"{self._known(term).key}.{word}", "number"
+            term.key, term.kind = f"{known(term).key}.{word}", "number"
         if word in COUNTING | AGGREGATES or snake(name) in AGES:
             self._arguments()
         else:
@@ -248,23 +251,35 @@ class _Parser:
         ahead = [word for _, word in self.words[self.at : self.at + 5]]
         return "=>" in ahead or (len(ahead) > 3 and ahead[2] == "," and ahead[1] == ahead[3])
 
-    def _of_members(self, term: Term, word: str) -> dict[str, Any] | None:
-        """Read `((group) => group.name.matchesIn("tier-"))`: a test of a text of every member; None for `map`."""
+    def _lambda(self) -> None:
+        """Read `(group) => group`, or `group, group` as in `links.exists(link, link.type == "runbook")`."""
         self.expect("(")
         bracketed = self.accept("(")
         member = self._name()
         if bracketed:
             self.expect(")")
-        if not self.accept("=>"):  # `links.exists(link, link.type == "runbook")`
+        if not self.accept("=>"):
             self.expect(",")
         if self._name() != member:
             self.fault("what is asked of the members has to be asked of one text of theirs")
-        key = f"cortex.{term.key}" if term.key in OURS else self._known(term).key  # ours are numbers
+
+    def _of_members(self, term: Term, word: str) -> dict[str, Any] | None:
+        """Read `((group) => group.name.matchesIn("tier-"))`: a test of a text of every member; None for `map`."""
+        self._lambda()
+        key = f"cortex.{term.key}" if term.key in OURS else known(term).key  # ours are numbers
         while self.accept("."):
             name = self._name()
             if name.lower() in TESTS and word != "map":
                 return self._member_test(key, word, TESTS[name.lower()])
+            if name.lower() in MEMBERS:
+                self.fault("members of members are asked about")
             self._arguments()
+            if key.startswith(RELATIONS) and snake(name) not in NAMES:
+                sign = self.here[1] if self.here else ""
+                self.at += 1
+                value = self._value()
+                self.expect(")")
+                return of_related(key, word, snake(name), sign, value)
             # Groups and relations are held as plain names already.
             key = key if key.startswith(SET_OF_ENTITY) else f"{key}.{snake(name)}"
         if word == "map":
@@ -298,18 +313,6 @@ class _Parser:
             self.fault("members are compared by == or != with a text")
         declare(self.facts, key, "set")
         return leaf(key, f"{MEMBERS[word]}:{NEGATED_TESTS[sign]}", [value])
-
-    def _known(self, term: Term) -> Term:
-        term.key = ENTITY.get(term.key) or ENTITY.get(term.key.removeprefix("entity."), term.key)
-        if term.key.startswith(SET_OF_ENTITY):
-            return term
-        if term.key in OURS:
-            term.key, term.kind = OURS[term.key]
-        elif "." not in term.key:
-            term.key = f"cortex.{term.key}"
-        elif term.key.startswith("entity.") and term.key not in ENTITY.values():
-            term.key = f"cortex.{term.key.removeprefix('entity.')}"
-        return term
 
     def _name(self) -> str:
         found = self.here
@@ -348,7 +351,7 @@ class _Parser:
         if term.file:
             return self._answered(self.files.holding(term.file, word, given[0]))
         operator = TESTS[word]
-        self._known(term)
+        known(term)
         # Cortex' `matches` is of the whole text.
         value = f"^(?:{given[0]})$" if operator == "matchesRegex" else given[0]
         declare(self.facts, term.key, "string")

@@ -4,10 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from scorecards.importing.cql_words import (
+    COMPARED,
     COUNTED,
     COUNTS,
     DEPLOYED,
+    ENTITY,
     NONE,
+    OURS,
+    PRESENT,
+    RELATIONS,
     SET_OF_ENTITY,
     SOME,
     kind_of,
@@ -72,6 +77,9 @@ def present(term: Term, is_wanted: bool, facts: Facts) -> dict[str, Any]:
     """Return the condition that there is something to be read at all."""
     if term.key.startswith("entity."):
         found = leaf(term.key, "exists", True)
+    elif term.key in PRESENT:
+        declare(facts, PRESENT[term.key], "string")
+        found = leaf(PRESENT[term.key], "isEmpty", False)
     else:
         declare(facts, f"{term.key}.present", "boolean")
         found = leaf(f"{term.key}.present", "equal", True)
@@ -84,6 +92,28 @@ def one_of(term: Term, values: list[Any], facts: Facts) -> dict[str, Any]:
         _fail("what is read, and at least one value, stand beside `in`")
     declare(facts, term.key, term.kind or kind_of(values[0]))
     return leaf(term.key, "in", values)
+
+
+def known(term: Term) -> Term:
+    """Return what is read under the key that it has here."""
+    term.key = ENTITY.get(term.key) or ENTITY.get(term.key.removeprefix("entity."), term.key)
+    if term.key.startswith(SET_OF_ENTITY):
+        return term
+    if term.key in OURS:
+        term.key, term.kind = OURS[term.key]
+    elif "." not in term.key:
+        term.key = f"cortex.{term.key}"
+    elif term.key.startswith("entity.") and term.key not in ENTITY.values():
+        term.key = f"cortex.{term.key.removeprefix('entity.')}"
+    return term
+
+
+def of_related(key: str, word: str, attribute: str, sign: str, value: Any) -> dict[str, Any]:
+    """Return what is asked of the related entities themselves: their type; raises Untranslatable for anything else."""
+    if attribute != "type" or word not in {"any", "all", "exists"} or sign not in {"==", "=", "!="}:
+        _fail(f"`{attribute}` of related entities is asked about")
+    which = "every" if word == "all" else "any"
+    return {"related": key.removeprefix(RELATIONS), "which": which, "have": leaf("type", COMPARED[sign], value)}
 
 
 def of_members(word: str, key: str, operator: str, value: Any, facts: Facts) -> dict[str, Any]:

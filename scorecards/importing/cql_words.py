@@ -22,8 +22,8 @@ COUNTS: dict[str, Callable[[str, int], Any]] = {
     "greaterThan": lambda key, count: leaf(key, "hasAtLeast", count + 1),
     "lessThanInclusive": lambda key, count: leaf(key, "hasAtMost", count),
     "lessThan": lambda key, count: {"not": leaf(key, "hasAtLeast", count)},
-    "equal": lambda key, count: {"all": [leaf(key, "hasAtLeast", count), leaf(key, "hasAtMost", count)]},
-    "notEqual": lambda key, count: {"not": {"all": [leaf(key, "hasAtLeast", count), leaf(key, "hasAtMost", count)]}},
+    "equal": lambda key, count: _exactly(key, count),
+    "notEqual": lambda key, count: {"not": _exactly(key, count)},
 }
 TESTS = {
     "contains": "contains",
@@ -32,7 +32,10 @@ TESTS = {
     "matches": "matchesRegex",
     "matchesin": "matchesRegex",
 }
-SET_OF_ENTITY = ("entity.metadata.tags", "entity.relations.")
+RELATIONS = "entity.relations."
+SET_OF_ENTITY = ("entity.metadata.tags", RELATIONS)
+NAMES = frozenset({"name", "tag", "id", "title", "ref"})
+"""What calls a related entity, all of which its reference stands for here."""
 AGGREGATES = frozenset({"average", "sum", "max", "min", "median"})
 MEMBERS = {"any": "someFact", "exists": "someFact", "all": "everyFact", "filter": "someFact"}
 COUNTED = {"cortex.links": "entity.metadata.links"}
@@ -53,8 +56,12 @@ ENTITY = {
     "ownership.teams": "entity.relations.ownedBy",
     "ownership.all_owners": "entity.relations.ownedBy",
     "dependencies": "entity.relations.dependsOn",
+    "dependencies.out": "entity.relations.dependsOn",
+    "dependencies.in": "entity.relations.dependencyOf",
     "entity.dependencies": "entity.relations.dependsOn",
 }
+PRESENT = {"cortex.oncall": "oncall.schedule.id"}
+"""What there is to be read at all (`oncall != null`) where a fact of ours says it: a text that is not empty."""
 OURS = {
     "slos": ("slo.count", "integer"),
     "oncall.num_of_escalations": ("oncall.escalation.levels", "integer"),
@@ -72,6 +79,11 @@ MAX_DEPTH = 16
 def leaf(key: str, operator: str, value: Any) -> dict[str, Any]:
     """Return one condition."""
     return {"fact": key, "operator": operator, "value": value}
+
+
+def _exactly(key: str, count: int) -> dict[str, Any]:
+    most = leaf(key, "hasAtMost", count)
+    return {"all": [leaf(key, "hasAtLeast", count), most]} if count > 0 else most
 
 
 def literal(kind: str, text: str) -> Any:

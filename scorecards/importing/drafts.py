@@ -45,6 +45,8 @@ class Item:
     """How much it matters, in the document's own words: `Must`, `P1`, `Critical`."""
     remedy: str = ""
     """What the document says to do where it does not hold."""
+    is_finding: bool = False
+    """It says what would be found, and is wanted not to be: a rule of a linter."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,18 @@ TEXTS = (
 )
 ANSWERS = {"answer", "value", "score", "answertext"}
 NAMES = ("title", "name", "label", "summary")
-GROUPS = ("category", "subcategory", "section", "sectionname", "group", "area", "axis", "topic", "pillar")
+GROUPS = (
+    "scorecard_name",
+    "category",
+    "subcategory",
+    "section",
+    "sectionname",
+    "group",
+    "area",
+    "axis",
+    "topic",
+    "pillar",
+)
 """Fields that say what an entry belongs to."""
 WHYS = (
     *("details", "rationale", "help", "notes", "why", "why_it_matters", "reason", "impact", "guidance", "explanation"),
@@ -57,9 +68,17 @@ OPEN_ANSWERS = frozenset(
 )
 PRACTICE = frozenset({"improvementplan", "helpfulresource"})
 """What a choice of a questionnaire has that is a practice to follow, and not an answer."""
+DETECTING = ("detect", "detection", "match")
+"""What tells a program how to find the trouble that the entry describes."""
+STATED = frozenset({"exists", "done", "present", "implemented", "completed", "status", "answer"})
+"""Fields that say how it is, which is open in a template."""
+BESIDE_STATED = frozenset({"url", "urls", "link", "links", "notes", "comment", "comments", "evidence", "owner", "date"})
 COMMENTS = ("//", "_comment", "$comment", "comment")
 INFORMING = frozenset({"banner", "info", "information", "note", "heading"})
 """Types of entries that ask nothing."""
+NONE_OF_THEM = re.compile(r"none of (these|those|the above|them)\b.{0,20}", re.IGNORECASE)
+NONE_ID = re.compile(r"(.*_)?none(_?of_?(these|those|them|the_?above))?", re.IGNORECASE)
+"""The choice of a questionnaire that denies all the others."""
 
 
 def load_json(text: str) -> Any:
@@ -85,7 +104,7 @@ def entries_of(content: Any, section: tuple[str, ...] = (), key: str = "") -> It
             if isinstance(one, str):
                 yield Item(bare(one), None, section)
             else:
-                yield from entries_of(one, section)
+                yield from entries_of(one, section, key)
     elif isinstance(content, Mapping):
         yield from _of_mapping(content, section, key)
 
@@ -107,12 +126,12 @@ def _of_mapping(content: Mapping[Any, Any], section: tuple[str, ...], key: str) 
     text = _text(fields)
     name = _first(fields, NAMES)
     group = _first(fields, GROUPS)
-    if not (text or name or group) and _grade(fields):  # `runbook: {required: true}` is asked by its key
-        text = key.replace("_", " ").replace("-", " ")
+    if not (text or name or group) and (_grade(fields) or _is_open_answer(fields)):
+        text = key.replace("_", " ").replace("-", " ")  # `runbook: {required: true}`, `readme: {exists: , urls: }`
     if _grade(fields) or "id" in fields or _first(fields, TEXTS[:-2]):
         inner = {one: value for one, value in inner.items() if one.lower() not in BESIDE}
     if text and not any(_holds_entries(one, value) for one, value in inner.items()):
-        if str(fields.get("type", "")).lower() not in INFORMING:
+        if not _informs(fields, key):
             yield _item(fields, text, name or key, (*section, bare(group)) if group and group != text else section)
         return
     head = name or text or group
@@ -131,7 +150,8 @@ def _item(fields: Mapping[str, Any], text: str, name: str, section: tuple[str, .
     remedy = next((found for one in REMEDIES if (found := _told(fields.get(one)))), "")
     own = bare(name.replace("_", " ")) if name != text else ""
     own = "" if own == bare(text) else own
-    return Item(bare(text), None, section, own, detail, grade=_grade(fields), remedy=remedy)
+    is_finding = any(isinstance(fields.get(one), Mapping) for one in DETECTING)
+    return Item(bare(text), None, section, own, detail, grade=_grade(fields), remedy=remedy, is_finding=is_finding)
 
 
 def _grade(fields: Mapping[str, Any]) -> str:
@@ -157,6 +177,13 @@ def _answered(content: Mapping[Any, Any], section: tuple[str, ...]) -> Iterator[
             yield Item(bare(words), None, section, bare(key_words))
         elif len(key_words.split()) > 1 and not isinstance(value, list | dict) and _is_open(str(key), value):
             yield Item(bare(key_words), None, section)
+
+
+def _is_open_answer(fields: Mapping[str, Any]) -> bool:
+    """Say whether an entry holds nothing but how it is, and where that can be seen."""
+    told = [value for one, value in fields.items() if one in STATED]
+    known = fields.keys() <= STATED | BESIDE_STATED
+    return known and bool(told) and all(one is None or str(one).strip().lower() in OPEN_ANSWERS for one in told)
 
 
 def _is_open(key: str, value: Any) -> bool:
@@ -196,11 +223,21 @@ def _is_aside(key: str) -> bool:
     return key.lower() in ASIDES or key.startswith("_")
 
 
-def informing(content: Any) -> int:
-    """Count the entries of a questionnaire that inform and ask nothing."""
+def informing(content: Any, key: str = "") -> int:
+    """Count the entries of a questionnaire that inform and ask nothing; `key` as in `entries_of`."""
     if isinstance(content, list):
-        return sum(informing(one) for one in content)
+        return sum(informing(one, key) for one in content)
     if not isinstance(content, Mapping):
         return 0
-    kind = next((value for key, value in content.items() if str(key).lower() == "type"), "")
-    return str(kind).lower() in INFORMING or sum(informing(value) for value in content.values())
+    if _informs({str(name).lower(): value for name, value in content.items()}, key):
+        return 1
+    return sum(informing(value, str(name)) for name, value in content.items())
+
+
+def _informs(fields: Mapping[str, Any], key: str) -> bool:
+    """Say whether an entry asks nothing: a heading, or the choice that denies the others."""
+    if str(fields.get("type", "")).lower() in INFORMING:
+        return True
+    return key.lower() == "choices" and bool(
+        NONE_ID.fullmatch(str(fields.get("id", ""))) or NONE_OF_THEM.fullmatch(_text(fields).strip())
+    )

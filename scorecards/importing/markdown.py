@@ -214,8 +214,9 @@ def _tables(lines: Sequence[str], any_table: bool = False) -> Iterator[Item]:
 
 
 def _rows(header: list[str], rows: Sequence[tuple[int, list[str], tuple[str, ...]]], any_table: bool) -> Iterator[Item]:
-    table = Table(header)
-    if not (any_table or table.is_checklist([cells for _, cells, _ in rows])):
+    held = [cells for _, cells, _ in rows]
+    table = Table(header, held)
+    if not (any_table or table.is_checklist(held)):
         return
     for number, cells, section in rows:
         item = table.row(cells, number, section)

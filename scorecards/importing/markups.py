@@ -187,6 +187,6 @@ def items_of_csv(text: str) -> list[Item]:
     rows = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=parting))
     if not rows:
         return []
-    table = Table(rows[0])
+    table = Table(rows[0], rows[1:])
     found = [table.row(row, number, ()) for number, row in enumerate(rows[1:], 2) if any(cell.strip() for cell in row)]
     return [item for item in found if item]

@@ -14,7 +14,16 @@ from scorecards.importing.forms import is_form, items_of_form
 from scorecards.importing.making import Options, said
 from scorecards.importing.markdown import MAX_ITEMS, items_of
 from scorecards.importing.markups import as_markdown, items_of_csv
-from scorecards.importing.products import cortex, dx, opslevel, port, soundcheck, tech_insights
+from scorecards.importing.products import (
+    cortex,
+    dx,
+    harness,
+    opslevel,
+    port,
+    soundcheck,
+    soundcheck_collectors,
+    tech_insights,
+)
 from scorecards.importing.terraform import read_terraform
 
 MAX_BYTES = 1024 * 1024
@@ -27,6 +36,7 @@ PRODUCTS: tuple[tuple[str, Callable[[Any], bool], Reader], ...] = (
     ("Tech Insights checks", tech_insights.is_tech_insights, tech_insights.tech_insights),
     ("a Cortex scorecard", cortex.is_cortex, cortex.cortex),
     ("a DX scorecard", dx.is_dx, dx.dx),
+    ("Harness checks", harness.is_harness, harness.harness),
     ("a Port scorecard", port.is_port, port.port),
     ("a Soundcheck file", soundcheck.is_soundcheck, soundcheck.soundcheck),
     ("OpsLevel checks", opslevel.is_opslevel, opslevel.opslevel),
@@ -136,16 +146,18 @@ def _data(name: str, text: str) -> list[Any]:
 def _joined(documents: list[Any]) -> list[Any]:
     """Put Soundcheck's documents together: its tracks place its checks, wherever they stand in the file."""
     together: list[Any] = []
-    rest = [document for document in documents if soundcheck.is_collector(document)]  # they say what checks ask for
+    rest = [
+        document for document in documents if soundcheck_collectors.is_collector(document)
+    ]  # they say what checks ask for
     for document in documents:
-        if soundcheck.is_collector(document):
+        if soundcheck_collectors.is_collector(document):
             continue
         found = [] if tech_insights.is_tech_insights(document) else soundcheck.listed(document)
         if found:
             together += found
         else:
             rest.append(document)
-    collectors = sum(map(soundcheck.is_collector, rest))
+    collectors = sum(map(soundcheck_collectors.is_collector, rest))
     return [*rest[:collectors], *([together] if together else []), *rest[collectors:]] or [None]
 
 

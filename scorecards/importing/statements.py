@@ -76,16 +76,24 @@ VERB = re.compile(
 )
 PHASE = re.compile(r"\b(before|after|pre|post|at)[ -](the )?(launch|release|deploy(ment)?)\b", re.IGNORECASE)
 """A heading that says when, and not of what."""
+DONTS = re.compile(r"^\W*(don.?ts?|what not to do)\W*$|anti-?patterns?\b", re.IGNORECASE)
+"""Under these headings a line that denies is wanted: `No shared accounts`; under red flags it is what was found."""
 UNWANTED = re.compile(
-    r"\bno[- ]go\b|red flags?\b|anti-?patterns?\b|\bstop[- ](ship|conditions?)|"
+    r"\bno[- ]go\b|red flags?\b|\bstop[- ](ship|conditions?)|\bwarning signs?\b|"
+    r"\b(findings|problems|issues) to (flag|look for)\b|"
     r"\b(do not|don.?t|never|must not) (launch|release|ship|deploy|proceed|go live)\b.{0,30}\b(if|when|while|until)\b|"
-    r"^\W*(don.?ts?|what not to do)\W*$",
+    rf"{DONTS.pattern}",
     re.IGNORECASE,
 )
 """A heading under which stands what must not be."""
-FINDING = re.compile(r"^(?:fails?|indicates?|flags?|warns?|complains?) (?:when|if|that|whether)\s+", re.IGNORECASE)
-"""`Fails when no probe is set`: the line tells what would be found, and wants that it is not."""
+FINDING = re.compile(
+    r"^(?:fails?|indicates?|flags?|warns?|complains?) (?:when|if|that|whether)\s+|"
+    r"^(?=no (?:explicit|evidence of|signs? of)\b.*\b(?:found|detected|seen)\b)",
+    re.IGNORECASE,
+)
+"""`Fails when no probe is set`, `No explicit timeout was found`: what would be found, and is wanted not to be."""
 DENIED = re.compile(r"^(no|never|not|don.?t|do not|avoid|without)\b", re.IGNORECASE)
+FORBIDDING = re.compile(r"^(don.?t|do not|avoid|never)\b", re.IGNORECASE)
 UNDECIDED = re.compile(
     r"\bany (new|missing|other|known|outstanding|open|unresolved|risks?|concerns?|changes?)\b|\bresult in\b|"
     r"\b(breaks?|breaking|impacts?|affects?|depends? on|deprecat\w+|degrad\w+|changes? any|risks?)\b",
@@ -189,8 +197,9 @@ def _kind_of_eastern(text: str) -> Kind:
 
 def is_unwanted(item: Item) -> bool:
     """Say whether the line tells what must not be so."""
-    under = any(UNWANTED.search(heading) for heading in item.section[-2:])
-    return bool(FINDING.match(item.text)) or (under and not DENIED.match(item.text))
+    under = [heading for heading in item.section[-2:] if UNWANTED.search(heading)]
+    denied = DENIED if under and DONTS.search(under[-1]) else FORBIDDING
+    return item.is_finding or bool(FINDING.match(item.text)) or (bool(under) and not denied.match(item.text))
 
 
 def stated(text: str) -> str:

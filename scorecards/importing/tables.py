@@ -57,9 +57,10 @@ RANK = re.compile(r"\b(level|tier|grade|stage)(?:[ _-]?\d)?\b")
 class Table:
     """Which columns hold what; where the head tells nothing, the longest cell of a row says what is asked."""
 
-    def __init__(self, header: Sequence[str]) -> None:
-        """Take the cells of the head."""
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> None:
+        """Take the cells of the head, and the rows, which tell the columns that hold nothing but boxes to tick."""
         names = [bare(cell).lower() for cell in header]
+        boxes = {place for place in range(len(names)) if _is_of_boxes([_cell(cells, place) for cells in rows])}
         self.grades = [place for place, name in enumerate(names) if _has(name, GRADING) and len(name.split()) < 4]
         self.groups = [place for place, name in enumerate(names) if _has(name, GROUPING)]
         self.ranks = _ranks(names)
@@ -69,7 +70,7 @@ class Table:
         free = [
             place
             for place, name in enumerate(names)
-            if place not in taken and not _has(name, STATE) and name not in {"#", "id", "no", "no.", "nr", ""}
+            if place not in taken | boxes and not _has(name, STATE) and name not in {"#", "id", "no", "no.", "nr", ""}
         ]
         self.is_headless = not any(names)
         said = [place for word in DESCRIBING for place in free if word in names[place]]
@@ -101,6 +102,10 @@ def cells_of(line: str) -> list[str]:
     """Return the cells of a row of Markdown."""
     inner = line.strip().removeprefix("|").removesuffix("|")
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", inner)]
+
+
+def _is_of_boxes(cells: Sequence[str]) -> bool:
+    return any(cells) and all(BOX.match(cell) for cell in cells)
 
 
 def _ranks(names: Sequence[str]) -> list[int]:

@@ -18,10 +18,12 @@ MAX_DEPTH = 24
 MARK = "__is_block__"
 EXPRESSION = re.compile(r"\$\{(.*)\}", re.DOTALL)
 JSON = re.compile(r"jsonencode\((.*)\)", re.DOTALL)
-REFERENCE = re.compile(r"(?:data\.)?(\w+)\.([\w-]+)(?:\[[^\]]*\])?\.(\w+)")
+REFERENCE = re.compile(r"(?:data\.)?(\w+)\.([\w-]+)(?:\[(?:\"(?P<key>[^\"\]]+)\"|[^\]]*)\])?\.(\w+)")
 GIVEN = re.compile(r"(var|local)\.([\w-]+)")
 HEREDOC = re.compile(r'"?<<-?\s*(\w+)\n(.*?)\n?\s*\1"?', re.DOTALL)
 OPSLEVEL_CHECK = "opslevel_check_"
+CHECK_MODULE = re.compile(r"(?:.*/)?check/(\w+)/?(?:\?.*)?")
+"""The address of one of OpsLevel's modules, each of which sets up one check and takes what the check takes."""
 Body = Mapping[str, Any]
 
 
@@ -45,6 +47,7 @@ class _File:
             for one in content.get(word, ()):
                 for kind, named in _blocks_in(one):
                     self.blocks |= {(kind, name): body for name, body in _blocks_in(named)}
+        self.modules = [body for one in content.get("module", ()) for _, body in _blocks_in(one)]
         self.given: dict[tuple[str, str], Any] = {
             ("var", name): body.get("default") for one in content.get("variable", ()) for name, body in _blocks_in(one)
         }
@@ -59,8 +62,15 @@ class _File:
             for (kind, _), body in self.blocks.items()
             if kind.startswith(OPSLEVEL_CHECK)
         ]
+        for body in self.modules:
+            module = CHECK_MODULE.fullmatch(str(self.plain(body.get("source"))))
+            if module:
+                checks.append({"kind": module[1], "spec": self.plain(body)})
         if checks:
             found.append({"checks": checks, "levels": self._rungs()})
+        told = self._all("harness_platform_idp_scorecard_check") + self._all("harness_platform_idp_scorecard")
+        if told:
+            found.append(told)
         cards = self._all("port_scorecard")
         if cards:
             found.append({"scorecards": [_port(card) for card in cards]})
@@ -109,14 +119,14 @@ class _File:
             return self.plain(self.given[given[1], given[2]], depth + 1)
         reference = REFERENCE.fullmatch(written)
         if reference:
-            return self._referred(reference[1], reference[2], reference[3], depth)
+            return self._referred(reference[1], reference[2], reference[4], depth, reference["key"])
         return f"${{{written}}}"
 
-    def _referred(self, kind: str, name: str, attribute: str, depth: int) -> Any:
-        """Return a filter whole, else the attribute itself, else what the block is called."""
+    def _referred(self, kind: str, name: str, attribute: str, depth: int, key: str | None) -> Any:
+        """Return a filter whole, else the attribute itself, else what the block is called; one of many by its key."""
         body = self.blocks.get((kind, name))
-        if body is None:
-            return name
+        if body is None or (key and "for_each" in body):
+            return key or name
         if kind == "opslevel_filter" and "predicate" in body:
             return self.plain(body, depth + 1)
         if attribute in body:

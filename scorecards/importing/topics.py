@@ -168,7 +168,10 @@ def _bare(text: str) -> str:
 
 def _look(topic: Topic, asked: str, named: str) -> Found | None:
     """Look in the words of a line first, its name being known; then in its name, which the words may explain."""
-    context = frozenset(word for word in WORD.findall(named.lower()) if word not in NEGATIONS)
+    known = {word for word in WORD.findall(named.lower()) if word not in NEGATIONS}
+    if topic.search(named.lower()):  # what the name says of the topic itself is asked, and no mere surrounding
+        known -= set(topic.left_over(named, frozenset()))
+    context = frozenset(known)
     for text in filter(None, (asked, named)):
         match = topic.search(text.lower())
         if match:

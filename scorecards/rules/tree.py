@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from scorecards.evidence.causes import Spec
@@ -33,6 +34,8 @@ from scorecards.rules.operators import (
 )
 from scorecards.rules.related import Question
 
+ALIKE = 0.75
+"""How alike two keys are of which one may be meant by the other, as `difflib` tells it."""
 MAX_DEPTH = 8
 MAX_NODES = 64
 
@@ -212,7 +215,10 @@ class Compiler:
         return spec
 
     def _nearest(self, key: Any) -> str:
-        """Name the known keys of the same beginning, to help a slip of the pen."""
+        """Name the known keys that are written alike, or else those of the same beginning."""
+        meant = get_close_matches(str(key), list(self.specs), 3, ALIKE)
+        if meant:
+            return f"; did you mean {' or '.join(meant)}?"
         start = str(key).rpartition(".")[0]
         alike = sorted(known for known in self.specs if start and known.startswith(start))[:5]
         return f"; there are {', '.join(alike)}" if alike else ""

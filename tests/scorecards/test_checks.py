@@ -69,8 +69,22 @@ def test_every_fault_of_every_check_is_named_in_one_go(tmp_path):
     )
     found = faults_of(text, tmp_path)
     assert "org.yaml: org.replicas: level: Must be greater than or equal to 1 and less than or equal to 4." in found
-    assert "org.yaml: org.replicas: colour: Unknown field." in found
+    assert "org.yaml: org.replicas: colour: Unknown field; docs/checks.md has them all." in found
     assert "org.yaml: org.second: rule.fact: 'nope' is not a fact that anything declares" in found
+
+
+def test_a_slip_of_the_pen_is_told_what_may_be_meant(tmp_path):
+    text = changed(rule={"fact": "runtime.replica", "operator": "equal", "value": 1}, ownr="sre", attest={"fro": "1d"})
+    found = faults_of(text, tmp_path)
+    assert "org.yaml: org.replicas: ownr: Unknown field; did you mean owner?" in found
+    assert "org.yaml: org.replicas: attest.fro: Unknown field; did you mean for?" in found
+    (fault,) = faults_of(changed(rule={"fact": "runtime.replica", "operator": "equal", "value": 1}), tmp_path)
+    assert "'runtime.replica' is not a fact that anything declares; did you mean runtime.replicas" in fault
+
+
+def test_a_rule_that_cannot_be_read_is_the_only_fault_told_of_its_thresholds(tmp_path):
+    (fault,) = faults_of(changed(rule="runtime.replicas >= $most or", thresholds={"most": 3}), tmp_path)
+    assert fault.startswith("org.yaml: org.replicas: rule: at character")
 
 
 @pytest.mark.parametrize(
@@ -120,8 +134,8 @@ def test_a_check_is_replaced_only_when_it_says_so(tmp_path):
     limits["weight"] = 5
     found = faults_of(yaml.safe_dump([limits]), tmp_path, DEFAULT_CHECKS)
     assert found == [
-        "org.yaml: cap.limits: id: is taken by an earlier check; say `overrides: true` to replace it, or "
-        "change single fields of it under `overrides:`"
+        "org.yaml: cap.limits: id: is taken by an earlier check, of capacity.yaml; say `overrides: true` to replace "
+        "it, or change single fields of it under `overrides:`"
     ]
     (tmp_path / "org.yaml").write_text(yaml.safe_dump([limits | {"overrides": True}]))
     catalogue = load_catalogue([tmp_path / "org.yaml"], SPECS)
@@ -131,7 +145,9 @@ def test_a_check_is_replaced_only_when_it_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [", "cannot be read"),
+        ("a: [", "cannot be read: did not find expected node content, at line"),
+        ("checks:\n\t- id: x", "found character that cannot start any token, at line 2, column 1"),
+        ("checks: !!python/name:os.system x", "python/name:os.system', at line 1, column 9"),
         ("- {id: x, id: y}", "the key id stands twice"),
         ("just text", "must be a list of checks"),
         ("- just text", "org.yaml: [0]"),
@@ -141,6 +157,14 @@ def test_a_check_is_replaced_only_when_it_says_so(tmp_path):
 )
 def test_a_file_that_is_no_check_file_is_a_fault_and_no_crash(text, words, tmp_path):
     assert any(words in fault for fault in faults_of(text, tmp_path))
+
+
+def test_a_file_in_another_encoding_says_so(tmp_path):
+    (tmp_path / "org.yaml").write_bytes("checks: [] # größer".encode("latin-1"))
+    with pytest.raises(InvalidInput) as caught:
+        load_catalogue([tmp_path / "org.yaml"], SPECS)
+    (fault,) = caught.value.faults
+    assert fault.message == "cannot be read: it is not written in UTF-8 (byte 15); save it as UTF-8"
 
 
 def test_a_file_or_folder_that_is_not_there_is_a_fault(tmp_path):

@@ -281,3 +281,11 @@ def test_every_check_says_where_it_is_explained():
         file, _, anchor = check.guide.partition("#")
         assert file == "docs/checks.md"
         assert f'<a id="{anchor}"></a>' in text
+
+
+def test_a_source_is_one_source_whatever_commas_its_name_has():
+    sources = {source.partition(",")[0] for check in catalogue().checks.values() for source in check.sources}
+    assert sources == {
+        *("SRE book", "SRE workbook", "Google CRE", "DORA", "S. Fowler", "H. Jacobs (Zalando)", "kgoralski"),
+        *("Mercari production readiness checklist", "GitLab readiness review", "OpsLevel"),
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from scorecards.importing.cql import translate
 from scorecards.importing.cql_conditions import Untranslatable
-from scorecards.importing.products.shared import Document, NotSaid
+from scorecards.importing.products.shared import MAX_DEPTH, Document, NotSaid
 
 ENTITY = "entity."
 BACKSTAGE_ROOTS = ("metadata.", "spec.", "relations.")
@@ -61,7 +61,36 @@ def by_backstage(given: Document, notes: list[str], whose: str) -> list[Document
             notes.append(f"The `{word}` of {whose} is not carried over ({reason}): add it to `applies_to`.")
             continue
         parts.append(matched if word == "filter" else {"not": matched})
+    if given.get("filterQuery"):
+        try:
+            parts.append(_predicate(given["filterQuery"], 1))
+        except NotSaid as reason:
+            notes.append(f"The `filterQuery` of {whose} is not carried over ({reason}): add it to `applies_to`.")
     return parts
+
+
+def _predicate(query: Any, depth: int) -> Document:
+    """Return a predicate of Backstage's catalog: fields by their values, `$all`, `$any`, `$not`."""
+    if not isinstance(query, Mapping) or not query or depth > MAX_DEPTH:
+        raise NotSaid("it is no object of fields and their values")
+    return together("all", [_predicate_part(str(key), value, depth) for key, value in query.items()])
+
+
+def _predicate_part(key: str, value: Any, depth: int) -> Document:
+    if key in {"$all", "$any"} and isinstance(value, list) and value:
+        return together(key.removeprefix("$"), [_predicate(one, depth + 1) for one in value])
+    if key == "$not":
+        return {"not": _predicate(value, depth + 1)}
+    if not isinstance(value, Mapping):
+        return _key(key, value)
+    word, wanted = next(iter(value.items())) if len(value) == 1 else ("", None)
+    if word in {"$in", "$contains"} and not isinstance(wanted, Mapping):
+        return _key(key, wanted)
+    if word == "$exists" and isinstance(wanted, bool):
+        return {"field": _field(key), "operator": "exists", "value": wanted}
+    if word == "$hasPrefix" and isinstance(wanted, str):
+        return {"field": _field(key), "operator": "startsWith", "value": wanted}
+    raise NotSaid(f"`{key}` is compared by {word or 'several words'}")
 
 
 def _sets(given: Any) -> Document:
@@ -79,10 +108,15 @@ def _key(path: str, value: Any) -> Document:
     texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
     if path.startswith(TAGS) and texts == ["true"]:  # Backstage keeps every tag as a key of its own, too
         path, texts = TAGS.rstrip("."), [path.removeprefix(TAGS)]
+    field = _field(path)
+    return together("any", [{"field": field, "operator": "hasValue", "value": text} for text in texts])
+
+
+def _field(path: str) -> str:
     field = PLAIN_FIELDS.get(path.lower()) or (path if path.startswith(BACKSTAGE_ROOTS) else None)
     if field is None:
         raise NotSaid(f"`{path}` is no field of the entity that checks here look at")
-    return together("any", [{"field": field, "operator": "hasValue", "value": text} for text in texts])
+    return field
 
 
 def by_cortex(given: Any, notes: list[str], whose: str) -> list[Document]:
@@ -95,6 +129,8 @@ def by_cortex(given: Any, notes: list[str], whose: str) -> list[Document]:
     parts = _named(given, "types", notes, whose) + _named(given, "groups", notes, whose)
     if given.get("query"):
         parts += _queried(str(given["query"]), notes, whose)
+    if str(given.get("kind")).upper() == "GENERIC":  # a filter by types, groups and category, as it is read here
+        given = {key: value for key, value in given.items() if key != "kind"}
     category = str(given.get("category") or "SERVICE")
     if category.upper() != "SERVICE":
         notes.append(f"The filter of {whose} asks it of the category {category}; checks here are asked of services.")

@@ -204,6 +204,9 @@ def _tag(spec: Document, _draft: Draft) -> dict[str, Any]:
 def _property(spec: Document, draft: Draft) -> dict[str, Any]:
     name = snake(str(spec.get("property") or spec.get("service_property") or ""))
     asked = _sub(spec, "predicate") or {"type": "exists"}
+    if name == "tier_index" and asked.get("type") == "exists":
+        draft.declare("catalog.criticality", "string", "", "Criticality, T0 to T3")
+        return leaf("catalog.criticality", "isEmpty", False)
     if name == "tier_index":
         raise NotSaid("It asks for a tier: the catalogue asks for a criticality (arch.criticality)")
     if name == "custom_property":

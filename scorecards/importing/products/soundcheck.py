@@ -1,18 +1,31 @@
 """Reads checks, tracks and collectors of Soundcheck. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from scorecards.importing.cql_words import leaf
 from scorecards.importing.drafts import Draft, Item, Said, key_part, plain, slug, snake
+from scorecards.importing.json_paths import NotPlainPath, steps_of_path
 from scorecards.importing.making import Options, ruled
 from scorecards.importing.products.filters import applying, by_backstage, together
-from scorecards.importing.products.shared import MAX_DEPTH, MAX_LEVEL, Document, NotSaid, condition, is_list_of, pushed
-from scorecards.importing.repository_files import NotRead, entry
+from scorecards.importing.products.shared import (
+    KINDS,
+    MAX_DEPTH,
+    MAX_LEVEL,
+    OPERATORS,
+    Document,
+    NotSaid,
+    condition,
+    is_list_of,
+    pushed,
+)
+from scorecards.importing.products.soundcheck_collectors import OF_FILES, collectors, is_collector
 
 SECTIONS = ("checks", "tracks", "programs")
-OF_FILES = "scm."
+ENTITY = "catalog:default/entity_descriptor"
+"""The fact that is the entity itself, as the catalog has it."""
+ENTITY_ROOTS = frozenset({"metadata", "spec"})
 COLLECTORS_APART = (
     "Facts of `scm` are read out of files, which the configuration of its collectors names: put it before the checks, "
     "with `---` between, and import both at once."
@@ -34,11 +47,6 @@ class Place:
 def is_soundcheck(content: Any) -> bool:
     """Say whether a document holds checks, or tracks, of Soundcheck."""
     return bool(listed(content)) or is_collector(content)
-
-
-def is_collector(content: Any) -> bool:
-    """Say whether a document says how facts of Soundcheck are collected."""
-    return isinstance(content, Mapping) and is_list_of(content.get("collects"), "factName")
 
 
 def listed(content: Any) -> list[Document]:
@@ -66,7 +74,7 @@ def _is_track(one: Any) -> bool:
 def soundcheck(content: Any, draft: Draft, options: Options) -> None:
     """Read checks, tracks or collectors of Soundcheck."""
     if is_collector(content):
-        _collectors(content, draft)
+        collectors(content, draft)
         return
     found = listed(content)
     places = _places([one for one in found if _is_track(one)], draft)
@@ -164,6 +172,8 @@ def _answered(check_id: str, places: Sequence[Place], draft: Draft, options: Opt
 
 
 def _soundcheck_rule(rule: Any, draft: Draft, depth: int) -> dict[str, Any]:
+    if isinstance(rule, list) and rule and depth <= MAX_DEPTH:
+        return together("all", [_soundcheck_rule(one, draft, depth + 1) for one in rule])
     if not isinstance(rule, Mapping) or depth > MAX_DEPTH:
         raise NotSaid("It is no condition that is understood")
     for group in ("all", "any"):
@@ -171,50 +181,35 @@ def _soundcheck_rule(rule: Any, draft: Draft, depth: int) -> dict[str, Any]:
             return {group: [_soundcheck_rule(one, draft, depth + 1) for one in rule[group]]}
     if "not" in rule:
         return {"not": _soundcheck_rule(rule["not"], draft, depth + 1)}
-    reference, path = str(rule.get("factRef", "")), str(rule.get("path", "$"))
+    key, what = _fact(rule)
+    value = rule.get("value")
+    if isinstance(value, Mapping) and "factRef" in value:
+        return _compared(key, what, rule.get("operator"), value, draft)
+    return condition(key, rule.get("operator"), value, what, draft)
+
+
+def _fact(given: Document) -> tuple[str, str]:
+    """Return the key of the fact that a condition names, and how it is called there."""
+    reference, path = str(given.get("factRef", "")), str(given.get("path", "$"))
     source, _, rest = reference.partition(":")
-    steps = path.removeprefix("$").strip(".").split(".")
-    if not rest or any(step != key_part(step) for step in steps if step):
+    try:
+        steps = steps_of_path(path)
+    except NotPlainPath as reason:
+        raise NotSaid(str(reason).capitalize()) from None
+    if reference == ENTITY and steps and steps[0] in ENTITY_ROOTS:
+        return ".".join(["entity", *steps]), f"{reference} at {path}"
+    if not rest or any(key_part(step) != step.replace("-", "_") for step in steps):
         raise NotSaid(f"Its path {path} is more than names joined by dots")
-    key = ".".join([snake(source), key_part(rest.rpartition("/")[2]), *(step for step in steps if step)])
-    return condition(key, rule.get("operator"), rule.get("value"), f"{reference} at {path}", draft)
+    return ".".join([snake(source), key_part(rest.rpartition("/")[2]), *map(key_part, steps)]), f"{reference} at {path}"
 
 
-def _collectors(content: Document, draft: Draft) -> None:
-    """Collectors ask nothing: they say where facts come from, those of files so that a source can be told."""
-    names = ", ".join(str(one["factName"]) for one in content["collects"])
-    hours = _hours(content)
-    aged = f", to be trusted for {hours} hours" if hours else ""
-    draft.notes.append(
-        f"It collects facts and asks nothing of them: {names}{aged}. Import the checks that ask for them."
-    )
-    for one in content["collects"]:
-        for key, asked in _of_files(one):
-            try:
-                draft.collect(entry(**asked) | {"fact": key})
-            except NotRead as reason:
-                draft.notes.append(f"The fact {key} cannot be read by a source ({reason}): something has to push it.")
-
-
-def _of_files(collected: Document) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the key of each fact that a collector reads of files, as checks ask for it, and what it reads.
-
-    Paths begin at the source location there, with a slash or without.
-    """
-    fact, kind = f"{OF_FILES}{key_part(str(collected['factName']))}", str(collected.get("type") or "")
-    if kind == "regex" and collected.get("path") and collected.get("regex"):
-        yield f"{fact}.matches", {"paths": _path(collected), "matches": str(collected["regex"])}
-    data = collected.get("data")
-    for one in data if isinstance(data, list) else ():
-        if kind == "exists" and isinstance(one, Mapping) and one.get("name") and one.get("path"):
-            yield f"{fact}.{key_part(str(one['name']))}", {"paths": _path(one)}
-
-
-def _path(given: Document) -> str:
-    return str(given["path"]).lstrip("/")
-
-
-def _hours(content: Document) -> int:
-    duration = (content.get("cache") or {}).get("duration") or {}
-    known = {name: value for name, value in duration.items() if name in {"weeks", "days", "hours", "minutes"}}
-    return int(timedelta(**known).total_seconds() // 3600)
+def _compared(key: str, what: str, operator: Any, other: Document, draft: Draft) -> dict[str, Any]:
+    """Return the condition that compares a fact with another one."""
+    name = OPERATORS.get(str(operator), "")
+    if KINDS.get(name) != "number" and name not in {"equal", "notEqual"}:
+        raise NotSaid(f"Its operator {operator} is not asked of two facts here")
+    against, called = _fact(other)
+    for one, words in ((key, what), (against, called)):
+        if not one.startswith("entity."):
+            draft.declare(one, KINDS.get(name, "string"), "", f"What is read from {words}")
+    return leaf(key, name, {"fact": against})

@@ -181,7 +181,11 @@ def test_a_check_of_a_field_of_the_catalogs_entity(tmp_path):
         ),
         ({"disabled": [{"check": "cap.storage"}]}, "org.yaml: disabled[0]: reason: Missing data for required field."),
         ({"disabled": ["cap.storage"]}, "org.yaml: disabled[0]: Invalid input type."),
-        ({"colours": []}, "org.yaml: colours: Unknown field."),
+        (
+            {"colours": []},
+            "org.yaml: colours: Unknown field; there are checks, defaults, disabled, facts, groups, levels_by_points, "
+            "overrides, tech_insights.",
+        ),
         (
             {"facts": [{"key": "slo.count", "type": "string", "description": "x"}]},
             "org.yaml: facts[0]: key: slo.count is declared already, as integer in count; leave this declaration out",
@@ -218,6 +222,11 @@ def test_a_check_of_a_field_of_the_catalogs_entity(tmp_path):
 )
 def test_a_fault_names_file_check_and_field(content, fault, tmp_path):
     assert fault in faults_of(tmp_path, content)
+
+
+def test_a_threshold_that_there_is_not_is_one_fault(tmp_path):
+    change = {"check": "chg.cfr", "reason": "r", "change": {"thresholds": {"mots": 3}}}
+    assert len(faults_of(tmp_path, {"overrides": [change]})) == 1
 
 
 def test_the_example_of_the_documentation_is_a_check(tmp_path):

@@ -21,6 +21,14 @@ def only(line, heading="Checklist"):
             "Load tested at 2x the expected peak",
             "loadtest.max_rps >= 2 * traffic.peak_rps_30d and loadtest.last_at younger than 180d",
         ),
+        (
+            "Load test completed at 3x expected traffic",
+            "loadtest.max_rps >= 3 * traffic.peak_rps_30d and loadtest.last_at younger than 180d",
+        ),
+        (
+            "Tested two times expected load / requirement.",
+            "loadtest.max_rps >= 2 * traffic.peak_rps_30d and loadtest.last_at younger than 180d",
+        ),
         ("Runs at least three replicas", "runtime.replicas >= 3"),
         ("Deployed across 3 availability zones", "runtime.zones >= 3"),
         ("Backups were restored in the last 90 days", "data.restore.last_drill_at younger than 90d"),

@@ -1,5 +1,7 @@
 """Catalogues of checks in YAML and JSON, and forms, read into checks: one for each entry, whatever stands beside."""
 
+import json
+
 import pytest
 
 from portal_backend.core.errors import InvalidInput
@@ -58,6 +60,45 @@ def test_catalogues_of_many_forms_are_read_entry_by_entry(text, lines):
     assert [(one.item.text, one.item.grade.lower()) for one in draft.said] == lines
 
 
+def test_the_choice_that_denies_the_others_asks_nothing():
+    text = (
+        "questions:\n- title: Backups\n  choices:\n"
+        "  - {id: kept, title: Backups are kept apart, improvementPlan: {displayText: Keep them apart.}}\n"
+        "  - {id: noneofthese, title: Not yet looked at., improvementPlan: {displayText: Look.}}\n"
+        "  - {id: other, title: None of these., improvementPlan: {displayText: Look.}}\n"
+    )
+    draft = draft_of(text, "lens.yaml")
+    assert [one.item.text for one in draft.said] == ["Backups are kept apart"]
+    assert draft.notes == ["2 of its entries inform and ask nothing."]
+
+
+def test_rules_of_datadog_are_lines_of_their_scorecard():
+    rule = {"name": "Cache is warm", "description": "", "scorecard_name": "Operations", "enabled": True}
+    (said,) = draft_of(json.dumps({"data": [{"id": "a", "type": "rule", "attributes": rule}]}), "rules.json").said
+    assert (said.item.text, said.item.section[-1]) == ("Cache is warm", "Operations")
+
+
+def test_a_rule_of_a_linter_says_what_would_be_found():
+    text = (
+        "id: one-region\ntitle: Single region\nseverity: high\n"
+        "description: The system seems to run in one region only.\ndetect:\n  none_of: [{signal: regions}]\n"
+    )
+    (said,) = draft_of(text, "rule.yaml").said
+    assert said.definition["attest"]["confirms"] == "This is not so: “The system seems to run in one region only”"
+
+
+def test_a_template_of_open_answers_is_asked_by_its_keys():
+    text = (
+        "product:\nsubjects:\n  sourceControl:\n    readme:\n      exists:\n      urls:\n"
+        "    app_architecture_diagram:\n      exists: no\n      urls:\n"
+    )
+    said = draft_of(text, "template.yaml").said
+    assert [(one.item.text, one.check or one.item.section) for one in said] == [
+        ("readme", "template.readme"),
+        ("app architecture diagram", "arch.design_doc"),
+    ]
+
+
 def test_a_name_that_only_numbers_a_line_makes_its_id_and_not_its_title(tmp_path):
     draft = draft_of("- [ ] **PRC-02-001** — Sessions end when their user is removed\n")
     check = loaded(draft, tmp_path).checks["own.prc_02_001"]
@@ -70,6 +111,15 @@ def test_a_name_that_only_numbers_a_line_makes_its_id_and_not_its_title(tmp_path
         ("## No-go conditions\n- [ ] Backups cannot be restored\n", "This is not so: “Backups cannot be restored”"),
         ("## Do not launch if any of these holds\n- [ ] It pages nobody.\n", "This is not so: “It pages nobody”"),
         ("## Don'ts\n- No shared accounts\n- Shared accounts\n", "No shared accounts."),
+        ("## Red flags\n- No rollback plan exists.\n", "This is not so: “No rollback plan exists”"),
+        ("## Anti-patterns\n- No index is kept twice.\n", "No index is kept twice."),
+        ("## Anti-patterns\n- Indexes are kept twice.\n", "This is not so: “Indexes are kept twice”"),
+        ("## Red flags\n- Never let a person deploy by hand.\n", "Never let a person deploy by hand."),
+        ("## Findings to flag\n- Logs that expose secrets\n", "This is not so: “Logs that expose secrets”"),
+        (
+            "# Lint\n- No explicit timeout was detected.\n- x\n",
+            "This is not so: “No explicit timeout was detected”",
+        ),
         ("# Pods\n- Fails when no liveness probe is set.\n", "This is not so: “no liveness probe is set”"),
         ("# Us\n- When it is merged, tests must have passed.\n", "When it is merged, tests must have passed."),
         (
@@ -169,6 +219,37 @@ def test_columns_of_marks_may_number_their_levels_without_a_gap():
         ("Dashboards configured for finance", None),
         ("Alert routing reviewed by legal", None),
         ("Disaster recovery plan written", None),
+        ("Service owner identified", "arch.owner"),
+        ("On-call escalation path clear", "er.rotation"),
+        ("Backups", "data.backup.last_success_at younger than 2d"),
+        ("Has backups enabled", "data.backup.last_success_at younger than 2d"),
+        ("PII redacted from logs", "obs.no_secrets"),
+        ("Container images scanned", "chg.vulns"),
+        ("Load-testing complete", "cap.load_test"),
+        ("Kubernetes probes configured", "runtime.probes.set"),
+        ("Healthchecks: liveness & readiness", "runtime.probes.set"),
+        ("Error-monitoring configured", "obs.central_errors"),
+        ("Deployed via the CI pipeline", "chg.deploy_auto"),
+        ("P95 latency within SLO targets", "perf.latency"),
+        ("Transaction tracing is implemented", "traces.last_span_at younger than 24h"),
+        ("The renewal of certificates is automated", "tls.expires_at at least 30d ahead"),
+        ("OpenAPI / Swagger spec published", "every related.providesApi has (spec.definition exists)"),
+        ("RED metrics exposed", "not metrics.signals.missing overlaps [latency, traffic, errors]"),
+        ("Metrics: latency, errors, throughput", "not metrics.signals.missing overlaps [latency, traffic, errors]"),
+        ("Latency is monitored.", "metrics.signals.missing does not contain latency"),
+        ("Error rate is monitored", "metrics.signals.missing does not contain errors"),
+        ("Request volume is measured", "metrics.signals.missing does not contain traffic"),
+        ("Tests run before deployment.", "chg.ci"),
+        ("API keys are not stored in source code.", "repo.secret_findings == 0"),
+        ("Logs do not expose secrets.", "obs.no_secrets"),
+        ("Rollbacks are possible", "chg.rollback"),
+        ("Latency of the cache is monitored", None),
+        ("Prompt rollbacks are possible", None),
+        ("Readiness checklist", None),
+        ("Certificate validation enabled", None),
+        ("Circuit breakers for external calls", None),
+        ("Blue-green or canary deployment", None),
+        ("Load balancer health checks implemented", None),
     ],
 )
 def test_short_lines_without_a_verb_are_told_by_their_words(line, answered):

@@ -102,9 +102,10 @@ def test_a_rule_of_cortex_is_asked_of_whom_both_filters_leave_in(tmp_path):
         rule("Named", query='entity.tag().startsWith("pay-")'),
         rule("Counted", query='custom("a") > 1', teams=["x"]),
         rule("Placed", category="RESOURCE"),
+        rule("Plain", kind="GENERIC", types={}),
     ]
     draft = draft_of({"name": "Ready", "filter": {"types": {"exclude": ["library"]}}, "rules": rules})
-    owned, named, counted, _ = checks_of(draft, tmp_path)
+    owned, named, counted, *_ = checks_of(draft, tmp_path)
     assert applies(owned, metadata={"tags": ["pci"]})
     assert not applies(owned)
     assert not applies(owned, metadata={"tags": ["pci", "cookiecutter"]})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scorecards.importing.drafts import Outcome
 from tests.scorecards.importing.test_products import draft_of
 
 
@@ -27,6 +28,25 @@ def test_the_rule_below_the_head_of_a_table_may_be_one_dash(rule):
 def test_a_cell_may_be_an_entry_of_a_list_and_signs_may_be_escaped():
     text = "| Item | Description |\n|---|---|\n| CI | Which tests run? |\n|  | - \\[End-to-end\\] |\n|  | - A \\> B |\n"
     assert lines_of(text) == ["Which tests run?", "End-to-end", "A > B"]
+
+
+def test_a_column_of_boxes_is_no_line_whatever_its_head():
+    head = "| # | Risk | Checked | Notes |\n|---|---|---|---|\n"
+    text = f"{head}| A1 | Broken access | [ ] | |\n| A2 | Injection | [x] | late |\n"
+    assert [one.item.text for one in draft_of(text, "list.md").said] == ["Broken access", "Injection"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "answered"),
+    [
+        ("Runbooks tested", "Runbooks are tested", ""),
+        ("Runbooks", "Runbooks exist", "er.runbook"),
+        ("Checkout deploys", "Rollback of checkout deploys is tested", "chg.rollback"),
+    ],
+)
+def test_what_a_name_says_of_the_topic_itself_is_asked_with_it(name, text, answered):
+    said = draft_of(f"| Name | Requirement | Status |\n|---|---|---|\n| {name} | {text} | |\n", "list.md").said[0]
+    assert (said.check if said.outcome is Outcome.EXISTING else "") == answered
 
 
 def test_a_line_that_speaks_of_placeholders_is_none():

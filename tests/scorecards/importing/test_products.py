@@ -72,6 +72,13 @@ def test_every_rule_of_a_public_scorecard_is_answered_by_facts(name, format_, co
         ('git.lastCommit().fromNow() > duration("P-2W")', leaf("git.last_commit", "youngerThan", "14d")),
         ('git.lastCommit().freshness > duration("PT6H")', leaf("git.last_commit", "olderThan", "6h")),
         ("k8s != null", leaf("cortex.k8s.present", "equal", True)),
+        ("oncall == null", {"not": leaf("oncall.schedule.id", "isEmpty", False)}),
+        (
+            'dependencies.out().any((one) => one.type == "bucket")',
+            {"related": "dependsOn", "which": "any", "have": leaf("type", "equal", "bucket")},
+        ),
+        ("dependencies.in().length > 0", leaf("entity.relations.dependencyOf", "hasAtLeast", 1)),
+        ("jira.tickets().length == 0", leaf("jira.tickets", "hasAtMost", 0)),
         ("entity.description() == null", {"not": leaf("entity.metadata.description", "exists", True)}),
         ('git.fileExists("README.md")', leaf("repo.file.readme_md", "equal", True)),
         ("git != null", leaf("entity.metadata.annotations.backstage.io/source-location", "exists", True)),

@@ -106,6 +106,11 @@ def only(text, folder):
         ),
         ("has_recent_deploy", "days = 14", leaf("deploys.last_at", "youngerThan", "14d")),
         (
+            "service_property",
+            'property = "tier_index"\n  predicate {\n    type = "exists"\n  }',
+            leaf("catalog.criticality", "isEmpty", False),
+        ),
+        (
             "alert_source_usage",
             'alert_type = "new_relic"',
             leaf("entity.metadata.annotations.newrelic.com/dashboard-guid", "exists", True),
@@ -124,7 +129,7 @@ def test_a_check_of_opslevel_is_said_by_its_kind(kind, rest, rule, tmp_path):
         ("custom_event", 'success_condition = ".x | length > 1"'),
         ("code_issue", "max_allowed = var.left_open"),
         ("has_recent_deploy", "days = var.left_open"),
-        ("service_property", 'property = "tier_index"\n  predicate {\n    type = "exists"\n  }'),
+        ("service_property", 'property = "tier_index"\n  predicate {\n    type = "equals"\n    value = "1"\n  }'),
         ("service_property", 'property = "name"\n  predicate {\n    type = "satisfies_jq_expression"\n  }'),
         ("package_version", 'package_manager = "go"\n  package_name = "a.*"\n  package_name_is_regex = true'),
         ("tool_usage", 'tool_category = "logs"'),
@@ -243,6 +248,35 @@ def test_scorecards_of_port_and_cortex_are_read_with_the_same_file(tmp_path):
     assert replicas.rule.tree == leaf("service.replicas", "greaterThanInclusive", 2)
     assert deploys.rule.tree == leaf("deploys.frequency", "greaterThanInclusive", 1)
     assert (slack.level, replicas.level, deploys.level, deploys.how_to_fix) == (2, 3, 1, ("Ship often.",))
+
+
+def test_a_module_that_sets_up_a_check_of_opslevel_is_that_check(tmp_path):
+    text = """
+module "owned" {
+  source   = "git::https://code.example/modules//check/service_ownership?ref=v1"
+  name     = "Owner is set"
+  category = opslevel_rubric_category.all["quality"].id
+  level    = opslevel_rubric_level.all["gold"].id
+}
+module "described" {
+  source   = "../check/service_property"
+  name     = "Description is set"
+  category = opslevel_rubric_category.all["quality"].id
+  level    = opslevel_rubric_level.all["silver"].id
+  property = "description"
+}
+module "network" {
+  source = "../network"
+  name   = "Beside it"
+}
+"""
+    draft = draft_of(text, "rubric.tf")
+    assert [(one.item.name, one.item.level, one.outcome) for one in draft.said] == [
+        ("Owner is set", 3, Outcome.EXISTING),
+        ("Description is set", 2, Outcome.AUTOMATIC),
+    ]
+    assert draft.said[0].check == "arch.owner"
+    assert draft.said[1].definition["rule"] == leaf("entity.metadata.description", "exists", True)
 
 
 def test_what_terraform_alone_could_compute_stays_as_it_is_written():
