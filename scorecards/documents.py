@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from portal_backend.core.clock import format_time
+from scorecards.changes import named
 from scorecards.checks.definitions import (
     AXIS_TITLES,
     LEVEL_MEANINGS,
@@ -21,7 +22,7 @@ from scorecards.evidence.values import moment
 from scorecards.exceptions.in_force import Attestation, Inheritance, Waiver
 from scorecards.grading import Gain, Grade, Standing, Step, promise
 from scorecards.reaching import Barred, Reach
-from scorecards.standing import WAIVED_BLOCKER_CAP
+from scorecards.standing import OPEN, WAIVED_BLOCKER_CAP
 
 Document = dict[str, Any]
 
@@ -166,7 +167,17 @@ def summary(grade: Grade) -> str:
         for status in (Status.WAIVED, Status.INHERITED)
         if counts[status]
     ]
-    return f"{_expectation(grade, level)} {', '.join(tally)}.{_capped(grade)}"
+    return f"{_expectation(grade, level)} {', '.join(tally)}.{_capped(grade)}{_coming(grade)}"
+
+
+def _coming(grade: Grade) -> str:
+    """Say which checks in shadow will count from some day on, and do not pass yet."""
+    coming = [one for one in grade.results if one.counts_from and one.status in OPEN]
+    first = min((one.counts_from for one in coming if one.counts_from), default=None)
+    if first is None:
+        return ""
+    what = "1 more check that does not pass" if len(coming) == 1 else f"{len(coming)} more checks that do not pass"
+    return f" {what} will count from {first:%Y-%m-%d} on ({named([one.check.id for one in coming])})."
 
 
 def _capped(grade: Grade) -> str:
@@ -235,9 +246,7 @@ def _result(result: CheckResult, gain: Gain | None) -> Document:
         "status": result.status.value,
         "evidence": result.evidence.value if result.evidence else None,
         "shadow": result.shadow,
-        "enforced_from": format_time(result.check.shadow_ends_at)
-        if result.shadow and result.check.shadow_ends_at
-        else None,
+        "enforced_from": format_time(result.counts_from) if result.counts_from else None,
         "enforced_until": format_time(result.check.ends_at) if result.check.ends_at else None,
         "sentence": result.sentence,
         "facts": [_fact(fact) for fact in result.facts],

@@ -45,7 +45,9 @@ class CheckResult:
     settled: Settled | None = None
     """What people or modules had to do with it; None where nobody has."""
     shadow: bool = False
-    """The check is not enforced yet: its verdict counts for nothing."""
+    """The check is not enforced: its verdict counts for nothing."""
+    counts_from: datetime | None = None
+    """When it will be, of a check in shadow; None where no day is set, or its time is over."""
 
     @property
     def evidence(self) -> EvidenceKind | None:
@@ -70,8 +72,9 @@ def judge_applicable(check: Check, view: View, now: datetime, in_force: InForce)
 def _judged(result: CheckResult, now: datetime, in_force: InForce) -> CheckResult:
     check = result.check
     if check.enforce_from or check.enforce_until:
-        shadow = not check.enforced(now)
-        result = replace(result, shadow=shadow, changes_at=_earlier(result.changes_at, check.turns_at(now)))
+        shadow, turn = not check.enforced(now), check.turns_at(now)
+        changes_at = _earlier(result.changes_at, turn)
+        result = replace(result, shadow=shadow, changes_at=changes_at, counts_from=turn if shadow else None)
     if result.status is Status.NOT_APPLICABLE:
         return result
     settled = settle(check, result.status, _is_unsupplied(result), in_force, now)

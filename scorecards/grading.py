@@ -52,6 +52,10 @@ class Gain(NamedTuple):
     """That is above the level at which it stands. With levels by points, one check is often not enough."""
     axis_is_higher: bool = True
     """The same of the axis. One on which nothing passes rises by any pass, whatever else bars the next level."""
+    is_capped: bool = False
+    """The service would stand as high as waived blockers let it."""
+    is_held: bool = False
+    """An outage holds the check: it counts for the levels as passed already."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def grade(
     before = {axis: tally_of(of_axis, ladder, held) if held else tallies[axis] for axis, of_axis in by_axis.items()}
     overall = together(list(tallies.values()))
     axes = {axis: _standing(tallies[axis], before[axis], ladder) for axis in by_axis}
-    gains = _gains(by_axis, tallies, ladder)
+    gains = _gains(by_axis, before, ladder, held or {})
     standing = _standing(overall, together(list(before.values())), ladder)
     counting = [result for result in results if not result.shadow]
     start = Start(counting, ladder, held or (), standing.level)
@@ -151,14 +155,18 @@ def _standing(present: Tally, before: Tally, ladder: Ladder) -> Standing:
     return Standing(highest, present.percent, present.coverage, counts, level)
 
 
-def gain_of(bars: int, weight: int, axis: Tally, overall: Tally, ladder: Ladder) -> Gain:
-    """Return what it gains if an open check that bars this level (NO_BAR: none) came to pass, all else equal."""
+def gain_of(bars: int, weight: int, axis: Tally, overall: Tally, ladder: Ladder, is_held: bool = False) -> Gain:
+    """Return what it gains if an open check that bars this level (NO_BAR: none) came to pass, all else equal.
+
+    `axis` and `overall` count what an outage holds as passed, as levels do.
+    """
     others, others_anywhere = list(axis.barred), list(overall.barred)
-    if bars != NO_BAR:
+    if bars != NO_BAR and not is_held:
         others.remove(bars)
         others_anywhere.remove(bars)
-    reached = overall.level_above(others_anywhere, ladder, weight)
-    on_axis = axis.level_above(others, ladder, weight)
+    earned = 0 if is_held else weight
+    reached = overall.level_above(others_anywhere, ladder, earned)
+    on_axis = axis.level_above(others, ladder, earned)
     return Gain(
         axis_points=round(100 * weight / axis.applicable, 1),
         overall_points=round(100 * weight / overall.applicable, 1),
@@ -169,21 +177,22 @@ def gain_of(bars: int, weight: int, axis: Tally, overall: Tally, ladder: Ladder)
         overall_level=reached,
         is_higher=reached > (overall.level(ladder) or 0),
         axis_is_higher=on_axis > (axis.level(ladder) or 0),
+        is_capped=reached == overall.cap,
+        is_held=is_held,
     )
 
 
 def _gains(
-    by_axis: Mapping[Axis, Sequence[CheckResult]], tallies: Mapping[Axis, Tally], ladder: Ladder
+    by_axis: Mapping[Axis, Sequence[CheckResult]], tallies: Mapping[Axis, Tally], ladder: Ladder, held: Held
 ) -> dict[str, Gain]:
     """Return for each check that does not pass what a pass would gain."""
     overall = together(list(tallies.values()))
     return {
-        result.check.id: gain_of(
-            counted(result.check, ladder).bars, result.check.weight, tallies[axis], overall, ladder
+        check.id: gain_of(
+            counted(check, ladder).bars, check.weight, tallies[axis], overall, ladder, is_held=check.id in held
         )
         for axis, results in by_axis.items()
-        for result in results
-        if result.status in OPEN
+        for check in [result.check for result in results if result.status in OPEN]
     }
 
 
@@ -288,27 +297,30 @@ def _common_advice(result: CheckResult) -> str:
 def promise(gain: Gain, axis: Axis) -> str:
     """Say what a pass would gain a service on the axis of the check."""
     points = f"A pass gains {gain.axis_points:g} points on {axis}"
-    if gain.blocks_level is None:
-        return (
-            f"{points} and lifts the service to {level_name(gain.overall_level)}." if gain.is_higher else f"{points}."
-        )
-    bar = level_name(gain.blocks_level)
-    if gain.others_on_axis == 0:
-        reached = level_name(gain.axis_level)
-        if gain.others_overall == 0 and not gain.is_higher:
-            return f"{points}; nothing bars {bar} then, but the service has the points of {_level_of(gain)} only."
-        if gain.others_overall == 0:
-            return f"{points} and lifts the service to {level_name(gain.overall_level)}."
-        return f"{points} and lifts the axis to {reached}; {_others_bar(gain.others_overall, bar)} elsewhere."
-    if gain.axis_is_higher:
+    if gain.is_held:
+        return f"{points}; its source is dark, and for the levels it counts as passed meanwhile."
+    if gain.is_higher and not (gain.blocks_level and gain.others_overall):
+        return f"{points} and lifts the service to {level_name(gain.overall_level)}."
+    if gain.axis_is_higher and gain.blocks_level:
         points = f"{points} and lifts the axis to {level_name(gain.axis_level)}"
+    return f"{points}{_what_keeps(gain)}."
+
+
+def _what_keeps(gain: Gain) -> str:
+    """Say what keeps the service from the level that the check bars; nothing where it bars none."""
+    if gain.blocks_level is None:
+        return ""
+    bar, reached = level_name(gain.blocks_level), level_name(gain.overall_level)
+    if gain.others_overall == 0:
+        if gain.is_capped:
+            return f"; then only a waived blocker keeps the service at {reached}"
+        return f"; nothing bars {bar} then, but the service has the points of {reached} only"
+    others = _others_bar(gain.others_overall, bar)
+    if gain.others_on_axis == 0:
+        return f"; {others} elsewhere"
     if gain.others_overall == gain.others_on_axis:
-        return f"{points}; {_others_bar(gain.others_on_axis, bar)} on the same axis."
-    return f"{points}; {_others_bar(gain.others_overall, bar)}, {gain.others_on_axis} of them on the same axis."
-
-
-def _level_of(gain: Gain) -> str | None:
-    return level_name(gain.overall_level)
+        return f"; {others} on the same axis"
+    return f"; {others}, {gain.others_on_axis} of them on the same axis"
 
 
 def _others_bar(count: int, level: str | None) -> str:

@@ -37,6 +37,8 @@ class Told:
     values: Mapping[str, Any] = field(default_factory=dict)
     shadow: bool | None = False
     """The check was in shadow: the verdict counted for nothing. None where that was not kept."""
+    edited_from: int | None = None
+    """The version of the check before it was edited while the verdict stayed; None where neither is so."""
 
 
 def all_told(judging: Judging, document: Mapping[str, Any], at: datetime) -> list[Told]:
@@ -46,9 +48,9 @@ def all_told(judging: Judging, document: Mapping[str, Any], at: datetime) -> lis
     for stored in document["verdicts"]:
         check = judging.catalogue.checks.get(stored[0])
         own = {key: values[key] for key in check.facts if key in values} if check else {}
-        check_id, was, status, cause, version, digest = stored
+        check_id, was, status, cause, version, digest, *edited_from = stored
         in_shadow = check_id in shadow if shadow is not None else _shadow_by_today(check, digest, at)
-        found.append(Told(check_id, was, status, cause, version, digest, own, in_shadow))
+        found.append(Told(check_id, was, status, cause, version, digest, own, in_shadow, *edited_from))
     return found
 
 
@@ -78,9 +80,17 @@ def retell(judging: Judging, told: Told, at: datetime, given: Given = NOTHING_GI
     `given`: what people attested and waived of the service.
     """
     sentence = _retold(judging, told, at, given)
+    if told.edited_from is not None:
+        return f"{edited_words(told.edited_from, told.version)} {sentence}"
     if told.from_status != told.to_status or told.cause != ChangeCause.RULE or told.shadow is None:
         return sentence
     return f"{CEASED_TO_COUNT if told.shadow else BEGAN_TO_COUNT} {sentence}"
+
+
+def edited_words(before: int, after: int) -> str:
+    """Say that a check is another one, of these versions, and that the verdict stayed."""
+    which = f"version {before} to {after}" if before != after else f"within version {after}"
+    return f"The check was edited ({which}); the verdict stayed."
 
 
 def _retold(judging: Judging, told: Told, at: datetime, given: Given) -> str:

@@ -228,8 +228,8 @@ class ResultSchema(AboutCheckSchema):
         "`measured`, `inherited` or `attested`: what it rests on, the strongest first; null where there is none.",
         allow_none=True,
     )
-    shadow = fields.Boolean(metadata={"description": "The check is not enforced yet: it counts for nothing."})
-    enforced_from = _time("From when a check in shadow counts; null for one that counts already.")
+    shadow = fields.Boolean(metadata={"description": "The check is not enforced: it counts for nothing."})
+    enforced_from = _time("From when a check in shadow counts; null where it counts already, or no day lies ahead.")
     enforced_until = _time("From when it counts no more; null: it always will.")
     sentence = _text("The verdict in a sentence, with the values that it rests on.")
     facts = fields.List(fields.Nested(FactUsedSchema))

@@ -24,7 +24,7 @@ from scorecards.exceptions.in_force import Given
 from scorecards.exceptions.loading import load_given
 from scorecards.judging import Judging
 from scorecards.models import Scorecard, ScorecardChange
-from scorecards.retelling import BEGAN_TO_COUNT, CEASED_TO_COUNT, GONE, Told, all_told, retell
+from scorecards.retelling import BEGAN_TO_COUNT, CEASED_TO_COUNT, GONE, Told, all_told, edited_words, retell
 
 AXES = list(Axis)
 MAX_TREND = timedelta(days=731)
@@ -37,7 +37,7 @@ class Verdict:
     status: str
     version: int
     since: datetime
-    """When it last changed."""
+    """When it, or the check, last changed."""
     cause: str
     digest: str | None
     values: Mapping[str, Any]
@@ -292,7 +292,7 @@ def diff(session: Session, judging: Judging, ref: str, since: datetime, until: d
     by_cause: dict[str, list[Document]] = {}
     for check in dict.fromkeys((*first.verdicts, *second.verdicts)):
         was, is_now = first.verdicts.get(check), second.verdicts.get(check)
-        if was and is_now and was.status == is_now.status and not _crossed(was, is_now):
+        if was and is_now and was.status == is_now.status and not (_crossed(was, is_now) or _edited(was, is_now)):
             continue
         cause = _cause_between(was, is_now)
         by_cause.setdefault(cause, []).append(_difference(judging, check, was, is_now, cause, given))
@@ -318,9 +318,12 @@ def _cause_between(was: Verdict | None, is_now: Verdict | None) -> str:
     """Say why a verdict differs: a rule that is another one explains it before anything else."""
     if was is None or is_now is None or _crossed(was, is_now):
         return ChangeCause.RULE
-    if was.digest and is_now.digest and was.digest != is_now.digest:
-        return ChangeCause.RULE
-    return is_now.cause
+    return ChangeCause.RULE if _edited(was, is_now) else is_now.cause
+
+
+def _edited(was: Verdict, is_now: Verdict) -> bool:
+    """Say whether the check decides by another rule than before."""
+    return None not in (was.digest, is_now.digest) and was.digest != is_now.digest
 
 
 def _crossed(was: Verdict, is_now: Verdict) -> bool:
@@ -334,6 +337,8 @@ def _difference(
     sentence = _past_result(judging, check, is_now, given)["sentence"] if is_now else GONE
     if was and is_now and _crossed(was, is_now):
         sentence = f"{CEASED_TO_COUNT if is_now.shadow else BEGAN_TO_COUNT} {sentence}"
+    elif was and is_now and was.status == is_now.status:
+        sentence = f"{edited_words(was.version, is_now.version)} {sentence}"
     return {
         "check": check,
         "from_status": was.status if was else None,

@@ -22,7 +22,7 @@ SHADOW_THEN = "The check was in shadow: the verdict counted for nothing. Null wh
 
 
 class ChangeSchema(Schema):
-    """A verdict that changed."""
+    """A verdict that changed, or whose check was edited while it stayed."""
 
     check = fields.String(attribute="check_id")
     from_status = _text("Null when the check was judged for the first time.", allow_none=True)

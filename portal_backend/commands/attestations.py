@@ -1,5 +1,6 @@
 """`portal scorecards attestations`: what people vouch for where no source can show it."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from portal_backend.core.pagination import MAX_LIMIT
 from scorecards import judging
 from scorecards.exceptions import attestations as domain
 from scorecards.exceptions import settings
-from scorecards.exceptions.attestation_files import read_file
-from scorecards.exceptions.importing import take
+from scorecards.exceptions.import_files import read_attestations
+from scorecards.exceptions.importing import Entry, Report
+from scorecards.exceptions.importing_attestations import take_attestations
 from scorecards.exceptions.listing import ATTESTATION_STATES, Wanted, attestation_form, list_attestations
 from scorecards.exceptions.people import find_service, owner_ref
 from scorecards.exceptions.recording import begin, settle
@@ -117,7 +119,12 @@ def import_file(file: Path, dry_run: bool, json_output: bool) -> None:
 
     Exit code 2, with the place and the fault of each entry, when one cannot be taken.
     """
-    entries, now = read_file(file), clock.now()
+    run_import(read_attestations(file), take_attestations, dry_run, json_output)
+
+
+def run_import(entries: Sequence[Entry], take: Callable[..., Report], dry_run: bool, json_output: bool) -> None:
+    """Import entries of a file in one transaction by `take`, which keeps all or none of them, and tell what it did."""
+    now = clock.now()
     with transaction() as session:
         begin(session)
         report = take(session, judging.current(), settings.current(), entries, operator(), now)

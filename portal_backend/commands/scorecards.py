@@ -45,6 +45,11 @@ LAZY = {
         "attestations",
         "List what people vouch for where no source can show it, add to it, and import what was attested elsewhere.",
     ),
+    "waivers": Lazy(
+        "portal_backend.commands.waivers",
+        "waivers",
+        "List waivers, ask for one, decide on somebody else's, and import what was waived elsewhere.",
+    ),
     "simulate": Lazy(
         CATALOGUES,
         "simulate",
@@ -54,7 +59,7 @@ LAZY = {
         "portal_backend.commands.importing",
         "import_checks",
         "Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck, "
-        "Port, OpsLevel, DX or Tech Insights; needs no database.",
+        "Port, OpsLevel, DX, Harness or Tech Insights; needs no database.",
     ),
     "validate": Lazy(
         CATALOGUES,
@@ -183,7 +188,7 @@ def _show_axes(card: Document) -> None:
     table = Table(
         "axis", "level", "percent", "", "coverage", "pass", "fail", "unknown", header_style="bold", pad_edge=False
     )
-    for axis in card["axes"]:
+    for axis in [*card["axes"], {**card, "title": "All together"}]:
         counts = axis["counts"]
         cells: list[Any] = [axis["title"], axis["level"] or "–", _percent(axis["percent"]), _bar(axis["percent"])]
         table.add_row(*cells, _percent(axis["coverage"]), *(str(counts[word]) for word in ("pass", "fail", "unknown")))
@@ -217,17 +222,25 @@ def _show_steps(card: Document) -> None:
 
 def _show_results(card: Document, everything: bool) -> None:
     order = {"fail": 0, "unknown": 1, "waived": 2}
-    for result in sorted(card["results"], key=lambda one: order.get(one["status"], len(order))):
+    results = [*card["results"], *card["shadow_results"]]
+    for result in sorted(results, key=lambda one: (one["shadow"], order.get(one["status"], len(order)))):
         if result["status"] not in order and not everything:
             continue
         mark = MARKS.get(result["status"], "[dim]– not applicable[/]")
-        meaning = f"{result['level']} {LEVEL_MEANINGS[result['level']]}, {result['criticality']}"
+        meaning = f"{result['level']} {LEVEL_MEANINGS[result['level']]}, {result['criticality']}{_counts_from(result)}"
         console.print(f"\n{mark} [bold]{escape(result['title'])}[/] [dim]{result['check']}, {meaning}[/]")
         console.print(f"  {escape(result['sentence'])}", soft_wrap=True)
         for step in result["remedy"]:
             console.print(f"  → {escape(step)}", soft_wrap=True)
         for fact in result["facts"]:
             console.print(f"  [dim]{escape(_fact(fact))}[/]", soft_wrap=True)
+
+
+def _counts_from(result: Document) -> str:
+    """Say of a check in shadow that it counts for nothing, and until when."""
+    if not result["shadow"]:
+        return ""
+    return f"; in shadow, counts from {result['enforced_from'][:10]}" if result["enforced_from"] else "; in shadow"
 
 
 def _fact(fact: Document) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scorecards.assessment.counting import MAX_REMEMBERED, Counting, Standing, standing
+from scorecards.assessment.counting import MAX_REMEMBERED, Count, Counting, Standing, standing
 from scorecards.assessment.evidence import FOREVER, STALE, Reader, Seen
 from scorecards.assessment.plan import Plan, Prepared, durations_of
 from scorecards.assessment.rules import Column
@@ -152,7 +152,8 @@ class Assessor:
         levels, standings = count.levels, count.standings
         held = held_verdicts(one.hold, self._in_the_dark(codes, unknowns), self.now) if one.hold else {}
         if held:
-            levels = self._held_levels(codes, held, levels)
+            before = self.as_held(codes, held).levels
+            levels = [now if then is None else max(then, now or 0) for then, now in zip(before, levels, strict=True)]
             standings = [standing(level, one) for level, one in zip(levels, [count.overall, *count.axes], strict=True)]
             end = min(end, *(microseconds(kept.until) for kept in held.values()))
         first = self._first(codes, departures, count.overall)
@@ -282,13 +283,12 @@ class Assessor:
                     found[self.plan.checks[number].check.id] = dark
         return found
 
-    def _held_levels(self, codes: bytes, held: Held, levels: Sequence[int | None]) -> list[int | None]:
-        """Return the levels as they were before the outage, as far as nothing else has changed."""
+    def as_held(self, codes: bytes, held: Held) -> Count:
+        """Count verdicts as levels do, by which what an outage holds has passed as before."""
         before = bytearray(codes)
         for check in held:
             before[self.plan.number_of[check]] = PASS
-        found = self.counting.count(bytes(before)).levels
-        return [now if then is None else max(then, now or 0) for then, now in zip(found, levels, strict=True)]
+        return self.counting.count(bytes(before))
 
     def _first(self, codes: bytes, departures: Departures, overall: Tally) -> int | None:
         """Return the check to see to first; what nobody can hasten comes last."""

@@ -15,6 +15,7 @@ from scorecards.assessment.plan import Plan
 from scorecards.assessment.unknowns import Unknowns
 from scorecards.assessment.verdicts import CODE_OF, Last, Verdicts
 from scorecards.changes import SHADOW, ChangeCause, Edit, Entry, StatusChange, change_cause, edit_of
+from scorecards.checks.definitions import Status
 from scorecards.standing import STATUSES, UNKNOWN
 
 BYTE = 8
@@ -66,7 +67,7 @@ class Comparer:
         self._turned = [_Turned(number, self._one) for number in range(len(plan.checks))]
 
     def differences(self, assessment: Assessment, last: Last | None) -> Differences:
-        """Return the verdicts that are others than the last ones."""
+        """Return the verdicts that are others than the last ones, and those whose checks were edited meanwhile."""
         if (last is None or last.verdicts is not None) and self.verdicts.is_plain(assessment):
             return self._plain(assessment, last.verdicts if last else None)
         return Differences([self._put(change) for change in self._all(assessment, last)])
@@ -95,7 +96,8 @@ class Comparer:
     def _put(self, change: StatusChange) -> Difference:
         number = self.plan.number_of.get(change.check)
         digest = None if number is None else self.plan.checks[number].check.digest
-        told = orjson.dumps([*change[:5], digest])
+        edited = change.edit is Edit.EDITED and change.from_status == change.to_status
+        told = orjson.dumps([*change[:5], digest, *([change.from_version] if edited else [])])
         return change, told, 0 if number is None else self._slots[number]
 
     def _all(self, assessment: Assessment, last: Last | None) -> list[StatusChange]:
@@ -106,7 +108,7 @@ class Comparer:
             number = prepared.number
             code = assessment.codes[number]
             entry, was = self.verdicts.entry(number, code, marks), before.get(prepared.check.id)
-            if was is not None and was[0] == entry[0] and list(was[3:]) == list(entry[3:]):
+            if was is not None and was[0] == entry[0] and _says_the_same(was, entry):
                 continue
             dark = code == UNKNOWN and assessment.unknowns.is_dark(number)
             changes.append(self._change(number, was, entry, last is None, dark))
@@ -118,19 +120,6 @@ class Comparer:
                 )
             )
         return changes
-
-    def edited(self, assessment: Assessment, last: Last) -> list[StatusChange]:
-        """Return the checks that are others than at the last judgement though their verdicts are the same."""
-        if last.verdicts is not None:  # by the checks of today
-            return []
-        before, marks = self.verdicts.statuses_of(last), self.verdicts.marks(assessment)
-        found = []
-        for prepared in self.plan.checks:
-            number = prepared.number
-            entry, was = self.verdicts.entry(number, assessment.codes[number], marks), before.get(prepared.check.id)
-            if was and was[0] == entry[0] and edit_of(was, entry) is Edit.EDITED:
-                found.append(self._change(number, was, entry, False, False))
-        return found
 
     def _change(self, number: int, was: Entry | None, entry: Entry, first: bool, dark: bool) -> StatusChange:
         check = self.plan.checks[number].check
@@ -146,6 +135,13 @@ class Comparer:
             edit_of(was, entry),
             SHADOW in entry[3:],
         )
+
+
+def _says_the_same(was: Entry, entry: Entry) -> bool:
+    """Say whether a verdict of the same word is the same; an edit of a check that does not apply changes nothing."""
+    if list(was[1:]) == list(entry[1:]):
+        return True
+    return entry[0] == Status.NOT_APPLICABLE and list(was[3:]) == list(entry[3:])
 
 
 class _Turned(dict[int, Difference | None]):

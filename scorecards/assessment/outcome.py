@@ -173,7 +173,6 @@ class Writer:
         if assessment.held:
             moving = [change for change in moving if change.check not in assessment.held]
         if last:
-            moving += self.comparer.edited(assessment, last)
             moving += self._released(assessment, last)
         bearing = _by_axis(moving)
         moves = [

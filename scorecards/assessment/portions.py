@@ -278,8 +278,10 @@ class _Judge:
             return None
         seen, prepared = given.seen, self.plan.checks[assessment.first]
         check, bars = prepared.check, prepared.counted.bars
-        axis = assessment.axes[self._places[check.axis]]
-        gain = gain_of(bars, check.weight, axis, assessment.overall, self.plan.ladder)
+        held = assessment.held
+        count = self.assessor.as_held(assessment.codes, held) if held else assessment
+        axis = count.axes[self._places[check.axis]]
+        gain = gain_of(bars, check.weight, axis, count.overall, self.plan.ladder, is_held=check.id in held)
         alike = (assessment.first, assessment.first_group, gain, *self._alike(seen, prepared.slots))
         shareable = given.in_force is NOTHING_IN_FORCE and all(
             seen.states[slot] in (FRESH, MISSING) and slot not in seen.derived for slot in prepared.slots

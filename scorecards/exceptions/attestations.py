@@ -15,7 +15,7 @@ from portal_backend.core.principal import Principal, Role
 from scorecards.checks.definitions import Check, CheckCatalogue
 from scorecards.exceptions.measured import why_not_attested
 from scorecards.exceptions.models import AttestationRow, plain_form
-from scorecards.exceptions.people import require_role, role_fault
+from scorecards.exceptions.people import is_same_person, require_role, role_fault
 from scorecards.exceptions.recording import Done, Happening
 from scorecards.exceptions.settings import ExceptionSettings
 from scorecards.judging import Judging
@@ -124,7 +124,7 @@ def overturn(session: Session, id_: str, reason: str, principal: Principal, now:
     """
     row = find(session, id_)
     require_role(principal, AUDITORS, "overturn an attestation")
-    if principal.name == row.attested_by:
+    if is_same_person(principal.name, row.attested_by):
         message = f"{principal.name} attested this; a spot audit takes a second person. Revoke it instead."
         raise Conflict(message, [Fault("second_person", message)])
     return _end(session, row, "overturned", reason, principal, now)

@@ -24,6 +24,21 @@ def find_service(session: Session, judging: Judging, kind: str, namespace: str, 
     raise NotFound(f"The catalog has no service {ref}; register it (`portal catalog add`).")
 
 
+COMMAND_LINE = " (command line)"
+"""How the name of an account ends that works at the command line."""
+
+
+def person_of(name: str) -> str:
+    """Return whom a name stands for, as a reference: `ann`, `user:default/ann` and `ann (command line)` are one."""
+    name = name.removesuffix(COMMAND_LINE).lower()
+    return name if ":" in name else f"user:default/{name}"
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Say whether two names stand for one person, who is no second person."""
+    return person_of(one) == person_of(other)
+
+
 def owner_ref(text: str | None) -> str | None:
     """Return the full reference of an owner to filter by; raises InvalidInput when it is none."""
     if text is None:
@@ -38,8 +53,7 @@ def owns(session: Session, service: Service, principal: Principal) -> bool:
     """Say whether the principal is the service's owner, or belongs to the group that is."""
     if service.owner is None:
         return False
-    person = principal.name if ":" in principal.name else f"user:default/{principal.name}"
-    person = person.lower()
+    person = person_of(principal.name)
     if person == service.owner:
         return True
     belongs = select(RelationRow.source_ref).where(

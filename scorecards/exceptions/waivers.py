@@ -15,7 +15,7 @@ from portal_backend.core.principal import LOCAL_ADMINISTRATOR, Principal, Role
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.exceptions.attestations import find_check
 from scorecards.exceptions.models import WaiverRow, plain_form
-from scorecards.exceptions.people import role_fault
+from scorecards.exceptions.people import is_same_person, role_fault
 from scorecards.exceptions.recording import Done, Happening
 from scorecards.exceptions.settings import ExceptionSettings
 
@@ -93,9 +93,7 @@ def approve(
     if row.state == "approved" and row.decided_by == principal.name and until in (None, row.until):
         return Done(row)
     if until is not None and not now < until <= row.until:
-        message = (
-            f"must lie ahead; the request asks for {format_time(row.until)}, and an approval may only shorten that"
-        )
+        message = f"must lie ahead, and not after {format_time(row.until)}: an approval may only shorten the request"
         raise InvalidInput(f"until: {message}.", [Fault("until", message)])
     end = until or row.until
     _guard_decision(row, end, principal, now)
@@ -219,7 +217,7 @@ def _guard_decision(row: WaiverRow, end: datetime | None, principal: Principal, 
     faults = []
     if row.state != "requested":
         faults.append(Fault("state", f"it is {state_of(row, now)} already; ask for a new one"))
-    if principal.name == row.requested_by:
+    if is_same_person(principal.name, row.requested_by):
         told = f"{principal.name} asked for it; somebody else has to decide (an SRE lead or manager)"
         if principal.name == LOCAL_ADMINISTRATOR.name:
             told += f". Everybody is {principal.name} until `authentication.service_tokens` is true in portal.yaml"

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-VERSION = "1"
+VERSION = "2"
 """Changes when a picture of the same data comes to look different, so that caches let the old one go."""
 
 LEVEL_COLOURS: Mapping[str | None, str] = {

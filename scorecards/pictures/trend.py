@@ -5,15 +5,19 @@ from datetime import datetime, timedelta
 
 from scorecards.pictures.drawing import CARD_STYLE, FONT, LEVEL_COLOURS, document, share, text
 from scorecards.pictures.radar import shortened
-from scorecards.pictures.shown import Point, Shown, words_of
+from scorecards.pictures.shown import WORTH_SAYING, Point, Shown, words_of
 
 WIDTH, HEIGHT = 640, 240
 LEFT, TOP, RIGHT, BOTTOM = 48.0, 62.0, 624.0, 204.0
 MARK_WIDTH = 22.0
+SMALL_PART = 0.1
+"""Of the time that is asked for: what is known of less is drawn over the whole width."""
 
 
 def trend(title: str, points: Sequence[Point], start: datetime, end: datetime) -> str:
     """Draw the points from `start` to `end`; the one before `start`, if there is one, says where it stood then."""
+    described = _description(points, start, end)
+    start = _first_drawn(points, start, end)
     body = "".join(
         [
             f'<rect class="card" x=".5" y=".5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8"/>',
@@ -25,7 +29,13 @@ def trend(title: str, points: Sequence[Point], start: datetime, end: datetime) -
             "</g>",
         ]
     )
-    return document(WIDTH, HEIGHT, title, _description(points, start, end), body, CARD_STYLE)
+    return document(WIDTH, HEIGHT, title, described, body, CARD_STYLE)
+
+
+def _first_drawn(points: Sequence[Point], start: datetime, end: datetime) -> datetime:
+    """Return where the picture begins: what is known of a small part of the time alone would be a mere stroke."""
+    begun = next((point.at for point in points if point.shown.percent is not None), start)
+    return begun if begun < end and end - begun < (end - start) * SMALL_PART else start
 
 
 def _x(moment: datetime, start: datetime, end: datetime) -> float:
@@ -65,7 +75,8 @@ def _drawn(points: Sequence[Point], start: datetime, end: datetime) -> str:
         last = (x2, y)
         hatched.append(_hatch(x1, x2, y, point.shown))
     line = f'<path class="line" stroke-width="2" stroke-linejoin="round" d="{" ".join(lines)}"/>' if lines else ""
-    return "".join(hatched) + line + _marks(points, start, end) + _now(points[-1].shown)
+    dot = f'<circle class="dot" cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="3"/>' if last else ""
+    return "".join(hatched) + line + dot + _marks(points, start, end) + _now(points[-1].shown)
 
 
 def _hatch(x1: float, x2: float, y: float, shown: Shown) -> str:
@@ -124,8 +135,11 @@ def _description(points: Sequence[Point], start: datetime, end: datetime) -> str
     span = f"From {begun:%Y-%m-%d} to {end:%Y-%m-%d}"
     if not points:
         return f"{span}: nothing was judged."
-    first, last = points[0].shown, points[-1].shown
-    return (
-        f"{span}: from {first.level or 'no level'} with {share(first.percent)} passing to {last.level or 'no level'} "
-        f"with {share(last.percent)} passing and {share(last.unknown)} unknown."
-    )
+    return f"{span}: from {_told(points[0].shown)} to {_told(points[-1].shown)}."
+
+
+def _told(shown: Shown) -> str:
+    if shown.percent is None or shown.unknown is None:
+        return "no level"
+    unknown = f" and {share(shown.unknown)} unknown" if shown.unknown >= WORTH_SAYING else ""
+    return f"{shown.level} with {share(shown.percent)} passing{unknown}"

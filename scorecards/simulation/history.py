@@ -7,15 +7,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from catalog.services import services
 from portal_backend.core.db import chunks
-from portal_backend.core.errors import InvalidInput
+from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.memory import uncollected
 from scorecards.checks.definitions import Axis, CheckCatalogue, level_name
 from scorecards.evidence.derivations import INPUTS
 from scorecards.exceptions.loading import load_in_force
 from scorecards.judging import Judging
-from scorecards.loading import as_of, load
+from scorecards.loading import as_of, load, service_refs
 from scorecards.simulation.effect import ServiceEffect, Verdicts
 from scorecards.simulation.judgement import judged_by, together, verdicts_of
 from scorecards.simulation.past import NOT_KNOWN, observations_at
@@ -23,6 +22,7 @@ from scorecards.simulation.past import NOT_KNOWN, observations_at
 WEEK = timedelta(weeks=1)
 MAX_WEEKS = 52
 SERVICES_AT_ONCE = 200
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,19 @@ def moments(weeks: int, now: datetime) -> list[datetime]:
 
 def every_service(session: Session, judging: Judging) -> list[str]:
     """Return the references of all services."""
-    return [service.ref for service in services(session, judging.service_types)]
+    return sorted(service_refs(session, judging))
+
+
+def only_services(session: Session, judging: Judging, refs: Sequence[str]) -> Sequence[str]:
+    """Return the references as they are; raises InvalidInput that names those of which the catalog has no service."""
+    known = service_refs(session, judging)
+    if strange := [ref for ref in refs if ref not in known]:
+        named = ", ".join(strange[:MOST_NAMED]) + (
+            f" and {len(strange) - MOST_NAMED} more" if strange[MOST_NAMED:] else ""
+        )
+        message = f"the catalog has no service {named}"
+        raise InvalidInput(f"refs: {message}.", [Fault("refs", message)])
+    return refs
 
 
 def simulate_past(

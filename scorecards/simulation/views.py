@@ -14,7 +14,7 @@ from scorecards.blueprints import blueprint
 from scorecards.checks.definitions import CheckCatalogue
 from scorecards.simulation import versions
 from scorecards.simulation.documents import Document, effect_form, past_form
-from scorecards.simulation.history import every_service, simulate_past
+from scorecards.simulation.history import every_service, only_services, simulate_past
 from scorecards.simulation.judgement import simulate
 from scorecards.simulation.proposals import (
     all_enforced,
@@ -49,8 +49,8 @@ def simulate_change(query: dict[str, Any], wanted: dict[str, Any]) -> Document:
     """
     basis = judging.current()
     changed = _changed(basis, wanted)
-    refs = None if wanted["refs"] is None else _refs(wanted["refs"])
     with reading() as session:
+        refs = None if wanted["refs"] is None else only_services(session, basis, _refs(wanted["refs"]))
         effect = simulate(session, basis, (basis.catalogue, changed), refs, clock.now())
     return effect_form(effect, query["cursor"], query["limit"])
 
@@ -67,7 +67,7 @@ def simulate_past_change(wanted: dict[str, Any]) -> Document:
     changed = _changed(basis, wanted)
     with reading() as session:
         named = wanted["refs"]
-        refs = every_service(session, basis) if named is None else _refs(named)
+        refs = every_service(session, basis) if named is None else only_services(session, basis, _refs(named))
         if len(refs) * weeks > MAX_PAST_JUDGEMENTS:
             few = MAX_PAST_JUDGEMENTS // len(refs)
             message = (
@@ -86,7 +86,7 @@ def _changed(basis: judging.Judging, wanted: dict[str, Any]) -> CheckCatalogue:
     return all_enforced(changed) if wanted["as_enforced"] else changed
 
 
-def _refs(texts: Sequence[str]) -> list[str]:
+def _refs(texts: Sequence[str]) -> Sequence[str]:
     try:
         return [str(parse_ref(text, default_kind="component")) for text in texts]
     except BadReference as error:

@@ -1,6 +1,8 @@
 """`portal scorecards` as a person or a program uses it."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -10,11 +12,12 @@ from sqlalchemy import select
 from portal_backend.commands import common
 from portal_backend.commands import scorecards as command
 from portal_backend.core import clock
+from scorecards.judging import init_app
 from scorecards.models import Scorecard
 from scorecards.scorecard import update
 from tests.scorecards.conftest import REF
 from tests.scorecards.known_checks import judge_by_known
-from tests.scorecards.samples import NOW
+from tests.scorecards.samples import DAY, NOW
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ def test_show_tells_a_person_where_she_stands_why_and_what_to_do_first(portal):
     assert result.exit_code == 0, result.output
     text = result.output
     assert "At L1 (registered, basic): 2 levels below the L3 that T1 asks for." in text
+    assert re.search(r"All together +│ L1 ", text)
     assert "First things to do" in text
     assert text.index("1. (hours) “SLO metrics are on the dashboard”") < text.index(
         "2. (days) “Survives the loss of a machine and of a zone”"
@@ -56,6 +60,20 @@ def test_show_tells_a_person_where_she_stands_why_and_what_to_do_first(portal):
     assert "runtime.replicas = 1 from prometheus, observed 2026-11-22T12:00:00Z, fresh" in text
     assert "Rollback is automated and practised" not in text
     assert "Rollback is automated and practised" in portal("show", REF, "--all").output
+
+
+def test_show_tells_what_will_count_and_does_not_pass(portal, company, app):
+    checks = dict(company.judging.catalogue.checks)
+    checks["arch.redundancy"] = replace(checks["arch.redundancy"], enforce_from=(NOW + 30 * DAY).date())
+    init_app(app, replace(company.judging, catalogue=replace(company.judging.catalogue, checks=checks, version="2")))
+    text = portal("show", "Shakespeare").output
+    assert "1 more check that does not pass will count from 2026-12-22 on (arch.redundancy)." in " ".join(text.split())
+    assert "in shadow, counts from 2026-12-22" in " ".join(text.split())
+    checks["arch.redundancy"] = replace(checks["arch.redundancy"], enforce_from=None, enforce_until=NOW.date())
+    init_app(app, replace(company.judging, catalogue=replace(company.judging.catalogue, checks=checks, version="3")))
+    text = portal("show", "Shakespeare").output
+    assert "in shadow" in text
+    assert "will count" not in text
 
 
 def test_show_prints_the_whole_scorecard_for_programs(portal):

@@ -11,7 +11,7 @@ from scorecards.checks.definitions import Axis, Check, CheckCatalogue, Criticali
 from scorecards.documents import scorecard_form
 from scorecards.evaluation import CheckResult
 from scorecards.evidence.causes import Cause, CauseKind, Party
-from scorecards.grading import grade, promise
+from scorecards.grading import grade
 from scorecards.holding import HeldVerdict
 from scorecards.reaching import Barred
 from scorecards.rules.tree import Rule
@@ -125,40 +125,6 @@ def test_the_required_level_follows_from_criticality(tier, required):
     assert made.distance == required
 
 
-def test_a_gain_says_points_level_and_what_else_bars_it():
-    made = graded(
-        result(FAIL, name="a", level=2, weight=3),
-        result(FAIL, name="b", level=2, axis=Axis.CAPACITY),
-        result(FAIL, name="c", level=3, axis=Axis.CAPACITY),
-        result(PASS, name="d", weight=1),
-    )
-    gain = made.gains["a"]
-    assert (gain.axis_points, gain.overall_points) == (75.0, 50.0)
-    assert (gain.blocks_level, gain.others_on_axis, gain.others_overall) == (2, 0, 1)
-    assert (gain.axis_level, gain.overall_level) == (3, 1)
-    assert made.gains["c"].others_on_axis == 1
-    assert "d" not in made.gains
-
-
-def test_the_only_bar_promises_the_level_of_the_service():
-    made = graded(result(FAIL, name="a", level=2), result(PASS, name="b"))
-    (step,) = made.next_steps
-    assert (
-        step.sentence
-        == "“a” does not hold: a is fail. Mend a. A pass gains 50 points on change and lifts the service to L3."
-    )
-
-
-def test_any_pass_lifts_an_axis_on_which_nothing_passes():
-    made = graded(
-        result(FAIL, name="a", level=2), result(FAIL, name="b", level=2), result(PASS, name="c", axis=Axis.CAPACITY)
-    )
-    assert made.axes[Axis.CHANGE].level == 0
-    assert promise(made.gains["a"], Axis.CHANGE) == (
-        "A pass gains 50 points on change and lifts the axis to L1; 1 other check bars L2 on the same axis."
-    )
-
-
 def test_of_what_bars_the_next_level_the_cheapest_comes_first_then_criticality_and_weight():
     made = graded(
         result(FAIL, name="later", level=3, criticality="blocker", weight=5),
@@ -259,18 +225,6 @@ def test_every_source_that_is_dark_is_named_while_they_hold_a_level():
     assert frozen["sentence"] == (
         "Frozen until 2026-11-22 13:00 UTC, because the sources argocd, prometheus are dark, argocd since "
         "2026-11-22 12:00 UTC; then the level falls to L0 unless they are back."
-    )
-
-
-def test_a_promise_counts_what_bars_the_level_on_other_axes_as_well():
-    made = graded(
-        result(FAIL, name="a", level=2, weight=1),
-        result(FAIL, name="b", level=2, weight=1),
-        result(FAIL, name="c", level=1, axis=Axis.CAPACITY),
-        result(PASS, name="d"),
-    )
-    assert promise(made.gains["a"], Axis.CHANGE).endswith(
-        "points on change; 2 other checks bar L2, 1 of them on the same axis."
     )
 
 

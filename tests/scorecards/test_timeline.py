@@ -12,7 +12,7 @@ from scorecards.exceptions.models import WaiverRow
 from scorecards.fleet import roll_up
 from scorecards.models import Scorecard
 from scorecards.scorecard import due, read, update
-from tests.scorecards.conftest import OTHERS, QUILL, REF, SHAKESPEARE
+from tests.scorecards.conftest import OTHERS, QUILL, REF, SHAKESPEARE, SOURCES
 from tests.scorecards.known_checks import judge_by_known
 from tests.scorecards.samples import DAY, GOOD, MINUTE, NOW, SOURCE_OF
 
@@ -76,6 +76,22 @@ def test_an_outage_freezes_the_level_for_its_grace_period_and_says_so(company, s
     assert (fallen.from_level, fallen.cause) == ("L3", "evidence_lost")
     assert set(held) & set(fallen.checks)
     assert read(session, company.judging, REF, end + MINUTE)["frozen"] is None
+
+
+def test_the_step_that_is_kept_counts_what_an_outage_holds_as_the_scorecard_does(company, session):
+    judging = replace(company.judging, grace=7 * DAY)
+    update(session, judging, None, NOW)
+    company.touch("grafana", failure_kind="unreachable", failure_message="refused")
+    dark = NOW + 73 * HOUR
+    company.write("others.yaml", OTHERS, dark)
+    company.write("shakespeare.yaml", SHAKESPEARE, dark)
+    others = {key: value for key, value in GOOD.items() if SOURCE_OF[key] in SOURCES and SOURCE_OF[key] != "grafana"}
+    company.observe(others, now=dark)
+    update(session, judging, [REF], dark)
+    first = read(session, judging, REF, dark)["next_steps"][0]
+    assert first["checks"] == ["obs.slo.on_dashboard"]
+    assert kept(session).next_step == first["sentence"]
+    assert first["sentence"].endswith("; its source is dark, and for the levels it counts as passed meanwhile.")
 
 
 def test_a_portal_whose_worker_stopped_blames_no_team_and_holds_the_levels(company, session):
@@ -158,11 +174,32 @@ def test_a_diff_parts_what_the_service_did_from_what_the_rules_did(company, sess
     update(session, judging, [REF], LATER + HOUR)
     found = timeline.diff(session, judging, REF, NOW, LATER + HOUR)
     assert [one["check"] for one in found["service_changed"]] == ["arch.redundancy"]
-    assert [(one["check"], one["to_status"]) for one in found["rule_changed"]] == [("chg.cfr", None)]
+    edited, gone = found["rule_changed"]
+    assert (gone["check"], gone["to_status"]) == ("chg.cfr", None)
+    assert (edited["check"], edited["from_status"], edited["to_status"]) == ("cap.limits", "pass", "pass")
+    assert edited["sentence"].startswith("The check was edited (within version 1); the verdict stayed. ")
     assert found["rules_changed"]
     assert found["standings"][0]["from"]["level"] == "L3"
     with pytest.raises(InvalidInput):
         timeline.diff(session, judging, REF, LATER, NOW)
+
+
+def test_an_edit_that_leaves_the_verdict_is_told_with_the_versions_and_by_the_new_rule(company, session):
+    update(session, company.judging, None, NOW)
+    catalogue = company.judging.catalogue
+    limits = replace(catalogue.checks["cap.limits"], digest="other", version=2)
+    changed = replace(catalogue, checks={**catalogue.checks, "cap.limits": limits}, version="2")
+    judging = replace(company.judging, catalogue=changed)
+    assert [move for move in update(session, judging, [REF], LATER) if move.ref == REF] == []
+    (told,) = [one for one in timeline.list_changes(session, judging, REF, None, 50).items if one["at"] == LATER]
+    assert (told["check_id"], told["cause"], told["check_version"]) == ("cap.limits", "rule_changed", 2)
+    by_rule = timeline.scorecard_at(session, judging, REF, LATER)
+    result = next(one for one in by_rule["results"] if one["check"] == "cap.limits")
+    assert (result["version"], result["status"]) == (2, "pass")
+    assert told["sentence"] == f"The check was edited (version 1 to 2); the verdict stayed. {result['sentence']}"
+    assert not result["sentence"].startswith("By an earlier form")
+    update(session, judging, [REF], LATER + HOUR)
+    assert [one["at"] for one in timeline.list_changes(session, judging, REF, None, 1).items] == [LATER]
 
 
 def test_a_trend_has_one_point_for_each_day_on_which_something_changed(company, session):

@@ -2,12 +2,14 @@
 
 from types import SimpleNamespace
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorecards.assessment.differences import Comparer, Differences
 from scorecards.assessment.plan import Plan
 from scorecards.assessment.verdicts import LETTERS, Last, Verdicts
+from scorecards.changes import ChangeCause, Edit
 from scorecards.standing import FAIL, NOT_APPLICABLE, PASS, STATUSES, UNKNOWN, WAIVED
 from tests.scorecards.assessment.test_agreement import SPECS
 from tests.scorecards.known_checks import known_checks
@@ -54,12 +56,16 @@ def test_plain_verdicts_differ_as_those_compared_by_what_they_are_marked_with(da
         assert parts(comparer.differences(assessment, last)) == parts(one_by_one)
 
 
-def test_checks_are_looked_at_for_edits_only_where_others_were_judged_by(monkeypatch):
+def test_an_edited_check_is_a_change_though_its_verdict_stays_unless_it_does_not_apply():
     comparer = Comparer(PLAN, Verdicts(PLAN, NOW))
-    codes = [PASS] * COUNT
-    first = PLAN.checks[0].check
-    statuses = {first.id: [STATUSES[PASS].value, first.version, "another rule"]}
-    (edited,) = comparer.edited(assessed(codes), Last("", None, statuses, (), {}))
-    assert edited.check == first.id
-    monkeypatch.setattr(comparer.verdicts, "statuses_of", None)  # what was judged by these checks is not spelt out
-    assert comparer.edited(assessed(codes), last_of(codes)) == []
+    checks = [prepared.check for prepared in PLAN.checks]
+    codes = [PASS, NOT_APPLICABLE] + [PASS] * (COUNT - 2)
+    statuses = {
+        check.id: [STATUSES[code].value, check.version, "another rule" if place < 2 else check.digest]
+        for place, (check, code) in enumerate(zip(checks, codes, strict=True))
+    }
+    found = comparer.differences(assessed(codes), Last("", None, statuses, (), {}))
+    (edited,) = found.changes()
+    assert (edited.check, edited.edit, edited.cause) == (checks[0].id, Edit.EDITED, ChangeCause.RULE)
+    assert (edited.from_status, edited.to_status) == ("pass", "pass")
+    assert orjson.loads(found.told())[-2:] == [checks[0].digest, checks[0].version]

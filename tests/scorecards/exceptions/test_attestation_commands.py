@@ -111,7 +111,7 @@ def portal_faults(result):
 def test_every_fault_of_a_file_is_told_and_of_a_long_one_the_first_with_the_count_of_the_rest(portal, file):
     shown = portal_faults(portal("import", file({"check": "er.none"}, {"entity": "component:default/nobody"}, {}, {})))
     assert sorted(shown) == ["[0].check", "[1].entity", "[3].check"]
-    assert shown["[3].check"] == "[2] answers it for this service already; keep one"
+    assert shown["[3].check"] == "[2] has this check of this service already; keep one"
     many = [{"entity": f"component:default/nobody-{number}"} for number in range(MOST_FAULTS + 30)]
     result = portal("import", file(*many))
     assert len(result.stderr.splitlines()) == MOST_FAULTS + 2

@@ -99,7 +99,25 @@ def test_a_trend_tells_where_the_levels_moved():
     assert [word for word in words(picture) if re.fullmatch("L.|–", word)] == ["L3", "–", "L2", "L1"]
     (line,) = re.findall(r' d="(M[^"]*)"', picture)
     assert line.count("M") == 2  # a gap while no check applied
-    assert "from L1 with 30 % passing to L3 with 87 % passing" in described(picture)[1]
+    assert "from L1 with 30 % passing and 40 % unknown to L3 with 87 % passing" in described(picture)[1]
+
+
+def test_a_trend_of_a_service_that_is_known_since_lately_fills_the_picture():
+    start = NOW - 90 * DAY
+    lately = [Point(NOW - DAY, NONE), Point(NOW - timedelta(hours=2), GOOD)]
+    picture = trend("Readiness", lately, start, NOW)
+    (line,) = re.findall(r' d="M([0-9.]+),[0-9.]+ L([0-9.]+),', picture)
+    assert line == ("48.0", "624.0")
+    assert f"{NOW:%Y-%m-%d}" in words(picture)
+    assert f"{start:%Y-%m-%d}" not in words(picture)
+    assert "from no level to L3 with 87 % passing" in described(picture)[1]
+    longer = trend("Readiness", [Point(NOW - 30 * DAY, GOOD)], start, NOW)
+    assert re.findall(r' d="M([0-9.]+),', longer) == ["432.0"]
+    assert f"{start:%Y-%m-%d}" in words(longer)
+
+
+def test_where_it_stands_now_is_a_dot_even_where_no_line_can_be_drawn():
+    assert 'class="dot" cx="624.0"' in trend("Readiness", [Point(NOW, GOOD)], NOW - 90 * DAY, NOW)
 
 
 def test_a_trend_without_a_judgement_says_so():

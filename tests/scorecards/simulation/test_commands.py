@@ -1,14 +1,18 @@
 """`portal scorecards validate` and `portal scorecards simulate`."""
 
 import json
+import re
 
 import pytest
 import yaml
 from click.testing import CliRunner
+from sqlalchemy import update
 
 from portal_backend.cli import main
 from portal_backend.commands import common
 from portal_backend.core import clock
+from scorecards import scorecard
+from scorecards.models import Scorecard
 from tests.scorecards.conftest import REF
 from tests.scorecards.samples import NOW
 
@@ -100,7 +104,28 @@ def test_what_cannot_be_simulated_ends_with_two(portal, stricter, tmp_path):
     (tmp_path / "bad.yaml").write_text("- {id: org.x}")
     assert portal("simulate", tmp_path / "bad.yaml").exit_code == 2
     assert portal("simulate", stricter, "--service", "a:b/").exit_code == 2
+    for more in ([], ["--weeks", "2"]):
+        typo = portal("simulate", stricter, "--service", "shakspeare", *more)
+        assert (typo.exit_code, "no service component:default/shakspeare" in typo.stderr) == (2, True)
     assert portal("simulate", stricter, "--without", "nothing.yaml").exit_code == 2
+
+
+def test_a_change_that_is_in_place_already_is_not_taken_for_none(portal, company, session, stricter):
+    scorecard.update(session, company.judging, None, NOW)
+    session.commit()
+    assert "judged by other checks" not in portal("simulate", stricter).stderr
+    session.execute(update(Scorecard).values(catalogue_version="before"))
+    session.commit()
+    result = portal("simulate", stricter)
+    assert "Services were last judged by other checks than portal.yaml names now" in result.stderr
+    assert "judged by other checks" not in result.stdout
+
+
+def test_a_service_that_changes_by_weights_alone_is_told_with_its_percent(portal, tmp_path):
+    file = tmp_path / "org.yaml"
+    file.write_text(yaml.safe_dump({"overrides": [{"check": "cap.limits", "change": {"weight": 1}}]}))
+    lines = portal("simulate", file).stdout.splitlines()
+    assert any(re.search(r"component:default/\w+ L\d → L\d  [0-9.]+ % → [0-9.]+ %$", line) for line in lines), lines
 
 
 def test_the_past_weeks_are_told_one_by_one(portal, stricter):

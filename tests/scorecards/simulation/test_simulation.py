@@ -173,6 +173,7 @@ def test_pages_follow_one_another_and_a_foreign_cursor_is_refused(at_noon, clien
         ({"overrides": [{"check": "no.such", "change": {"level": 1}}]}, "(request): overrides[0]: check"),
         ({"without": ["nothing.yaml"]}, "without[0]"),
         ({"refs": ["::"]}, "refs"),
+        ({"refs": [REF, "component:default/typo"]}, "the catalog has no service component:default/typo"),
         ({"colour": "red"}, "colour"),
         ({"refs": []}, "refs"),
     ],

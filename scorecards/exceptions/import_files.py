@@ -1,6 +1,7 @@
-"""The import file: what people attested before this portal knew of it, as a YAML list, checked whole."""
+"""The import files: what was attested and waived before this portal knew of it, each a YAML list, checked whole."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from portal_backend.core.errors import Fault, InvalidInput, flatten_messages
 from portal_backend.core.faults import first_faults
 from portal_backend.core.http import Moment
 from scorecards.checks.files import read_documents
-from scorecards.exceptions.importing import Imported
+from scorecards.exceptions.importing_attestations import ImportedAttestation
+from scorecards.exceptions.importing_waivers import ImportedWaiver
 from scorecards.exceptions.text_fields import MAX_REFERENCE, WebLink, sentence, word
 
 MAX_ENTRIES = 2_000
@@ -27,13 +29,16 @@ class _DayOrMoment(Moment):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class ImportedSchema(Schema):
-    """One entry of the file."""
-
+class _EntrySchema(Schema):
     class Meta:
         unknown = RAISE
 
     entity = word("The service, `component:default/checkout`.", required=True)
+
+
+class ImportedAttestationSchema(_EntrySchema):
+    """An attestation of the file."""
+
     check = word("The check that it answers.", required=True)
     holds = fields.Boolean(load_default=True, truthy={True}, falsy={False})
     statement = sentence("What was seen, where and when.", required=True)
@@ -43,29 +48,52 @@ class ImportedSchema(Schema):
     expires_at = _DayOrMoment(load_default=None)
 
 
-def read_file(path: Path) -> list[Imported]:
-    """Return the entries of an import file; raises InvalidInput that names the first faults in it with their places."""
+class ImportedWaiverSchema(_EntrySchema):
+    """A waiver of the file: one that was approved, or a request that still waits."""
+
+    check = word("The check to do without.", required=True)
+    reason = sentence("Why it cannot be met by then.", required=True)
+    compensating_control = sentence("What limits the risk meanwhile.", required=True)
+    until = _DayOrMoment(required=True)
+    requested_by = word("Who asked for it.", required=True)
+    requested_at = _DayOrMoment(load_default=None)
+    approved_by = word("Who approved it.", load_default=None)
+    approved_at = _DayOrMoment(load_default=None)
+
+
+def read_attestations(path: Path) -> list[ImportedAttestation]:
+    """Return the attestations of a file; raises InvalidInput that names the first faults in it with their places."""
+    return [ImportedAttestation(**entry) for entry in _entries(path, ImportedAttestationSchema(), "attestations")]
+
+
+def read_waivers(path: Path) -> list[ImportedWaiver]:
+    """Return the waivers of a file; raises InvalidInput that names the first faults in it with their places."""
+    return [ImportedWaiver(**entry) for entry in _entries(path, ImportedWaiverSchema(), "waivers")]
+
+
+def _entries(path: Path, schema: Schema, what: str) -> Iterator[dict[str, Any]]:
+    """Yield each entry with its place and the whole reference of its service, once none has a fault."""
     faults: list[Fault] = []
     entries = []
-    for number, entry in enumerate(_load(path)):
+    for number, entry in enumerate(_load(path, what)):
         place = f"[{number}]"
         try:
-            found = ImportedSchema().load(entry)
-            entries.append(Imported(place, **{**found, "entity": _service_ref(found["entity"])}))
+            found = schema.load(entry)
+            entries.append({**found, "place": place, "entity": _service_ref(found["entity"])})
         except ValidationError as error:
             faults += flatten_messages(error.messages, place)
         except BadReference as error:
             faults.append(Fault(f"{place}.entity", str(error)))
     if faults:
         raise InvalidInput(f"Nothing was imported from {path.name}; mend it and import it again.", first_faults(faults))
-    return entries
+    yield from entries
 
 
 def _service_ref(text: str) -> str:
     return str(parse_ref(text[:MAX_REFERENCE], "component")).lower()
 
 
-def _load(path: Path) -> list[Any]:
+def _load(path: Path, what: str) -> list[Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -78,5 +106,5 @@ def _load(path: Path) -> list[Any]:
     if not documents:
         return []
     if len(documents) > 1 or not isinstance(documents[0], list) or len(documents[0]) > MAX_ENTRIES:
-        raise InvalidInput(f"{path.name} must be one YAML list of at most {MAX_ENTRIES} attestations.")
+        raise InvalidInput(f"{path.name} must be one YAML list of at most {MAX_ENTRIES} {what}.")
     return documents[0]

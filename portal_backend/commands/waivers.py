@@ -1,0 +1,179 @@
+"""`portal scorecards waivers`: which checks a service may do without, for a while."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from marshmallow import Schema, ValidationError
+from rich.markup import escape
+from sqlalchemy.orm import Session
+
+from catalog.format.refs import parse_ref
+from portal_backend.commands.attestations import run_import
+from portal_backend.commands.common import as_json, console, operator, print_json, print_table, whole_seconds, with_app
+from portal_backend.commands.refs import service_ref
+from portal_backend.core import clock
+from portal_backend.core.db import reading, transaction
+from portal_backend.core.errors import InvalidInput, flatten_messages
+from portal_backend.core.pagination import MAX_LIMIT
+from scorecards import judging
+from scorecards.exceptions import settings
+from scorecards.exceptions import waivers as domain
+from scorecards.exceptions.import_files import read_waivers
+from scorecards.exceptions.importing_waivers import take_waivers
+from scorecards.exceptions.listing import WAIVER_STATES, Wanted, list_waivers, waiver_form
+from scorecards.exceptions.models import WaiverRow
+from scorecards.exceptions.people import find_service, owner_ref
+from scorecards.exceptions.recording import Done, begin, settle
+from scorecards.exceptions.schemas import (
+    ApprovalSchema,
+    ExceptionReasonSchema,
+    WaiverPageSchema,
+    WaiverRequestSchema,
+    WaiverSchema,
+)
+
+
+@click.group()
+def waivers() -> None:
+    """List waivers, ask for one, decide on somebody else's, and import what was waived elsewhere."""
+
+
+@waivers.command("list")
+@click.option("--service", "ref", help="Of this one: `checkout`, or `component:default/checkout`.")
+@click.option("--owner", help="Of the services that this group owns.")
+@click.option("--check", "checks", multiple=True, help="Repeatable.")
+@click.option("--state", "states", multiple=True, type=click.Choice(WAIVER_STATES), help="Repeatable.")
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
+@click.option("--cursor", help="Where the page before ended.")
+@as_json
+@with_app
+def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) -> None:
+    """List waivers: of one service the latest first, else whichever ends first."""
+    ref = service_ref(asked["ref"]) if asked["ref"] else None
+    wanted = Wanted(ref, asked["states"], asked["checks"], owner_ref(asked["owner"]))
+    with reading() as session:
+        page = list_waivers(session, wanted, cursor, limit, clock.now())
+        answer = WaiverPageSchema().dump(page)
+    if json_output:
+        print_json(answer)
+        return
+    print_table(
+        ("id", "service", "check", "state", "asked by", "decided by", "until", "reason"),
+        [
+            (
+                *(one["id"], one["ref"], one["check"], one["state"], one["requested_by"], one["decided_by"]),
+                *(whole_seconds(one["until"]), one["reason"]),
+            )
+            for one in answer["items"]
+        ],
+    )
+    if page.next_cursor:
+        console.print(f"There is more: --cursor {page.next_cursor}", soft_wrap=True)
+
+
+@waivers.command()
+@click.argument("ref")
+@click.argument("check")
+@click.option("--reason", required=True, help="Why it cannot be met by then.")
+@click.option("--compensating-control", required=True, help="What limits the risk meanwhile.")
+@click.option("--until", required=True, help="When it ends, 180 days ahead at most: 2027-01-31T00:00:00Z.")
+@click.option("--renews", help="The id of the waiver that this one continues.")
+@as_json
+@with_app
+def request(ref: str, check: str, json_output: bool, **said: Any) -> None:
+    """Ask, in the name of this account, that a service may do without CHECK; somebody else decides. Safe to repeat."""
+    body = {"check": check, **{key: value for key, value in said.items() if value is not None}}
+    loaded = _load(WaiverRequestSchema(), body)
+    wanted = domain.WaiverRequest(**{**loaded, "renews": str(loaded["renews"]) if loaded["renews"] else None})
+    whole = parse_ref(service_ref(ref))
+
+    def ask(session: Session, now: datetime) -> Done[WaiverRow]:
+        basis = judging.current()
+        service = find_service(session, basis, whole.kind, whole.namespace, whole.name)
+        return domain.request(session, basis.catalogue, settings.current(), service, wanted, operator(), now)
+
+    _do(ask, json_output, rejudges=False)
+
+
+@waivers.command()
+@click.argument("id_", metavar="ID")
+@click.option("--reason", help="Why it may be.")
+@click.option("--until", help="An earlier end than was asked for: 2027-01-31T00:00:00Z.")
+@as_json
+@with_app
+def approve(id_: str, json_output: bool, **said: Any) -> None:
+    """Grant a waiver that somebody else asked for, in the name of this account."""
+    loaded = _load(ApprovalSchema(), {key: value for key, value in said.items() if value is not None})
+
+    def grant(session: Session, now: datetime) -> Done[WaiverRow]:
+        terms = (loaded["reason"], loaded["until"])
+        return domain.approve(session, settings.current(), id_, *terms, operator(), now)
+
+    _do(grant, json_output)
+
+
+@waivers.command()
+@click.argument("id_", metavar="ID")
+@click.option("--reason", required=True, help="Why not; it stands in the service's history.")
+@as_json
+@with_app
+def reject(id_: str, reason: str, json_output: bool) -> None:
+    """Refuse a waiver that somebody else asked for, in the name of this account."""
+    why = _load(ExceptionReasonSchema(), {"reason": reason})["reason"]
+    _do(lambda session, now: domain.reject(session, id_, why, operator(), now), json_output, rejudges=False)
+
+
+@waivers.command()
+@click.argument("id_", metavar="ID")
+@click.option("--reason", required=True, help="Why; it stands in the service's history.")
+@as_json
+@with_app
+def end(id_: str, reason: str, json_output: bool) -> None:
+    """Withdraw a request, or end a waiver before its time, in the name of this account."""
+    why = _load(ExceptionReasonSchema(), {"reason": reason})["reason"]
+    _do(lambda session, now: domain.end(session, id_, why, operator(), now), json_output)
+
+
+@waivers.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check everything and tell what it would do; nothing is written.")
+@as_json
+@with_app
+def import_file(file: Path, dry_run: bool, json_output: bool) -> None:
+    """Take over what was waived, or asked for, before this portal knew of it (a YAML list): all of it or nothing.
+
+    Safe to repeat. Exit code 2, with the place and the fault of each entry, when one cannot be taken.
+    """
+    run_import(read_waivers(file), take_waivers, dry_run, json_output)
+
+
+def _load(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = schema.load(body)
+    except ValidationError as error:
+        raise InvalidInput("The waiver has faults.", flatten_messages(error.messages)) from error
+    return loaded
+
+
+def _do(act: Callable[[Session, datetime], Done[WaiverRow]], json_output: bool, rejudges: bool = True) -> None:
+    """Do something about a waiver, in a transaction, and tell what came of it; a request exempts from nothing yet."""
+    now = clock.now()
+    with transaction() as session:
+        begin(session)
+        done = act(session, now)
+        moved = settle(session, done.happenings, now, rejudged=None if rejudges else ())
+        form = WaiverSchema().dump(waiver_form(done.value, now))
+    if json_output:
+        print_json(form)
+        return
+    until = f", until {whole_seconds(form['until'])}" if form["state"] in {"requested", "approved"} else ""
+    before = "" if done.happenings else ", as before"
+    console.print(
+        f"{escape(form['ref'])} {escape(form['check'])}: {form['state']}{until}{before}; {form['id']}",
+        soft_wrap=True,
+    )
+    for move in moved:
+        console.print(f"{escape(move.ref)}: {escape(move.sentence)}", soft_wrap=True)
