@@ -8,3 +8,8 @@ services_blueprint = make_blueprint(
 engagements_blueprint = make_blueprint(
     "engagements", __name__, "/api/engagements", "What SRE does about services: triage in both directions."
 )
+
+SERVICE = "/<string:kind>/<string:namespace>/<string:name>"
+"""Below `services_blueprint`: one service."""
+ENGAGEMENT = "/<string:engagement_id>"
+"""Below `engagements_blueprint`: one engagement."""

@@ -1,4 +1,4 @@
-"""What the portal's own records say of services: modules, conformance, launches, exercises, the error budget policy.
+"""What the portal's own records say of services: modules, conformance, launches, exercises, policies, incidents.
 
 They are facts like those of other sources, under the source `portal`; what another source measures counts before them.
 """
@@ -11,7 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engagements import policy_breaches
+from engagements.corrections import without_corrected
+from engagements.event_kinds import CORRECTION
 from engagements.lifecycle.models import Engagement
+from engagements.models import HistoryEvent
+from engagements.reviews import incident_review
 from engagements.reviews.launching.models import Launch
 from engagements.reviews.words import LaunchStage
 from engagements.tiers import UNIFORM_CAPABILITIES
@@ -25,11 +29,12 @@ SOURCE = "portal"
 MAX_AGE = timedelta(hours=72)
 """As of every fact that no connector declares; the records are read again every hour."""
 COMPONENTS = "fw.components.registered"
+REPEATED_CAUSES, INCIDENT_WINDOW = "incidents.repeated_causes_90d", timedelta(days=90)
 TRAFFIC_MODULE = "traffic_load_control"
 
 
-def _spec(key: str, kind: FactType, description: str) -> FactSpec:
-    return FactSpec(key, kind, "", description, MAX_AGE)
+def _spec(key: str, kind: FactType, description: str, unit: str = "") -> FactSpec:
+    return FactSpec(key, kind, unit, description, MAX_AGE)
 
 
 FACTS = (
@@ -41,11 +46,12 @@ FACTS = (
         for name in UNIFORM_CAPABILITIES
     ),
     _spec(COMPONENTS, FactType.BOOLEAN, "Every module that it was to be built on is one of the registry that it uses"),
-    _spec("ebp.violations_90d", FactType.INTEGER, "Releases in 90 days while its signed policy forbade them"),
+    _spec("ebp.violations_90d", FactType.INTEGER, "Releases in 90 days while its signed policy forbade them", "count"),
     _spec("exercises.last_at", FactType.DATETIME, "When an emergency was last exercised"),
     _spec("ebp.approved_by", FactType.SET, "Roles that signed the error budget policy"),
     _spec("launches.open.checklist_pct", FactType.NUMBER, "Percent of the launch checklist that is done"),
     _spec("launches.last.stages", FactType.SET, "Stages that the last launch went through"),
+    _spec(REPEATED_CAUSES, FactType.INTEGER, "Causes that two or more incidents of 90 days had", "count"),
 )
 """Every fact that the portal's own records can supply."""
 
@@ -56,7 +62,10 @@ def observe(session: Session, now: datetime) -> list[Fact]:
     """Return what the records say of every service that they mention, in a constant number of queries."""
     found: Said = {}
     kept = {ref: {"ebp.violations_90d": count} for ref, count in policy_breaches.breaches(session, now).items()}
-    parts = (_of_modules(session, now), _of_components(session), _of_engagements(session), _of_launches(session), kept)
+    parts = (
+        *(_of_modules(session, now), _of_components(session), _of_engagements(session), _of_launches(session)),
+        *(_of_incidents(session, now), kept),
+    )
     for part in parts:
         for ref, says in part.items():
             found.setdefault(ref, {}).update(says)
@@ -134,3 +143,19 @@ def _of_launches(session: Session) -> Said:
         if launch.stages:
             says["launches.last.stages"] = sorted({stage["stage"] for stage in launch.stages})
     return found
+
+
+def _of_incidents(session: Session, now: datetime) -> Said:
+    """How many causes came back, of services whose incidents tell theirs; without what a correction took back."""
+    event = HistoryEvent
+    told = (event.kind, event.occurred_at, event.source_event_id, event.summary, event.link, event.details)
+    query = select(event.entity_ref, event.sequence, *told).where(
+        event.kind.in_(("incident.opened", "postmortem.published", CORRECTION)),
+        event.occurred_at > now - INCIDENT_WINDOW,
+        event.occurred_at <= now,
+    )
+    events: dict[str, list[dict[str, Any]]] = {}
+    for row in without_corrected(session.execute(query.order_by(event.occurred_at, event.sequence))):
+        events.setdefault(row.entity_ref, []).append(incident_review.told(row))
+    found = {ref: incident_review.repeated(of_one) for ref, of_one in events.items()}
+    return {ref: {REPEATED_CAUSES: count} for ref, count in found.items() if count is not None}

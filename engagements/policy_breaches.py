@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from engagements.corrections import without_corrected
+from engagements.event_kinds import CORRECTION
 from engagements.lifecycle.models import Engagement
 from engagements.lifecycle.states import Side
 from engagements.models import HistoryEvent
@@ -64,14 +66,12 @@ def _events(session: Session, refs: Mapping[str, datetime], now: datetime) -> Ev
     for few in chunks(sorted(refs)):
         query = select(*columns).where(
             HistoryEvent.entity_ref.in_(few),
-            HistoryEvent.kind.in_((*BUDGET, RELEASE, "event.corrected")),
+            HistoryEvent.kind.in_((*BUDGET, RELEASE, CORRECTION)),
             HistoryEvent.occurred_at <= now,
         )
-        rows = session.execute(query.order_by(HistoryEvent.occurred_at, HistoryEvent.sequence)).all()
-        wrong = {(row.entity_ref, row.details["corrects"]) for row in rows if row.kind == "event.corrected"}
-        for ref, sequence, kind, at, details in rows:
-            if kind != "event.corrected" and (ref, sequence) not in wrong:
-                found.setdefault(ref, []).append((kind, at, details))
+        rows = session.execute(query.order_by(HistoryEvent.occurred_at, HistoryEvent.sequence))
+        for ref, _, kind, at, details in without_corrected(rows):
+            found.setdefault(ref, []).append((kind, at, details))
     return found
 
 

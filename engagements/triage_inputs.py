@@ -70,7 +70,7 @@ WORDS_RECORDED = ("catalog.criticality",)
 FOR_EVERY_SERVICE = ("dependents.count",)
 """Facts whose history is read of every service; that of the others only of services that SRE runs."""
 
-EVENT_KINDS_SEEN = ("plan.agreed", "pager.returned", "pager.resumed")
+EVENT_KINDS_SEEN = ("plan.agreed", "engagement.escalated", "pager.returned", "pager.resumed")
 GATE_LEVEL = 3
 """The level that a service must reach before SRE takes it over."""
 
@@ -183,7 +183,9 @@ def _signal(view: View, key: str) -> Signal:
     evidence = view.get(key)
     if evidence.state is EvidenceState.FRESH:
         return Known(evidence.value, evidence.source or "", evidence.observed_at, evidence.simulated)
-    return Unknown(f"{evidence.cause.sentence}." if evidence.cause else f"{key} is {evidence.state}.")
+    if evidence.cause is None:
+        return Unknown(f"{key} is {evidence.state}.")
+    return Unknown(f"{evidence.cause.sentence}. {evidence.cause.action}".rstrip())
 
 
 def _readiness(session: Session, catalogue: CheckCatalogue, only: Collection[str] | None) -> dict[str, Readiness]:

@@ -181,7 +181,8 @@ class HandBackRowSchema(TriageRowSchema):
         metadata=said("0: a rule is met. 1: all that is known of one speaks for it. 2: one is open. 3: none applies.")
     )
     ladder_step = fields.String(
-        allow_none=True, metadata=said("The next step for a neglected service: `escalate` or `disengage`.")
+        allow_none=True,
+        metadata=said("The next step for a neglected service: `escalate`, `return_pager` or `disengage`."),
     )
     phase = fields.String(attribute="evidence.phase", allow_none=True)
 

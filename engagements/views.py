@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response
 
 from engagements import circumstances, history, services, support
-from engagements.blueprints import services_blueprint
+from engagements.blueprints import SERVICE, services_blueprint
 from engagements.history_export.views import filter_of
 from engagements.history_reading import corrections, told
 from engagements.history_state import state_at
@@ -49,7 +49,7 @@ def list_services(query: dict[str, Any]) -> Response:
     return plain_json({"items": page.items, "next_cursor": page.next_cursor, "total": page.total})
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>")
+@services_blueprint.get(SERVICE)
 @services_blueprint.response(200, ServiceDetailSchema)
 def get_service(kind: str, namespace: str, name: str) -> dict[str, Any]:
     """Read one service with the terms of its support."""
@@ -57,7 +57,7 @@ def get_service(kind: str, namespace: str, name: str) -> dict[str, Any]:
         return services.get_service(session, judging().service_types, kind, namespace, name)
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/history")
+@services_blueprint.get(f"{SERVICE}/history")
 @services_blueprint.arguments(HistoryQuery, location="query")
 @services_blueprint.response(200, HistoryPageSchema)
 def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
@@ -71,7 +71,7 @@ def get_history(query: dict[str, Any], kind: str, namespace: str, name: str) -> 
     return plain_json({"items": items, **cursors, "state": asdict(state) if state else None})
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/tier")
+@services_blueprint.get(f"{SERVICE}/tier")
 @services_blueprint.response(200, SupportSchema)
 def get_tier(kind: str, namespace: str, name: str) -> Tagged:
     """Read a service's support; its ETag is what If-Match takes."""
@@ -81,7 +81,7 @@ def get_tier(kind: str, namespace: str, name: str) -> Tagged:
         return with_tag(state, state.version)
 
 
-@services_blueprint.post("/<string:kind>/<string:namespace>/<string:name>/tier")
+@services_blueprint.post(f"{SERVICE}/tier")
 @services_blueprint.arguments(MoveSchema)
 @services_blueprint.response(200, SupportSchema)
 @services_blueprint.alt_response(403, description="The caller lacks the role; nothing else stands in the way.")

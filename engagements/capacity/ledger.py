@@ -24,6 +24,7 @@ from engagements.capacity.limits import (
     TeamLimits,
     Use,
     load_share,
+    steady_basis,
     steady_hours,
     weigh,
 )
@@ -170,7 +171,8 @@ def steady_use(ref: str, option: str, load: Load, settings: CapacitySettings) ->
     pages = load.pages_per_shift
     counted = settings.assumed_pages_per_shift if pages is None else pages
     share, of_load = settings.page_shares[option], load_share(option, load.lifecycle, settings)
-    remarks = [f"pages assumed: {counted:g} a shift"] if pages is None and share else []
+    assumed = pages is None and share > 0
+    remarks = [f"pages assumed: {counted:g} a shift"] if assumed else []
     if of_load != 1.0:
         remarks.append(f"{load.lifecycle}: {of_load:.0%} of its load counts")
     return Use(
@@ -179,6 +181,8 @@ def steady_use(ref: str, option: str, load: Load, settings: CapacitySettings) ->
         pages_per_shift=round(counted * share * of_load, 6),
         hours_per_quarter=round(steady_hours(option, counted, settings) * of_load, 6),
         stack=load.stack if option in {"full", "platform"} else None,
+        basis=steady_basis(option, counted, of_load, settings),
+        pages_assumed=assumed,
         remark="; ".join(remarks),
     )
 
@@ -239,16 +243,15 @@ def _projects(session: Session, settings: CapacitySettings, now: datetime) -> di
 def _project(engagement: Engagement, settings: CapacitySettings, now: datetime) -> Use:
     kind = project_kind(engagement.model, engagement.state)
     demand = demand_for(kind, settings)
-    sres: float = demand.sres
-    if kind is DemandKind.REVIEW:
-        sres = float(len(reviewers_of(engagement.document)) or demand.sres)
+    named = len(reviewers_of(engagement.document)) if kind is DemandKind.REVIEW else 0
     spent = (now - (engagement.accepted_at or engagement.requested_at)).total_seconds() / 86400 / DAYS_PER_QUARTER
     return Use(
         ref=engagement.entity_ref,
         what=kind.value,
-        sres=sres,
+        sres=float(named or demand.sres),
         quarters_left=round(max(0.0, demand.quarters - spent), 2),
         engagement=engagement.id,
+        basis="the reviewers that it names" if named else f"what the settings take for the kind {kind}",
     )
 
 

@@ -50,10 +50,13 @@ class TeamLimits:
     max_stacks: int = 5
     """Distinct stacks that the team can know well enough to be on call for."""
 
+    def rotation_size(self, settings: CapacitySettings) -> int:
+        """Return how many people one on-call rotation takes at the team's sites (SRE book, chapter 11)."""
+        return settings.single_site_rotation if self.sites == 1 else settings.two_site_rotation * self.sites
+
     def rotations(self, settings: CapacitySettings) -> int:
         """Return how many on-call rotations the team can staff; one even when it is too small for it."""
-        people = settings.single_site_rotation if self.sites == 1 else settings.two_site_rotation * self.sites
-        return max(1, self.headcount // people)
+        return max(1, self.headcount // self.rotation_size(settings))
 
     def capacity(self, settings: CapacitySettings) -> dict[Limit, float]:
         """Return the team's cap on each limit, in the limit's unit. A team of nobody carries nothing."""
@@ -67,6 +70,32 @@ class TeamLimits:
             Limit.PROJECTS: min(float(self.headcount), projects),
             Limit.STACKS: float(self.max_stacks),
         }
+
+    def basis(self, settings: CapacitySettings) -> dict[Limit, str]:
+        """Return how each cap follows from what is recorded, with the numbers filled in, to be checked by hand."""
+        if self.headcount <= 0:
+            return dict.fromkeys(Limit, "0 SREs carry nothing")
+        people, share = f"{self.headcount} SREs", f"{self.ops_share_limit:.0%}"
+        projects = f"{people} × {1 - self.ops_share_limit:.0%}, what operations leave"
+        if self.project_sres is not None:
+            projects = f"{self.project_sres:g} as recorded, {self.headcount} at most"
+        return {
+            Limit.PAGES: f"{self.pages_per_shift_limit:g} as recorded × {self.rotations(settings)} (rotations of "
+            f"{self.rotation_size(settings)} that {people} can staff, 1 at least)",
+            Limit.HOURS: f"{people} × {settings.hours_per_week:g} hours × {WEEKS_PER_QUARTER:g} weeks × {share}",
+            Limit.PROJECTS: projects,
+            Limit.STACKS: "as recorded",
+        }
+
+
+def steady_basis(option: str, pages_per_shift: float, of_load: float, settings: CapacitySettings) -> str:
+    """Return how the hours of `steady_hours` follow, with the numbers filled in, to be checked by hand."""
+    said, share = f"{settings.steady_hours_per_quarter[option]:g} hours", settings.page_shares[option]
+    if share:
+        part = "" if share == 1 else f" × {share:.0%}"
+        shifts = f"{DAYS_PER_QUARTER * 2:g} shifts × {settings.hours_per_page:g} hours"
+        said = f"{said} + {pages_per_shift:.6g} pages a shift{part} × {shifts}"
+    return said if of_load == 1 else f"({said}) × {of_load:.0%}"
 
 
 def steady_hours(option: str, pages_per_shift: float, settings: CapacitySettings) -> float:
@@ -95,8 +124,12 @@ class Use:
     quarters_left: float = 0.0
     stack: str | None = None
     engagement: str | None = None
+    basis: str = ""
+    """How its hours, or its SREs, follow, with the numbers filled in."""
+    pages_assumed: bool = False
+    """Nobody measures its pages: an assumed number of them is counted."""
     remark: str = ""
-    """What of it is assumed rather than known."""
+    """What of it is assumed, or counts less or more in its lifecycle."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +139,8 @@ class LimitState:
     limit: Limit
     cap: float
     used: float
+    basis: str = ""
+    """How the cap follows from what is recorded."""
 
     @property
     def free(self) -> float:
@@ -145,20 +180,20 @@ def weigh(team: TeamLimits, uses: Sequence[Use], settings: CapacitySettings) -> 
         Limit.PROJECTS: sum(use.sres for use in uses),
         Limit.STACKS: float(len({use.stack for use in uses if use.stack})),
     }
-    caps = team.capacity(settings)
-    states = tuple(LimitState(limit, round(caps[limit], 6), round(used[limit], 6)) for limit in Limit)
+    caps, basis = team.capacity(settings), team.basis(settings)
+    states = tuple(LimitState(limit, round(caps[limit], 6), round(used[limit], 6), basis[limit]) for limit in Limit)
     return TeamCapacity(team, states, tuple(uses), _remarks(team, uses, settings))
 
 
 def _remarks(team: TeamLimits, uses: Sequence[Use], settings: CapacitySettings) -> tuple[str, ...]:
     found = []
-    people = settings.single_site_rotation if team.sites == 1 else settings.two_site_rotation * team.sites
+    people = team.rotation_size(settings)
     if team.kind is TeamKind.SERVICE and team.headcount < people:
         found.append(
             f"{team.headcount} SREs at {team.sites} site{'s' if team.sites > 1 else ''} are fewer than the {people} "
             "that one rotation takes (SRE book, chapter 11)."
         )
-    assumed = sorted({use.ref for use in uses if use.remark})
+    assumed = sorted({use.ref for use in uses if use.pages_assumed})
     if assumed:
         found.append(f"Counted with an assumed page load, since nobody measures it: {', '.join(assumed)}.")
     return tuple(found)

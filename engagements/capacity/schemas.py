@@ -103,6 +103,7 @@ class LimitStateSchema(Schema):
     used = fields.Float()
     free = fields.Float(metadata=said("Below 0: over the cap."))
     full = fields.Boolean()
+    basis = fields.String(metadata=said("How the cap follows, with the numbers filled in."))
 
 
 class UseSchema(Schema):
@@ -118,7 +119,9 @@ class UseSchema(Schema):
     quarters_left = fields.Float()
     stack = fields.String(allow_none=True)
     engagement = fields.String(allow_none=True)
-    remark = fields.String(metadata=said("What of it is assumed rather than measured."))
+    basis = fields.String(metadata=said("How its hours, or its SREs, follow, with the numbers filled in."))
+    pages_assumed = fields.Boolean(metadata=said("Nobody measures its pages; an assumed number was counted."))
+    remark = fields.String(metadata=said("What of it is assumed, or counts less or more in its lifecycle."))
 
 
 class TeamCapacitySchema(Schema):

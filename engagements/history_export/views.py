@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from catalog.format.refs import BadReference, normal_ref
 from engagements import services
-from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.blueprints import SERVICE, engagements_blueprint, services_blueprint
 from engagements.history_export.calendar import DEFAULT_SPAN, KINDS, Wanted, calendar_of
 from engagements.history_export.table import rows_of
 from engagements.history_reading import HistoryFilter
@@ -56,7 +56,7 @@ class CalendarQuery(ServiceCalendarQuery):
     )
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/history.csv")
+@services_blueprint.get(f"{SERVICE}/history.csv")
 @services_blueprint.arguments(EventQuery, location="query")
 @services_blueprint.response(200, {"type": "string"}, content_type=CSV)
 def get_history_csv(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
@@ -73,7 +73,7 @@ def get_history_csv(query: dict[str, Any], kind: str, namespace: str, name: str)
     return response
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/history.ics")
+@services_blueprint.get(f"{SERVICE}/history.ics")
 @services_blueprint.arguments(ServiceCalendarQuery, location="query")
 @services_blueprint.response(200, {"type": "string"}, content_type=ICALENDAR)
 def get_history_ics(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:

@@ -34,13 +34,6 @@ class Episode:
         return (self.ended.occurred_at - self.began.occurred_at).total_seconds() if self.ended else None
 
 
-def without_corrected(events: Iterable[Seen]) -> list[Seen]:
-    """Leave out what a later event said was wrong, and the corrections themselves."""
-    found = list(events)
-    wrong = {(one.entity_ref, one.details.get("corrects")) for one in found if one.kind == "event.corrected"}
-    return [one for one in found if one.kind != "event.corrected" and (one.entity_ref, one.sequence) not in wrong]
-
-
 def episodes(events: Iterable[Seen], seen_per_kind: int) -> list[Episode]:
     """Return the episodes, the latest beginning first.
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from catalog.services import Service, described
-from engagements.incident_view.episodes import Episode, episodes, without_corrected
+from engagements.corrections import without_corrected
+from engagements.incident_view.episodes import Episode, episodes
 from engagements.incident_view.queries import CHANGES, EPISODE_KINDS, SOURCE_COLUMNS, Round, Seen, statements
 from engagements.incident_view.settings import IncidentSettings
 from engagements.incident_view.similar import Past, past_of

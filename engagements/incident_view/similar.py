@@ -6,7 +6,8 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
-from engagements.incident_view.episodes import Episode, episodes, without_corrected
+from engagements.corrections import without_corrected
+from engagements.incident_view.episodes import Episode, episodes
 from engagements.incident_view.queries import AFTERWARDS, MENDING, POSTMORTEM, Round, Seen
 from engagements.incident_view.settings import IncidentSettings
 

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from engagements.blueprints import services_blueprint
+from engagements.blueprints import SERVICE, services_blueprint
 from engagements.in_force import incident_settings
 from engagements.incident_view.evidence import gather
 from engagements.incident_view.page import build
@@ -13,7 +13,7 @@ from portal_backend.core.http import plain_json
 from scorecards.judging import current as judging
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/incident-view")
+@services_blueprint.get(f"{SERVICE}/incident-view")
 @services_blueprint.response(200, IncidentViewSchema)
 def get_incident_view(kind: str, namespace: str, name: str) -> Response:
     """Read on one page what somebody needs who was just paged for this service, from what is stored."""

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engagements import records, services
-from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.blueprints import ENGAGEMENT, SERVICE, engagements_blueprint, services_blueprint
 from engagements.in_force import review_settings
 from engagements.knowledge import consultations, guide, lessons, meetings
 from engagements.knowledge.models import Consultation, Lesson, NoLessons, ProductionMeeting
@@ -44,8 +44,6 @@ from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards import scorecard
 from scorecards.judging import current as judging
 
-ENGAGEMENT = "/<string:engagement_id>"
-SERVICE = "/<string:kind>/<string:namespace>/<string:name>"
 NOT_PASSING = ("fail", "unknown")
 
 

@@ -6,7 +6,7 @@ from flask import Response
 
 from catalog.format.refs import BadReference, parse_ref
 from engagements import services
-from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.blueprints import ENGAGEMENT, SERVICE, engagements_blueprint, services_blueprint
 from engagements.capacity.teams import team_ref
 from engagements.in_force import lifecycle_settings, numbers
 from engagements.lifecycle import adoption, requests, transitions
@@ -90,7 +90,7 @@ def list_engagements(query: dict[str, Any]) -> Response:
     return plain_json({"items": page.items, "next_cursor": page.next_cursor})
 
 
-@services_blueprint.get("/<string:kind>/<string:namespace>/<string:name>/engagements")
+@services_blueprint.get(f"{SERVICE}/engagements")
 @services_blueprint.arguments(OwnEngagementQuery, location="query")
 @services_blueprint.response(200, EngagementPageSchema)
 def list_engagements_of(query: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
@@ -125,7 +125,7 @@ def adopt(_body: dict[str, Any]) -> Response:
     return writing(act)
 
 
-@engagements_blueprint.get("/<string:engagement_id>")
+@engagements_blueprint.get(ENGAGEMENT)
 @engagements_blueprint.response(200, EngagementDetailSchema)
 def get_engagement(engagement_id: str) -> Response:
     """Read an engagement, its legal next transitions and, for each, every guard: met, or what would meet it."""
@@ -133,7 +133,7 @@ def get_engagement(engagement_id: str) -> Response:
         return tagged(read.describe(session, judging(), engagement_id, current_principal(), clock.now(), numbers()))
 
 
-@engagements_blueprint.get("/<string:engagement_id>/transitions")
+@engagements_blueprint.get(f"{ENGAGEMENT}/transitions")
 @engagements_blueprint.response(200, TransitionsSchema)
 def list_transitions(engagement_id: str) -> Response:
     """Read what can be done with an engagement now, by whom, and what is missing for each transition."""
@@ -158,7 +158,7 @@ def get_model(model: str) -> Machine:
     return MACHINES[Model(model)]
 
 
-@engagements_blueprint.post("/<string:engagement_id>/transitions")
+@engagements_blueprint.post(f"{ENGAGEMENT}/transitions")
 @engagements_blueprint.arguments(TransitionSchema)
 @engagements_blueprint.response(200, EngagementSchema)
 @engagements_blueprint.alt_response(403, description="The caller lacks the role; nothing else stands in the way.")
@@ -182,7 +182,7 @@ def move(body: dict[str, Any], engagement_id: str) -> Response:
     )
 
 
-@engagements_blueprint.patch("/<string:engagement_id>/request")
+@engagements_blueprint.patch(f"{ENGAGEMENT}/request")
 @engagements_blueprint.arguments(CompleteSchema)
 @engagements_blueprint.response(200, EngagementSchema)
 @engagements_blueprint.doc(parameters=HEADERS)

@@ -20,6 +20,7 @@ from engagements.reviews.words import ImprovementState as State
 from portal_backend.core.db import chunks
 from portal_backend.core.errors import Conflict, Fault, InvalidInput, NotAllowed
 from portal_backend.core.principal import Principal, Role
+from scorecards.checks.definitions import Axis
 from scorecards.judging import Judging
 from scorecards.models import Scorecard
 
@@ -90,9 +91,7 @@ def surroundings(
 ) -> Surroundings:
     """Return what the priorities of a service's improvements rest on."""
     row = session.get(Scorecard, ref)
-    percent = {}
-    for axis in ("architecture", "observability", "emergency", "capacity", "change", "performance"):
-        percent[axis] = getattr(row, f"{axis}_percent") if row else None
+    percent = {axis.value: getattr(row, f"{axis}_percent") if row else None for axis in Axis}
     return Surroundings(settings, judging, dependents, percent)
 
 

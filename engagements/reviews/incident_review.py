@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from engagements import records
+from engagements.corrections import without_corrected
+from engagements.event_kinds import CORRECTION
 from engagements.lifecycle.models import Engagement
 from engagements.models import HistoryEvent
 from engagements.records import Change
@@ -41,17 +43,7 @@ def panel(events: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
 
     An incident is known by `details.incident`, else by its event's id. A cause that occurs twice is a repeated one.
     """
-    opened: dict[str, Mapping[str, Any]] = {}
-    postmortems: dict[str, Mapping[str, Any]] = {}
-    for event in events:
-        incident = str(event["details"].get("incident") or event["id"])
-        if event["kind"] == "incident.opened":
-            opened[incident] = event
-        elif event["kind"] == "postmortem.published":
-            postmortems[incident] = event
-        elif event["kind"] == "incident.severity_changed" and incident in opened:
-            details = {**opened[incident]["details"], "severity": event["details"].get("severity")}
-            opened[incident] = {**opened[incident], "details": details}
+    opened, postmortems = _by_incident(events)
     causes = _causes(opened, postmortems)
     return {
         "incidents": len(opened),
@@ -68,6 +60,33 @@ def panel(events: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
             action for incident, event in sorted(postmortems.items()) for action in _overdue(incident, event, now)
         ],
     }
+
+
+def repeated(events: Iterable[Mapping[str, Any]]) -> int | None:
+    """Return how many causes two or more of a service's incidents had; `events` are those of `panel`. Pure.
+
+    None while an incident tells no cause and none is known to have come back: it may be one that did.
+    """
+    opened, postmortems = _by_incident(events)
+    causes = _causes(opened, postmortems)
+    again, told = sum(len(ids) > 1 for ids in causes.values()), set().union(*causes.values())
+    return again if again or (told and opened.keys() <= told) else None
+
+
+def _by_incident(events: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Mapping[str, Any]], ...]:
+    """Return, by incident, the event that opened it with the severity said last, and its postmortem."""
+    opened: dict[str, Mapping[str, Any]] = {}
+    postmortems: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        incident = str(event["details"].get("incident") or event["id"])
+        if event["kind"] == "incident.opened":
+            opened[incident] = event
+        elif event["kind"] == "postmortem.published":
+            postmortems[incident] = event
+        elif event["kind"] == "incident.severity_changed" and incident in opened:
+            details = {**opened[incident]["details"], "severity": event["details"].get("severity")}
+            opened[incident] = {**opened[incident], "details": details}
+    return opened, postmortems
 
 
 def severity_of(details: Mapping[str, Any]) -> str:
@@ -187,14 +206,17 @@ def _form(new: NewFinding) -> dict[str, Any]:
 def _events(session: Session, ref: str, settings: ReviewSettings, now: datetime) -> list[dict[str, Any]]:
     query = select(HistoryEvent).where(
         HistoryEvent.entity_ref == ref,
-        HistoryEvent.kind.in_(KINDS),
+        HistoryEvent.kind.in_((*KINDS, CORRECTION)),
         HistoryEvent.occurred_at >= now - settings.incident_window,
     )
-    return [
-        {"kind": event.kind, "occurred_at": event.occurred_at, "id": event.source_event_id, "summary": event.summary,
-         "link": event.link, "details": event.details}
-        for event in session.scalars(query.order_by(HistoryEvent.occurred_at, HistoryEvent.sequence))
-    ]  # fmt: skip
+    events = session.scalars(query.order_by(HistoryEvent.occurred_at, HistoryEvent.sequence))
+    return [told(event) for event in without_corrected(events)]
+
+
+def told(event: HistoryEvent | Row[Any]) -> dict[str, Any]:
+    """Return an event of the history, or a row of its columns, as `panel` reads it."""
+    return {"kind": event.kind, "occurred_at": event.occurred_at, "id": event.source_event_id,
+            "summary": event.summary, "link": event.link, "details": event.details}  # fmt: skip
 
 
 def _causes(*sources: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:

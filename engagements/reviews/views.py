@@ -4,7 +4,7 @@ from typing import Any
 
 from catalog.services import services
 from engagements import records
-from engagements.blueprints import engagements_blueprint
+from engagements.blueprints import ENGAGEMENT, engagements_blueprint
 from engagements.in_force import review_settings, triage_settings
 from engagements.lifecycle import engagements
 from engagements.reviews import answers, checklist, engaged, findings, improvements, incident_review, plans, similar
@@ -43,8 +43,6 @@ from portal_backend.core.errors import Fault, InvalidInput
 from portal_backend.core.principal import Role
 from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.judging import current as judging
-
-ENGAGEMENT = "/<string:engagement_id>"
 
 
 @engagements_blueprint.get(f"{ENGAGEMENT}/checklist")

@@ -115,12 +115,16 @@ def dependents_rule(evidence: Evidence, settings: TriageSettings, now: datetime)
     added, count = new_dependents(evidence, now), len(evidence.dependents)
     important = any(tier in {"T0", "T1"} for tier in evidence.dependents)
     many = State.MET if count >= settings.important_dependents and important else State.NOT_MET
-    state = either([_at_least(added, settings.new_dependents_in_90_days), many])
-    recently = f"{added.value:+g} in 90 days" if isinstance(added, Known) else "in 90 days: unknown"
+    few = count < settings.new_dependents_in_90_days
+    risen = State.NOT_MET if few else _at_least(added, settings.new_dependents_in_90_days)
+    recently = f"in 90 days: at most {count}" if few else "in 90 days: unknown"
+    if isinstance(added, Known):
+        recently = f"{added.value:+g} in 90 days"
+    state = either([risen, many])
     limits = f"{settings.new_dependents_in_90_days} more in 90 days, or for {settings.important_dependents} in all"
     asked = f"R2 asks for {limits} with a T0 or T1 among them."
     among = "a T0 or T1 among them" if important else "no T0 or T1 among them"
-    sentence = f"{count_of(count, 'dependent')}, {among} ({recently}); {asked} {_cause(added)}".rstrip()
+    sentence = f"{count_of(count, 'dependent')}, {among} ({recently}); {asked} {'' if few else _cause(added)}".rstrip()
     return Reason("R2", state, sentence)
 
 
@@ -206,7 +210,7 @@ def _onboard_act(
     if verdict == "candidate":
         return _candidate_act(evidence, cost)
     if verdict == "undecided":
-        blind = max((term for term in terms if term.known == 0), key=lambda term: term.weight)
+        blind = max(terms, key=lambda term: term.weight * (1 - term.known))
         return f"Find out more before deciding; what is missing most: {blind.sentence}"
     return f"Leave it in {evidence.tier} and look again when it has grown."
 

@@ -36,7 +36,7 @@ class HandBackRow:
     urgency: int
     """0 when a rule is met, 1 when all that is known of one speaks for it, 2 when one is open, 3 when none applies."""
     ladder_step: str | None
-    """The next step of the ladder for a neglected service."""
+    """The next step of the ladder for a neglected service: `escalate`, `return_pager` or `disengage`."""
     next_act: str
 
 
@@ -61,7 +61,7 @@ def either(states: Sequence[State]) -> State:
 
 def _d1(evidence: Evidence, settings: TriageSettings, now: datetime) -> Rule:
     terms = (
-        terms_of.objective_met(evidence, settings, now),
+        terms_of.objective_met(evidence, now),
         compared(
             "slo.availability.budget_left",
             evidence.signal("slo.availability.budget_left"),
@@ -113,8 +113,8 @@ def _d2(evidence: Evidence, settings: TriageSettings, now: datetime) -> Rule:
     return Rule("D2", "usage_below_forecast", "Used far less than forecast", state, terms, said[state])
 
 
-def _d3(evidence: Evidence, settings: TriageSettings, now: datetime) -> Rule:
-    terms = (terms_of.lifecycle_ending(evidence), terms_of.criticality_fell(evidence, settings, now))
+def _d3(evidence: Evidence, _settings: TriageSettings, now: datetime) -> Rule:
+    terms = (terms_of.lifecycle_ending(evidence), terms_of.criticality_fell(evidence, now))
     state = either([term.state for term in terms])
     said = {
         State.MET: "The service matters less than when SRE took it over.",
@@ -177,15 +177,21 @@ def _urgency(rule: Rule) -> int:
 
 
 def _ladder_step(evidence: Evidence) -> str:
-    returned, resumed = evidence.last_events.get("pager.returned"), evidence.last_events.get("pager.resumed")
-    if returned is not None and (resumed is None or resumed < returned):
-        return "disengage"
-    return "escalate"
+    """Return the next step of the ladder (SRE workbook, chapter 18), which starts anew once SRE has the pager again."""
+    starts = (evidence.supported_since, evidence.last_events.get("pager.resumed"))
+    start = max((moment for moment in starts if moment is not None), default=None)
+    for step, event in (("escalate", "engagement.escalated"), ("return_pager", "pager.returned")):
+        taken = evidence.last_events.get(event)
+        if taken is None or (start is not None and taken < start):
+            return step
+    return "disengage"
 
 
 _STEPS = {
     "escalate": "Escalate: named engineers on both sides, a reliability hackathon, a feature freeze, all hands. If "
     "that changes nothing, return the pager to the developers for a while; disengage only after that.",
+    "return_pager": "It was escalated and is still neglected: return the pager to the developers for a while, with a "
+    "date of review; disengage only after that.",
     "disengage": "The pager is back with the developers and the service is still neglected: start to disengage.",
 }
 _ACTS = {

@@ -36,12 +36,12 @@ class RuleTerm:
     """Why it is unknown; empty otherwise."""
 
 
-def objective_met(evidence: Evidence, settings: TriageSettings, now: datetime) -> RuleTerm:
+def objective_met(evidence: Evidence, now: datetime) -> RuleTerm:
     """Whether the availability objective was met throughout two quarters."""
     name, target = "slo.availability.met_two_quarters", evidence.signal("slo.availability.target")
     if isinstance(target, Unknown):
         return _unknown(name, target.cause)
-    lowest, cause = _extreme(evidence, "slo.availability.actual_28d", min, settings, now)
+    lowest, cause = _extreme(evidence, "slo.availability.actual_28d", min, now)
     if lowest is not None and lowest.value < target.value:
         words = "It fell to {value:.3%} in the last two quarters; {threshold:.3%} is the objective."
         return _told(name, State.NOT_MET, lowest, target.value, "ratio", words)
@@ -99,7 +99,7 @@ def never_above_forecast(evidence: Evidence, settings: TriageSettings, now: date
     unit = "requests_per_second"
     words = "At most {value:.4g} requests a second in two quarters; {threshold:g} is the limit of this rule."
     half_year = evidence.signal("traffic.peak_rps_180d")
-    highest, cause = _extreme(evidence, "traffic.peak_rps_30d", max, settings, now)
+    highest, cause = _extreme(evidence, "traffic.peak_rps_30d", max, now)
     seen = half_year if isinstance(half_year, Known) else highest
     if isinstance(seen, Known) and seen.value >= threshold:
         return _told(name, State.NOT_MET, seen, threshold, unit, words)
@@ -119,10 +119,10 @@ def lifecycle_ending(evidence: Evidence) -> RuleTerm:
     )
 
 
-def criticality_fell(evidence: Evidence, settings: TriageSettings, now: datetime) -> RuleTerm:
+def criticality_fell(evidence: Evidence, now: datetime) -> RuleTerm:
     """Whether the service was more critical within the last two quarters."""
     name = "service.criticality"
-    highest, cause = _extreme(evidence, "catalog.criticality", min, settings, now)
+    highest, cause = _extreme(evidence, "catalog.criticality", min, now)
     if evidence.criticality is None:
         return _unknown(name, "The catalog states no criticality.")
     if highest is not None and highest.value < evidence.criticality:
@@ -181,7 +181,7 @@ def improvements_overdue(evidence: Evidence) -> RuleTerm:
 
 
 def _extreme(
-    evidence: Evidence, key: str, choose: Callable[[list[Any]], Any], settings: TriageSettings, now: datetime
+    evidence: Evidence, key: str, choose: Callable[[list[Any]], Any], now: datetime
 ) -> tuple[Known | None, str]:
     """Return a fact's lowest or highest value of two quarters as far as it is recorded, and why that falls short."""
     latest, record = evidence.signal(key), evidence.records.get(key)

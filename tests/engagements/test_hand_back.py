@@ -234,14 +234,25 @@ def test_neglect_takes_used_up_budgets_and_no_plan_or_overdue_work(evidence, sta
     assert rule(evidence, "D4").state is state
 
 
-def test_the_ladder_escalates_first_and_disengages_only_once_the_pager_is_back():
+def test_the_ladder_escalates_then_returns_the_pager_and_only_then_disengages():
     neglected = exhausted(-0.1, -0.2, -0.3)
-    assert (row(neglected).ladder_step, row(neglected).next_act.split(":")[0]) == ("escalate", "Escalate")
-    returned = replace(neglected, last_events={"pager.returned": NOW - timedelta(days=20)})
-    assert row(returned).ladder_step == "disengage"
-    resumed = replace(neglected, last_events={**returned.last_events, "pager.resumed": NOW - timedelta(days=2)})
-    assert row(resumed).ladder_step == "escalate"
+    assert step_after(neglected) == "escalate"
+    assert row(neglected).next_act.startswith("Escalate: named engineers")
+    assert step_after(neglected, escalated=30) == "return_pager"
+    assert step_after(neglected, escalated=30, returned=20) == "disengage"
+    assert step_after(neglected, returned=20) == "escalate", "handing back asks for an escalation on record"
+    assert step_after(neglected, escalated=30, returned=20, resumed=2) == "escalate", "the ladder starts anew"
+    assert step_after(neglected, escalated=1, returned=20, resumed=2) == "return_pager"
+    again = replace(neglected, supported_since=NOW - timedelta(days=25))
+    assert step_after(again, escalated=30, returned=20) == "escalate", "that was before SRE took it over again"
     assert row(service()).ladder_step is None
+
+
+def step_after(neglected, **days_ago):
+    """Return the next step of the ladder after events of so many days ago."""
+    kinds = {"escalated": "engagement.escalated", "returned": "pager.returned", "resumed": "pager.resumed"}
+    events = {kinds[name]: NOW - timedelta(days=days) for name, days in days_ago.items()}
+    return row(replace(neglected, last_events=events)).ladder_step
 
 
 @pytest.mark.parametrize(("share", "state"), [(0.5, NOT_MET), (0.6, MET), (None, UNKNOWN)])

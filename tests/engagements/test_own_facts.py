@@ -117,6 +117,24 @@ def test_the_registry_of_modules_says_what_is_uniform_until_support_ends(session
     assert told(session, world)["fw.module.traffic"] is False
 
 
+def test_causes_that_came_back_are_counted_where_incidents_tell_them(session, world):
+    def happened(day, kind, of="globe", **details):
+        at = world.now - timedelta(days=day)
+        event = NewEvent(ref(of), kind, at, "pager", f"{kind} {day} {of}", kind, details=details)
+        history.record(session, [event], world.now)
+        session.commit()
+        return told(session, world).get("incidents.repeated_causes_90d")
+
+    assert happened(89, "incident.opened", incident="a", cause="bad_change") == 0
+    assert happened(95, "incident.opened", incident="old", cause="bad_change") == 0, "longer than 90 days ago"
+    assert happened(90, "incident.opened", of="rose", incident="b", cause="bad_change") == 0, "another service's"
+    assert happened(40, "incident.opened", incident="c") is None, "its cause is not told: it may be the same"
+    assert happened(39, "postmortem.published", incident="c", cause="Bad_Change") == 1
+    assert happened(20, "incident.opened", incident="d") == 1, "one came back for certain"
+    wrong = session.scalar(select(HistoryEvent.sequence).where(HistoryEvent.source_event_id.like("postmortem%")))
+    assert happened(10, "event.corrected", corrects=wrong) is None
+
+
 def test_facts_follow_the_records_are_observed_hourly_and_withdrawn(app, session, world):
     with app.app_context():
         specs = settings.current().specs

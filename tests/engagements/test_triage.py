@@ -15,7 +15,7 @@ from engagements.triage.directions import Direction, direction_of
 from engagements.triage.hand_back_terms import State
 from engagements.triage.settings import TriageSettings
 from engagements.triage.signals import Known, Record, Unknown
-from engagements.triage_inputs import gather
+from engagements.triage_inputs import HAND_BACK_FACTS, ONBOARDING_FACTS, gather
 from engagements.triage_lists.reading import read
 from engagements.triage_lists.refresh import refresh
 from portal_backend.core.errors import InvalidInput
@@ -63,6 +63,9 @@ def test_r1_is_tenfold_since_launch_or_double_in_180_days(now, launch, half_year
         ((*("T2",) * 9, "T1"), None, State.MET),
         (("T2",) * 10, 10, State.NOT_MET),
         ((*("T2",) * 8, "T0"), 9, State.NOT_MET),
+        (("T0",) * 4, None, State.NOT_MET),
+        (("T0",) * 5, None, State.UNKNOWN),
+        ((), None, State.NOT_MET),
     ],
 )
 def test_r2_is_five_more_in_90_days_or_ten_with_an_important_one(dependents, before, state):
@@ -74,6 +77,14 @@ def test_r2_is_five_more_in_90_days_or_ten_with_an_important_one(dependents, bef
         records={"dependents.count": Record("catalog", begins, earlier=earlier)},
     )
     assert reason(evidence, "R2").state is state
+
+
+def test_r2_says_how_many_can_be_new_where_the_record_is_short():
+    few, enough = service(dependents=("T2",) * 4, records={}), service(dependents=("T2",) * 5, records={})
+    assert "4 dependents, no T0 or T1 among them (in 90 days: at most 4)" in reason(few, "R2").sentence
+    assert "never recorded" not in reason(few, "R2").sentence
+    assert "in 90 days: unknown" in reason(enough, "R2").sentence
+    assert "never recorded" in reason(enough, "R2").sentence
 
 
 QUIET = {
@@ -103,6 +114,14 @@ QUIET = {
 def test_a_verdict_comes_with_the_next_act(facts, change, verdict, act):
     found = row(service(facts, **change))
     assert (found.verdict, act in found.next_act) == (verdict, True), found.next_act
+
+
+def test_what_is_missing_most_weighs_most_also_where_nothing_is_wholly_unknown():
+    settings = TriageSettings(weights={"criticality": 1, "dependents": 2, "contribution": 10})
+    evidence = service(QUIET, readiness=readiness(percent=1.0, coverage=5.0), records={}, dependents=())
+    found = onboard_row(evidence, Frameworks.of([evidence]), settings, NOW)
+    assert (found.verdict, {term.known for term in found.terms}) == ("undecided", {1.0, 0.05})
+    assert "what is missing most: What SRE can add" in found.next_act
 
 
 def test_supported_and_ending_services_are_no_candidates():
@@ -202,9 +221,16 @@ def test_the_evidence_joins_catalog_facts_scorecards_and_support(company, sessio
 
 def test_a_fact_that_nobody_supplies_says_so(company, session, judging):
     users = gathered(session, judging)["globe"].signal("users.active_30d")
-    assert "users.active_30d" in users.cause
+    assert "users.active_30d (people who used it within 30 days)" in users.cause
+    assert "Have a product analytics system push users.active_30d" in users.cause
     rose = gathered(session, judging)["rose"].signal("traffic.rps_now")
-    assert "prometheus" in rose.cause
+    assert (
+        "The source prometheus has not finished a run yet. Wait for its first run, or start it: `portal" in rose.cause
+    )
+
+
+def test_every_fact_that_triage_asks_for_is_declared_so_that_it_can_be_pushed(judging):
+    assert {*ONBOARDING_FACTS, *HAND_BACK_FACTS} <= judging.specs.keys()
 
 
 def test_a_stale_fact_is_unknown_with_its_age(company, session, judging):

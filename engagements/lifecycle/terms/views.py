@@ -8,7 +8,7 @@ from marshmallow import Schema
 
 from catalog.services import services as read_services
 from engagements import services
-from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.blueprints import ENGAGEMENT, SERVICE, engagements_blueprint, services_blueprint
 from engagements.in_force import capacity_settings, lifecycle_settings
 from engagements.lifecycle.http import HEADERS, IDEMPOTENCY_KEY, engagement, tagged, writing
 from engagements.lifecycle.schemas import EngagementSchema
@@ -47,7 +47,6 @@ from portal_backend.core.entity_tags import version_asked_for
 from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.judging import current as judging
 
-ONE = "/<string:engagement_id>"
 View = Callable[..., Response]
 
 
@@ -98,7 +97,7 @@ def _recorded(record: Callable[..., tuple[Any, dict[str, Any]]], engagement_id: 
     return writing(lambda session: record(session, engagement_id, told, who, now)[1], 201)
 
 
-@replaces(f"{ONE}/agreement", AgreementSchema)
+@replaces(f"{ENGAGEMENT}/agreement", AgreementSchema)
 def put_agreement(body: dict[str, Any], engagement_id: str) -> Response:
     """Write the agreement: objectives, deliverables, schedule, one to three reviewers, trainings.
 
@@ -109,19 +108,19 @@ def put_agreement(body: dict[str, Any], engagement_id: str) -> Response:
     return _amended(agreements.put, engagement_id, body, settings=lifecycle_settings())
 
 
-@signs(f"{ONE}/agreement/signatures")
+@signs(f"{ENGAGEMENT}/agreement/signatures")
 def sign_agreement(body: dict[str, Any], engagement_id: str) -> Response:
     """Sign the agreement for a side: `{"side": "dev_lead"}`. Nobody but an administrator signs for both."""
     return _signed(agreements.sign, engagement_id, body["side"])
 
 
-@replaces(f"{ONE}/rotation", RotationSchema)
+@replaces(f"{ENGAGEMENT}/rotation", RotationSchema)
 def put_rotation(body: dict[str, Any], engagement_id: str) -> Response:
     """Say who is in the rotation that takes over: `{"members": ["ann", "bob"]}`. Attendance counts against it."""
     return _amended(trainings.put_rotation, engagement_id, body["members"], body["source"])
 
 
-@records(f"{ONE}/trainings", TrainingSchema)
+@records(f"{ENGAGEMENT}/trainings", TrainingSchema)
 def hold_training(body: dict[str, Any], engagement_id: str) -> Response:
     """Record a training that was held.
 
@@ -131,7 +130,7 @@ def hold_training(body: dict[str, Any], engagement_id: str) -> Response:
     return _recorded(trainings.hold, engagement_id, body)
 
 
-@replaces(f"{ONE}/transfers/<string:aspect>", TransferSchema)
+@replaces(f"{ENGAGEMENT}/transfers/<string:aspect>", TransferSchema)
 def put_transfer(body: dict[str, Any], engagement_id: str, aspect: str) -> Response:
     """Pass a responsibility on: `{"holder": "shared"}`.
 
@@ -142,13 +141,13 @@ def put_transfer(body: dict[str, Any], engagement_id: str, aspect: str) -> Respo
     return _amended(takeover.transfer, engagement_id, what, Holder(body["holder"]), body["note"])
 
 
-@replaces(f"{ONE}/backup", BackupSchema)
+@replaces(f"{ENGAGEMENT}/backup", BackupSchema)
 def put_backup(body: dict[str, Any], engagement_id: str) -> Response:
     """Say until when the developers back SRE up: `{"until": "2027-03-01T00:00:00Z", "developers_in_rotation": 2}`."""
     return _amended(takeover.put_backup, engagement_id, body["until"], body["developers_in_rotation"])
 
 
-@replaces(f"{ONE}/pager-shadow/<string:phase>", PagerPhaseSchema)
+@replaces(f"{ENGAGEMENT}/pager-shadow/<string:phase>", PagerPhaseSchema)
 def put_pager_shadow(body: dict[str, Any], engagement_id: str, phase: str) -> Response:
     """Record SRE's `spin` of the pager (at least 7 days), or its `shadow` on call after that.
 
@@ -158,19 +157,19 @@ def put_pager_shadow(body: dict[str, Any], engagement_id: str, phase: str) -> Re
     return _amended(takeover.put_pager_phase, engagement_id, _one_of("phase", phase, ["spin", "shadow"]), body)
 
 
-@signs(f"{ONE}/takeover-signatures")
+@signs(f"{ENGAGEMENT}/takeover-signatures")
 def sign_takeover(body: dict[str, Any], engagement_id: str) -> Response:
     """Agree to the takeover for a side: `{"side": "dev_lead"}`. Who makes the move to `active` agrees by that."""
     return _signed(takeover.sign, engagement_id, body["side"])
 
 
-@records(f"{ONE}/escalations", EscalationSchema)
+@records(f"{ENGAGEMENT}/escalations", EscalationSchema)
 def escalate(body: dict[str, Any], engagement_id: str) -> Response:
     """Take a step with a neglected service: `{"step": "feature_freeze", "note": "until the plan is signed"}`."""
     return _recorded(hand_back.escalate, engagement_id, body)
 
 
-@replaces(f"{ONE}/pager", PagerSchema)
+@replaces(f"{ENGAGEMENT}/pager", PagerSchema)
 def put_pager(body: dict[str, Any], engagement_id: str) -> Response:
     """Return the pager to the developers until a dated review, or resume it: the tier stays.
 
@@ -180,7 +179,7 @@ def put_pager(body: dict[str, Any], engagement_id: str) -> Response:
     return _amended(hand_back.put_pager, engagement_id, *wanted, settings=lifecycle_settings())
 
 
-@replaces(f"{ONE}/hand-back/<string:duty>", DutySchema)
+@replaces(f"{ENGAGEMENT}/hand-back/<string:duty>", DutySchema)
 def put_duty(body: dict[str, Any], engagement_id: str, duty: str) -> Response:
     """Record that a duty of handing back is done: `{"evidence_url": "https://oncall/bards"}`.
 
@@ -191,13 +190,13 @@ def put_duty(body: dict[str, Any], engagement_id: str, duty: str) -> Response:
     return _amended(hand_back.fulfil, engagement_id, what, body, settings=capacity_settings())
 
 
-@replaces(f"{ONE}/modules", ModulesSchema)
+@replaces(f"{ENGAGEMENT}/modules", ModulesSchema)
 def put_modules(body: dict[str, Any], engagement_id: str) -> Response:
     """Choose the framework's modules: `{"modules": [{"name": "request-log", "version": "2"}]}`."""
     return _amended(framework.put_modules, engagement_id, body["modules"])
 
 
-@replaces(f"{ONE}/conformance", ConformanceSchema)
+@replaces(f"{ENGAGEMENT}/conformance", ConformanceSchema)
 def put_conformance(body: dict[str, Any], engagement_id: str) -> Response:
     """Report a conformance run; what a source measures (fw.conformance.pass …) counts before it.
 
@@ -205,9 +204,6 @@ def put_conformance(body: dict[str, Any], engagement_id: str) -> Response:
     {"logging": true, "monitoring": true, "configuration": true, "controls": true}}`.
     """
     return _amended(framework.report_conformance, engagement_id, body)
-
-
-SERVICE = "/<string:kind>/<string:namespace>/<string:name>"
 
 
 @services_blueprint.get(f"{SERVICE}/oncall-split")

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from engagements import records, services
-from engagements.blueprints import engagements_blueprint, services_blueprint
+from engagements.blueprints import ENGAGEMENT, SERVICE, engagements_blueprint, services_blueprint
 from engagements.in_force import lifecycle_settings, review_settings
 from engagements.lifecycle import engagements
 from engagements.records import Place
@@ -48,8 +48,6 @@ from portal_backend.core.db import reading, transaction
 from portal_backend.core.whole_lists import WholeQuery, page_of
 from scorecards.judging import current as judging
 
-ENGAGEMENT = "/<string:engagement_id>"
-SERVICE = "/<string:kind>/<string:namespace>/<string:name>"
 LAUNCH = "/launches/<string:launch_id>"
 
 

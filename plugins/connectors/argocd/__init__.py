@@ -132,11 +132,17 @@ def _list(context: PullContext, only: str = "") -> list[Any]:
     items: list[Any] = []
     for project in context.options["projects"] or [None]:
         answer = context.client.get_json(APPLICATIONS_PATH, [*fixed, *([("projects", project)] if project else [])])
-        found = answer.get("items", []) if isinstance(answer, dict) else answer
-        if found is not None and not isinstance(found, list):
+        if not _is_list(answer):
             raise PullFailed(FailureKind.BAD_ANSWER, f"{APPLICATIONS_PATH} answered no list of applications")
-        items += found or []
+        items += answer.get("items") or []
     return items
+
+
+def _is_list(answer: object) -> bool:
+    """Say whether it is Argo CD's list, whose `items` are null, or dropped with `fields`, where there are none."""
+    if not isinstance(answer, dict) or (answer and not answer.keys() & {"items", "metadata"}):
+        return False
+    return isinstance(answer.get("items"), list | None)
 
 
 def _refs_by_key(joined: Mapping[str, Sequence[Application]]) -> dict[str, list[str]]:

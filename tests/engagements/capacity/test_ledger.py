@@ -125,7 +125,7 @@ def test_the_limit_that_binds_is_named(session, team, triaged):
     assert state.of(Limit.PAGES).used == pytest.approx(1.2 + 1.0 + NUMBERS.assumed_pages_per_shift)
     assert state.of(Limit.STACKS).used == 2
     assert state.binding == (Limit.PAGES, Limit.HOURS, Limit.STACKS)
-    assert any("assumed" in remark and ref("c") in remark for remark in state.remarks)
+    assert state.remarks == (f"Counted with an assumed page load, since nobody measures it: {ref('c')}.",)
 
 
 def test_two_sites_staff_a_rotation_with_six_each():
@@ -244,3 +244,31 @@ def test_the_lifecycle_decides_how_much_of_the_load_reaches_sre(session, team, t
         "", "limited: 50% of its load counts", "deprecation: 200% of its load counts",
         "abandoned: 0% of its load counts",
     }  # fmt: skip
+    assert state.remarks == (), "its lifecycle is known: nothing is assumed"
+
+
+def test_every_number_can_be_counted_by_hand(session, team, triaged, engaged):
+    triaged({"a": ({"lifecycle": "limited"}, 0.5), "b": ({}, 1.0), "c": ({}, 1.0)})
+    supported(session, "a")
+    supported(session, "b", Tier.PLATFORM)
+    supported(session, "c", Tier.CONSULTATION)
+    engaged("d", "analysis", document={"agreement": {"reviewers": ["x", "y", "z"]}})
+    engaged("e", "onboarding")
+    team(headcount=17, ops_share_limit=0.4)
+    (state,) = ledger.capacity_of(session, NUMBERS, NOW)
+    assert {str(each.limit): (each.cap, each.basis) for each in state.limits} == {
+        "pages_per_shift": (4.0, "2 as recorded × 2 (rotations of 8 that 17 SREs can staff, 1 at least)"),
+        "operations_hours": (3536.0, "17 SREs × 40 hours × 13 weeks × 40%"),
+        "project_sres": (10.2, "17 SREs × 60%, what operations leave"),
+        "stacks": (5.0, "as recorded"),
+    }
+    assert {use.ref: (use.hours_per_quarter, use.sres, use.basis) for use in state.uses} == {
+        ref("a"): (293.0, 0.0, "(40 hours + 0.5 pages a shift × 182 shifts × 6 hours) × 50%"),
+        ref("b"): (228.4, 0.0, "10 hours + 1 pages a shift × 20% × 182 shifts × 6 hours"),
+        ref("c"): (10.0, 0.0, "10 hours"),
+        ref("d"): (0.0, 3.0, "the reviewers that it names"),
+        ref("e"): (0.0, 2.0, "what the settings take for the kind onboarding"),
+    }
+    recorded = TeamLimits(SRE, headcount=4, project_sres=6.0)
+    assert recorded.capacity(NUMBERS)[Limit.PROJECTS] == 4.0
+    assert recorded.basis(NUMBERS)[Limit.PROJECTS] == "6 as recorded, 4 at most"

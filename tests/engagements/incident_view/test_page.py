@@ -272,9 +272,9 @@ def asked(client, monkeypatch):
     """Return how many rounds of queries a page took, and how many statements went another way."""
     rounds, statements, attempt = [], [], Reader.attempt
 
-    def count_round(reader, work):
+    def count_round(reader, *work):
         rounds.append(1)
-        return attempt(reader, work)
+        return attempt(reader, *work)
 
     def count_statement(_connection, _cursor, statement, *_):
         statements.append(statement)

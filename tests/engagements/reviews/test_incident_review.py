@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from engagements import history
 from engagements.history import NewEvent
+from engagements.models import HistoryEvent
 from tests.engagements.conftest import NOW, ref
 from tests.engagements.reviews.conftest import CASE
 
@@ -21,6 +23,16 @@ def two_incidents(session):
     ]  # fmt: skip
     history.record(session, events, NOW)
     session.commit()
+
+
+@pytest.mark.usefixtures("two_incidents")
+def test_an_incident_that_a_correction_took_back_counts_no_more(client, session):
+    wrong = session.scalar(select(HistoryEvent.sequence).where(HistoryEvent.source_event_id == "i3"))
+    corrected = NewEvent(ref("globe"), "event.corrected", NOW, "pager", "c", "None.", details={"corrects": wrong})
+    history.record(session, [corrected], NOW)
+    session.commit()
+    body = client.get(f"{CASE}/incident-review").json
+    assert (body["incidents"], body["by_severity"]) == (2, {"sev2": 1, "sev4": 1})
 
 
 @pytest.mark.usefixtures("two_incidents")

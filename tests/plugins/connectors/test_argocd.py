@@ -178,6 +178,10 @@ def test_an_empty_list_where_services_claim_applications_is_a_missing_permission
         (Fault(200, ""), FailureKind.BAD_ANSWER),
         (Fault(200, '"a string"'), FailureKind.BAD_ANSWER),
         (Fault(200, '{"items": {"a": 1}}'), FailureKind.BAD_ANSWER),
+        (Fault(200, '{"status": "ok", "data": [1]}'), FailureKind.BAD_ANSWER),
+        (Fault(200, "[]"), FailureKind.BAD_ANSWER),
+        (Fault(200, "{}"), FailureKind.PERMISSION),
+        (Fault(200, '{"metadata": {}, "items": null}'), FailureKind.PERMISSION),
         (Fault(200, b" " * 200, delay_seconds=0.05), FailureKind.TIMEOUT),
     ],
 )
