@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from catalog.ingestion.flatten import COLUMNS as HOT_COLUMNS
 from catalog.ingestion.flatten import MAX_KEY
-from catalog.querying.conditions import Condition, Equals, Every, Exists, HasPrefix, Not, Some, conjuncts
+from catalog.querying.conditions import Condition, Equals, Every, Exists, HasPrefix, Not, Some, conjuncts, negate
 from catalog.querying.selection import Order, Selection, TextFilter
 
 COLUMNS: Mapping[str, str] = {**HOT_COLUMNS, "metadata.uid": "uid"}
@@ -31,6 +31,8 @@ IN_TRIGRAMS = re.compile("[a-z0-9]{3}")
 """What a text holds that such an index can find."""
 MOST_INTERSECTED = 10
 """Values up to which their rows are intersected; both databases bound how many lists they compound."""
+EXISTS, MOST_JOINED = "EXISTS", 8
+"""Lookups of the rest-index of one condition that PostgreSQL may make joins of."""
 LIKE_SPECIAL = re.compile(r"[\\%_]")
 
 
@@ -160,8 +162,8 @@ class Translator:
         if not leads:
             return self.condition(condition)
         ids = narrower._ids_with(leads)
-        others = [narrower.condition(part) for part in conjuncts(condition) if part not in leads]
-        return join_and([Sql(f"e.id = ANY(ARRAY({ids.text}))", ids.parameters), *others])
+        others = narrower._all([part for part in conjuncts(condition) if part not in leads])
+        return join_and([Sql(f"e.id = ANY(ARRAY({ids.text}))", ids.parameters), others])
 
     def leads(self, condition: Condition) -> list[Equals]:
         """Return what of the condition only rows of the rest-index tell, as far as it is not frequent."""
@@ -214,8 +216,14 @@ class Translator:
 
     @condition.register
     def _(self, condition: Every) -> Sql:
-        narrower = self.within(condition)
-        return join_and([narrower.condition(inner) for inner in condition.conditions])
+        return self.within(condition)._all(condition.conditions)
+
+    def _all(self, conditions: Iterable[Condition]) -> Sql:
+        parts = [self.condition(condition) for condition in conditions]
+        joined = [part for part in parts if part.text.startswith((EXISTS, f"NOT ({EXISTS}"))]
+        # PostgreSQL makes a join of each, and weighs so many ways to join them that it would never end.
+        probed = [Sql(f"({part.text}) IS TRUE", part.parameters) for part in joined[MOST_JOINED:]]
+        return join_and([*(part for part in parts if part not in joined), *joined[:MOST_JOINED], *probed])
 
     @condition.register
     def _(self, condition: Some) -> Sql:
@@ -223,6 +231,8 @@ class Translator:
 
     @condition.register
     def _(self, condition: Not) -> Sql:
+        if isinstance(condition.condition, Some):
+            return self._all(map(negate, condition.condition.conditions))
         text, parameters = self.condition(condition.condition)
         # A column that is null equals nothing; to SQL that is unknown, and so is its opposite.
         is_known = all(key in NEVER_NULL or key not in COLUMNS for key in _condition_keys(condition.condition))
@@ -299,7 +309,7 @@ class Translator:
     def _rows(self, condition: Sql) -> Sql:
         """Return that a row of the entity in the rest-index fulfils the condition."""
         if self.is_postgresql:
-            text = f"EXISTS (SELECT 1 FROM catalog_search s WHERE s.entity_id = e.id AND {condition.text})"  # noqa: S608
+            text = f"{EXISTS} (SELECT 1 FROM catalog_search s WHERE s.entity_id = e.id AND {condition.text})"  # noqa: S608
         else:
             text = f"e.id IN (SELECT s.entity_id FROM catalog_search s WHERE {condition.text})"  # noqa: S608
         return Sql(text, condition.parameters)
