@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from catalog.format.refs import parse_ref
 from portal_backend.commands.attestations import run_import
-from portal_backend.commands.common import as_json, console, operator, print_json, print_table, whole_seconds, with_app
+from portal_backend.commands.common import as_json, console, operator, print_json, whole_seconds, with_app
 from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
 from portal_backend.core.db import reading, transaction
@@ -60,16 +60,10 @@ def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) ->
     if json_output:
         print_json(answer)
         return
-    print_table(
-        ("id", "service", "check", "state", "asked by", "decided by", "until", "reason"),
-        [
-            (
-                *(one["id"], one["ref"], one["check"], one["state"], one["requested_by"], one["decided_by"]),
-                *(whole_seconds(one["until"]), one["reason"]),
-            )
-            for one in answer["items"]
-        ],
-    )
+    for one in answer["items"]:
+        decided = f", decided by {one['decided_by']}" if one["decided_by"] else ""
+        console.print(f"{_line(one)}; {one['id']}", soft_wrap=True)
+        console.print(f"  asked by {escape(one['requested_by'] + decided)}: {escape(one['reason'])}", soft_wrap=True)
     if page.next_cursor:
         console.print(f"There is more: --cursor {page.next_cursor}", soft_wrap=True)
 
@@ -169,11 +163,13 @@ def _do(act: Callable[[Session, datetime], Done[WaiverRow]], json_output: bool, 
     if json_output:
         print_json(form)
         return
-    until = f", until {whole_seconds(form['until'])}" if form["state"] in {"requested", "approved"} else ""
     before = "" if done.happenings else ", as before"
-    console.print(
-        f"{escape(form['ref'])} {escape(form['check'])}: {form['state']}{until}{before}; {form['id']}",
-        soft_wrap=True,
-    )
+    console.print(f"{_line(form)}{before}; {form['id']}", soft_wrap=True)
     for move in moved:
         console.print(f"{escape(move.ref)}: {escape(move.sentence)}", soft_wrap=True)
+
+
+def _line(form: dict[str, Any]) -> str:
+    """Say in one line what is waived, and until when as far as that is still to come."""
+    until = f", until {whole_seconds(form['until'])}" if form["state"] in {"requested", "approved"} else ""
+    return f"{escape(form['ref'])} {escape(form['check'])}: {form['state']}{until}"

@@ -85,7 +85,9 @@ def test_one_account_asks_and_another_decides(portal, session, client):
     assert (row.state, row.decided_by, row.ended_by) == ("ended", "dora (command line)", "mia (command line)")
     listed = json.loads(portal("list", "--service", "quill", "--state", "ended", "--json").output)["items"]
     assert [one["id"] for one in listed] == [asked["id"]]
-    assert asked["id"] in portal("list", "--owner", "bards").output
+    first, second = portal("list", "--owner", "bards").output.splitlines()
+    assert first == f"{REF} {ATTESTABLE}: ended; {asked['id']}"
+    assert second.startswith("  asked by mia (command line), decided by dora (command line): ")
 
 
 def test_an_account_is_no_second_person_to_whoever_has_its_name_elsewhere(portal, call, session):
