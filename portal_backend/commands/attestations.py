@@ -1,37 +1,36 @@
 """`portal scorecards attestations`: what people vouch for where no source can show it."""
 
-from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from marshmallow import ValidationError
 from rich.markup import escape
+from sqlalchemy.orm import Session
 
 from catalog.format.refs import parse_ref
 from portal_backend.commands.common import (
     as_json,
-    console,
     operator,
     print_json,
     print_table,
+    tell_of_more,
     whole_seconds,
     with_app,
 )
+from portal_backend.commands.exceptions import carry_out, list_options, load_body, run_import, wanted
 from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
-from portal_backend.core.db import reading, transaction
-from portal_backend.core.errors import InvalidInput, flatten_messages
-from portal_backend.core.pagination import MAX_LIMIT
+from portal_backend.core.db import reading
 from scorecards import judging
 from scorecards.exceptions import attestations as domain
 from scorecards.exceptions import settings
 from scorecards.exceptions.import_files import read_attestations
-from scorecards.exceptions.importing import Entry, Report
 from scorecards.exceptions.importing_attestations import take_attestations
-from scorecards.exceptions.listing import ATTESTATION_STATES, Wanted, attestation_form, list_attestations
-from scorecards.exceptions.people import find_service, owner_ref
-from scorecards.exceptions.recording import begin, settle
+from scorecards.exceptions.listing import ATTESTATION_STATES, attestation_form, list_attestations
+from scorecards.exceptions.models import AttestationRow
+from scorecards.exceptions.people import find_service
+from scorecards.exceptions.recording import Done
 from scorecards.exceptions.schemas import AnswerSchema, AttestationPageSchema, AttestationSchema
 
 
@@ -41,20 +40,13 @@ def attestations() -> None:
 
 
 @attestations.command("list")
-@click.option("--service", "ref", help="Of this one: `checkout`, or `component:default/checkout`.")
-@click.option("--owner", help="Of the services that this group owns.")
-@click.option("--check", "checks", multiple=True, help="Repeatable.")
-@click.option("--state", "states", multiple=True, type=click.Choice(ATTESTATION_STATES), help="Repeatable.")
-@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
-@click.option("--cursor", help="Where the page before ended.")
+@list_options(ATTESTATION_STATES)
 @as_json
 @with_app
 def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) -> None:
     """List attestations: of one service the latest first, else whichever ends first."""
-    ref = service_ref(asked["ref"]) if asked["ref"] else None
-    wanted = Wanted(ref, asked["states"], asked["checks"], owner_ref(asked["owner"]))
     with reading() as session:
-        page = list_attestations(session, wanted, cursor, limit, clock.now())
+        page = list_attestations(session, wanted(**asked), cursor, limit, clock.now())
         answer = AttestationPageSchema().dump(page)
     if json_output:
         print_json(answer)
@@ -69,8 +61,7 @@ def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) ->
             for one in answer["items"]
         ],
     )
-    if page.next_cursor:
-        console.print(f"There is more: --cursor {page.next_cursor}", soft_wrap=True)
+    tell_of_more(page.next_cursor)
 
 
 @attestations.command()
@@ -85,28 +76,14 @@ def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) ->
 def give(ref: str, check: str, does_not_hold: bool, json_output: bool, **said: Any) -> None:
     """Attest CHECK for a service, in the name of this account. Safe to repeat on the same day."""
     body = {"check": check, "holds": not does_not_hold, **{key: value for key, value in said.items() if value}}
-    try:
-        loaded = AnswerSchema().load(body)
-    except ValidationError as error:
-        raise InvalidInput("The attestation has faults.", flatten_messages(error.messages)) from error
-    now, whole = clock.now(), parse_ref(service_ref(ref))
-    with transaction() as session:
-        begin(session)
+    answer = domain.Answer(**load_body(AnswerSchema(), body, "attestation"))
+    whole = parse_ref(service_ref(ref))
+
+    def attest(session: Session, now: datetime) -> Done[AttestationRow]:
         service = find_service(session, judging.current(), whole.kind, whole.namespace, whole.name)
-        answer = domain.Answer(**loaded)
-        done = domain.give(session, judging.current(), settings.current(), service, answer, operator(), now)
-        moved = settle(session, done.happenings, now)
-        form = AttestationSchema().dump(attestation_form(done.value, now))
-    if json_output:
-        print_json(form)
-        return
-    console.print(
-        f"{service.ref} {check}: attested by {escape(form['attested_by'])} until {whole_seconds(form['expires_at'])}"
-        f"{'' if done.happenings else ', as before'}.",
-        soft_wrap=True,
-    )
-    for move in moved:
-        console.print(f"{escape(move.ref)}: {escape(move.sentence)}", soft_wrap=True)
+        return domain.give(session, judging.current(), settings.current(), service, answer, operator(), now)
+
+    carry_out(attest, _form, _line, json_output)
 
 
 @attestations.command("import")
@@ -122,21 +99,12 @@ def import_file(file: Path, dry_run: bool, json_output: bool) -> None:
     run_import(read_attestations(file), take_attestations, dry_run, json_output)
 
 
-def run_import(entries: Sequence[Entry], take: Callable[..., Report], dry_run: bool, json_output: bool) -> None:
-    """Import entries of a file in one transaction by `take`, which keeps all or none of them, and tell what it did."""
-    now = clock.now()
-    with transaction() as session:
-        begin(session)
-        report = take(session, judging.current(), settings.current(), entries, operator(), now)
-        moved = settle(session, report.happenings, now)
-        if dry_run:
-            session.rollback()
-    if json_output:
-        levels = [{"ref": move.ref, "from": move.from_level, "to": move.to_level} for move in moved]
-        done = {"recorded": report.recorded, "unchanged": report.unchanged, "levels": levels}
-        print_json({"dry_run": dry_run, **done})
-        return
-    would = "would be " if dry_run else ""
-    console.print(f"{len(report.recorded)} {would}recorded, {len(report.unchanged)} unchanged.")
-    for move in moved:
-        console.print(f"{escape(move.ref)}: {escape(move.sentence)}", soft_wrap=True)
+def _form(row: AttestationRow, now: datetime) -> dict[str, Any]:
+    form: dict[str, Any] = AttestationSchema().dump(attestation_form(row, now))
+    return form
+
+
+def _line(form: dict[str, Any], before: str) -> str:
+    """Say in one line who attested what, and until when."""
+    by = f"attested by {escape(form['attested_by'])} until {whole_seconds(form['expires_at'])}"
+    return f"{escape(form['ref'])} {escape(form['check'])}: {by}{before}."

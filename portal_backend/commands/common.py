@@ -192,6 +192,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     console.print(table)
 
 
+def tell_of_more(cursor: str | None) -> None:
+    """Print how to go on where a page ended before its list did."""
+    if cursor:
+        console.print(f"There is more: --cursor {cursor}", soft_wrap=True)
+
+
 def whole_seconds(time: str) -> str:
     """Return an RFC 3339 time in UTC as a person wants it: without the parts of a second."""
     return FRACTION.sub("", time)

@@ -31,6 +31,7 @@ from portal_backend.commands.common import (
     operator,
     print_json,
     print_table,
+    tell_of_more,
     whole_seconds,
     with_app,
 )
@@ -122,8 +123,7 @@ def show_history(
             for event in answer["items"]
         ],
     )
-    if page.next_cursor:
-        console.print(f"There is more: --cursor {page.next_cursor}", soft_wrap=True)
+    tell_of_more(page.next_cursor)
 
 
 @engagements.command("import")

@@ -1,32 +1,28 @@
 """`portal scorecards waivers`: which checks a service may do without, for a while."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from marshmallow import Schema, ValidationError
 from rich.markup import escape
 from sqlalchemy.orm import Session
 
 from catalog.format.refs import parse_ref
-from portal_backend.commands.attestations import run_import
-from portal_backend.commands.common import as_json, console, operator, print_json, whole_seconds, with_app
+from portal_backend.commands.common import as_json, console, operator, print_json, tell_of_more, whole_seconds, with_app
+from portal_backend.commands.exceptions import carry_out, list_options, load_body, run_import, wanted
 from portal_backend.commands.refs import service_ref
 from portal_backend.core import clock
-from portal_backend.core.db import reading, transaction
-from portal_backend.core.errors import InvalidInput, flatten_messages
-from portal_backend.core.pagination import MAX_LIMIT
+from portal_backend.core.db import reading
 from scorecards import judging
 from scorecards.exceptions import settings
 from scorecards.exceptions import waivers as domain
 from scorecards.exceptions.import_files import read_waivers
 from scorecards.exceptions.importing_waivers import take_waivers
-from scorecards.exceptions.listing import WAIVER_STATES, Wanted, list_waivers, waiver_form
+from scorecards.exceptions.listing import WAIVER_STATES, list_waivers, waiver_form
 from scorecards.exceptions.models import WaiverRow
-from scorecards.exceptions.people import find_service, owner_ref
-from scorecards.exceptions.recording import Done, begin, settle
+from scorecards.exceptions.people import find_service
+from scorecards.exceptions.recording import Done
 from scorecards.exceptions.schemas import (
     ApprovalSchema,
     ExceptionReasonSchema,
@@ -42,20 +38,13 @@ def waivers() -> None:
 
 
 @waivers.command("list")
-@click.option("--service", "ref", help="Of this one: `checkout`, or `component:default/checkout`.")
-@click.option("--owner", help="Of the services that this group owns.")
-@click.option("--check", "checks", multiple=True, help="Repeatable.")
-@click.option("--state", "states", multiple=True, type=click.Choice(WAIVER_STATES), help="Repeatable.")
-@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
-@click.option("--cursor", help="Where the page before ended.")
+@list_options(WAIVER_STATES)
 @as_json
 @with_app
 def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) -> None:
     """List waivers: of one service the latest first, else whichever ends first."""
-    ref = service_ref(asked["ref"]) if asked["ref"] else None
-    wanted = Wanted(ref, asked["states"], asked["checks"], owner_ref(asked["owner"]))
     with reading() as session:
-        page = list_waivers(session, wanted, cursor, limit, clock.now())
+        page = list_waivers(session, wanted(**asked), cursor, limit, clock.now())
         answer = WaiverPageSchema().dump(page)
     if json_output:
         print_json(answer)
@@ -64,8 +53,7 @@ def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) ->
         decided = f", decided by {one['decided_by']}" if one["decided_by"] else ""
         console.print(f"{_line(one)}; {one['id']}", soft_wrap=True)
         console.print(f"  asked by {escape(one['requested_by'] + decided)}: {escape(one['reason'])}", soft_wrap=True)
-    if page.next_cursor:
-        console.print(f"There is more: --cursor {page.next_cursor}", soft_wrap=True)
+    tell_of_more(page.next_cursor)
 
 
 @waivers.command()
@@ -80,16 +68,16 @@ def list_all(cursor: str | None, limit: int, json_output: bool, **asked: Any) ->
 def request(ref: str, check: str, json_output: bool, **said: Any) -> None:
     """Ask, in the name of this account, that a service may do without CHECK; somebody else decides. Safe to repeat."""
     body = {"check": check, **{key: value for key, value in said.items() if value is not None}}
-    loaded = _load(WaiverRequestSchema(), body)
-    wanted = domain.WaiverRequest(**{**loaded, "renews": str(loaded["renews"]) if loaded["renews"] else None})
-    whole = parse_ref(service_ref(ref))
+    terms = load_body(WaiverRequestSchema(), body, "waiver")
+    terms["renews"] = str(terms["renews"]) if terms["renews"] else None
+    asked_for, whole = domain.WaiverRequest(**terms), parse_ref(service_ref(ref))
 
     def ask(session: Session, now: datetime) -> Done[WaiverRow]:
         basis = judging.current()
         service = find_service(session, basis, whole.kind, whole.namespace, whole.name)
-        return domain.request(session, basis.catalogue, settings.current(), service, wanted, operator(), now)
+        return domain.request(session, basis.catalogue, settings.current(), service, asked_for, operator(), now)
 
-    _do(ask, json_output, rejudges=False)
+    carry_out(ask, _form, _decided, json_output, rejudges=False)
 
 
 @waivers.command()
@@ -100,13 +88,12 @@ def request(ref: str, check: str, json_output: bool, **said: Any) -> None:
 @with_app
 def approve(id_: str, json_output: bool, **said: Any) -> None:
     """Grant a waiver that somebody else asked for, in the name of this account."""
-    loaded = _load(ApprovalSchema(), {key: value for key, value in said.items() if value is not None})
+    terms = load_body(ApprovalSchema(), {key: value for key, value in said.items() if value is not None}, "waiver")
 
     def grant(session: Session, now: datetime) -> Done[WaiverRow]:
-        terms = (loaded["reason"], loaded["until"])
-        return domain.approve(session, settings.current(), id_, *terms, operator(), now)
+        return domain.approve(session, settings.current(), id_, terms["reason"], terms["until"], operator(), now)
 
-    _do(grant, json_output)
+    carry_out(grant, _form, _decided, json_output)
 
 
 @waivers.command()
@@ -116,8 +103,12 @@ def approve(id_: str, json_output: bool, **said: Any) -> None:
 @with_app
 def reject(id_: str, reason: str, json_output: bool) -> None:
     """Refuse a waiver that somebody else asked for, in the name of this account."""
-    why = _load(ExceptionReasonSchema(), {"reason": reason})["reason"]
-    _do(lambda session, now: domain.reject(session, id_, why, operator(), now), json_output, rejudges=False)
+    why = load_body(ExceptionReasonSchema(), {"reason": reason}, "waiver")["reason"]
+
+    def refuse(session: Session, now: datetime) -> Done[WaiverRow]:
+        return domain.reject(session, id_, why, operator(), now)
+
+    carry_out(refuse, _form, _decided, json_output, rejudges=False)
 
 
 @waivers.command()
@@ -127,8 +118,12 @@ def reject(id_: str, reason: str, json_output: bool) -> None:
 @with_app
 def end(id_: str, reason: str, json_output: bool) -> None:
     """Withdraw a request, or end a waiver before its time, in the name of this account."""
-    why = _load(ExceptionReasonSchema(), {"reason": reason})["reason"]
-    _do(lambda session, now: domain.end(session, id_, why, operator(), now), json_output)
+    why = load_body(ExceptionReasonSchema(), {"reason": reason}, "waiver")["reason"]
+
+    def stop(session: Session, now: datetime) -> Done[WaiverRow]:
+        return domain.end(session, id_, why, operator(), now)
+
+    carry_out(stop, _form, _decided, json_output)
 
 
 @waivers.command("import")
@@ -144,29 +139,13 @@ def import_file(file: Path, dry_run: bool, json_output: bool) -> None:
     run_import(read_waivers(file), take_waivers, dry_run, json_output)
 
 
-def _load(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        raise InvalidInput("The waiver has faults.", flatten_messages(error.messages)) from error
-    return loaded
+def _form(row: WaiverRow, now: datetime) -> dict[str, Any]:
+    form: dict[str, Any] = WaiverSchema().dump(waiver_form(row, now))
+    return form
 
 
-def _do(act: Callable[[Session, datetime], Done[WaiverRow]], json_output: bool, rejudges: bool = True) -> None:
-    """Do something about a waiver, in a transaction, and tell what came of it; a request exempts from nothing yet."""
-    now = clock.now()
-    with transaction() as session:
-        begin(session)
-        done = act(session, now)
-        moved = settle(session, done.happenings, now, rejudged=None if rejudges else ())
-        form = WaiverSchema().dump(waiver_form(done.value, now))
-    if json_output:
-        print_json(form)
-        return
-    before = "" if done.happenings else ", as before"
-    console.print(f"{_line(form)}{before}; {form['id']}", soft_wrap=True)
-    for move in moved:
-        console.print(f"{escape(move.ref)}: {escape(move.sentence)}", soft_wrap=True)
+def _decided(form: dict[str, Any], before: str) -> str:
+    return f"{_line(form)}{before}; {form['id']}"
 
 
 def _line(form: dict[str, Any]) -> str:

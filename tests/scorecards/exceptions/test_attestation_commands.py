@@ -169,8 +169,7 @@ def test_somebody_attests_at_the_command_line(portal, session, monkeypatch):
     assert (denied["holds"], denied["state"]) == (False, "in_force")
     listed = json.loads(portal("list", "--service", "quill", "--json").output)["items"]
     assert {one["state"]: one["holds"] for one in listed} == {"in_force": False, "superseded": True}
-    monkeypatch.setattr(command, "console", Console(width=300))
-    monkeypatch.setattr(common, "console", command.console)
+    monkeypatch.setattr(common, "console", Console(width=300))
     table = portal("list", "--state", "in_force", "--owner", "bards").output
     assert "No drill was ever held." in table
     assert "2026-11-22T12:00:00Z" in table
