@@ -28,6 +28,7 @@ from plugins.models import Source
 from portal_backend import judgement, settings
 from portal_backend.core import clock
 from portal_backend.core.clock import format_time, parse_time
+from portal_backend.core.database_faults import SHOWN, traceback_of
 from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.errors import InvalidInput
 from portal_backend.core.principal import LOCAL_ADMINISTRATOR
@@ -66,31 +67,40 @@ def due_locations(session: Session, now: datetime) -> list[str]:
 
 
 def is_wanted(session: Session, now: datetime) -> bool:
-    """Say whether a location is due while nobody reads the catalog; after a failure the source's own pause holds."""
+    """Say whether a location is due, or a run was killed, while nobody reads the catalog.
+
+    After a failure the source's own pause holds.
+    """
     resting = and_(Source.consecutive_failures > 0, Source.next_due_at > now)
     free = or_(Source.lease_token.is_(None), Source.lease_until <= now)
-    source = select(Source.name).where(
-        Source.name == CATALOG_SOURCE, Source.configured, free, ~func.coalesce(resting, False)
-    )
-    return session.scalar(source) is not None and bool(due_locations(session, now))
+    source = session.execute(
+        select(Source.cursor).where(
+            Source.name == CATALOG_SOURCE, Source.configured, free, ~func.coalesce(resting, False)
+        )
+    ).one_or_none()
+    return source is not None and (source.cursor == READING or bool(due_locations(session, now)))
 
 
-def read_locations(keep: Callable[[IngestReport], None], *, only_due: bool = False) -> list[IngestReport]:
+def read_locations(
+    keep: Callable[[IngestReport], None], *, only_due: bool = False, interrupted: bool = False
+) -> list[IngestReport]:
     """Read the registered locations, or those that are due by a moment from now; `keep` is called after each.
 
-    Nobody waits for a lock while files and servers are read, and a large location is written a part at a time. One
-    location that fails for a reason of ours does not keep the others from it: the first such failure is raised last.
+    After a run that was `interrupted` those are due too that it had claimed. Nobody waits for a lock while files and
+    servers are read, and a large location is written a part at a time. One location that fails for a reason of ours
+    does not keep the others from it: the first such failure is raised last.
     """
     with reading() as session:
         every = [location.id for location in list_locations(session)]
-        ids = due_locations(session, clock.now() + TOGETHER) if only_due else every
+        ids = due_locations(session, clock.now() + (CLAIM if interrupted else TOGETHER)) if only_due else every
     reports: list[IngestReport] = []
     failure: Exception | None = None
     for location_id in ids:
         try:
             report = read_one(location_id)
         except Exception as error:
-            log.exception("location not read", extra={"portal": {"location": location_id}})
+            about = {"location": location_id, "error": str(error)[:SHOWN]}
+            log.error("location not read", exc_info=traceback_of(error), extra={"portal": about})
             failure = failure or error
             continue
         if report is not None:
@@ -144,12 +154,18 @@ def vanished(session: Session) -> set[str]:
     return set(session.scalars(select(EntityFacts.entity_ref).where(EntityFacts.source == CATALOG_SOURCE, ~exists)))
 
 
-def follow(reports: Collection[IngestReport], everything: bool = False) -> list[LevelChange]:
-    """Let facts, verdicts and history follow what reading changed; return the levels that moved.
+def follow(reports: Collection[IngestReport]) -> list[LevelChange]:
+    """Let facts, verdicts and history follow what reading changed; return the levels that moved."""
+    observe(reports)
+    return judgement.rejudge_due()
+
+
+def observe(reports: Collection[IngestReport], everything: bool = False) -> None:
+    """Let facts and history follow what reading changed, and have those judged whose facts changed, or all services.
 
     All services are observed, since one entity bears on the facts of others: a group on its services' owner, a service
-    on its dependents' weakest dependency. Those whose facts changed are judged, or all of them (`everything`). What the
-    other sources know of a new service is asked for at once.
+    on its dependents' weakest dependency. What the other sources know of a new service is asked for at once. Judging
+    takes far longer than this; it is left to `judgement.rejudge_due`, so that nobody who reads files waits for it.
     """
     gone = {ref for report in reports for ref in report.removed_refs}
     with transaction() as session:
@@ -164,13 +180,12 @@ def follow(reports: Collection[IngestReport], everything: bool = False) -> list[
         history.record(session, [_removed(ref, now) for ref in left], now)
         touched |= {ref for report in reports for ref in report.changed_refs}
         touched |= dependents_of(session, judging.current(), touched)
-    if everything:
-        touched |= {service.ref for service in found}
-    moved = judgement.judge_in_batches(sorted(touched - gone))
+        if everything:
+            touched |= {service.ref for service in found}
+        scorecard.expire(session, touched - gone, now)
     if registered:
         with transaction() as session:
             sources.request_collection_of_all(session, clock.now())
-    return moved
 
 
 def import_support() -> list[PullFault]:

@@ -34,6 +34,7 @@ from plugins.sources import Lease, LeaseLost
 from portal_backend import catalog_discovery, catalog_refresh, judgement, settings
 from portal_backend.core import clock
 from portal_backend.core.config import Config, SourceConfig
+from portal_backend.core.database_faults import SHOWN, traceback_of
 from portal_backend.core.db import reading, serialise, transaction
 from portal_backend.core.errors import Conflict, NotFound
 from scorecards import facts, judging, scorecard
@@ -142,7 +143,8 @@ def refresh(name: str, *, only_due: bool = False) -> RefreshReport:
             except LeaseLost:
                 raise
             except Exception as error:
-                log.exception("refresh failed", extra={"portal": {"source": name}})
+                about = {"source": name, "error": str(error)[:SHOWN]}
+                log.error("refresh failed", exc_info=traceback_of(error), extra={"portal": about})
                 report.outcome, report.failure = Outcome.FAILED, _own_fault(error)
         report.progress.requests = report.requests
         with transaction() as session:
@@ -242,9 +244,10 @@ def keep_and_judge(
 
 
 def _read_catalog(lease: Lease, report: RefreshReport, *, only_due: bool) -> None:
-    """Read the locations, and let facts, verdicts and history follow. Raises LeaseLost."""
+    """Read the locations, and let facts and history follow. Raises LeaseLost."""
 
     progress = report.progress
+    interrupted = lease.cursor == catalog_refresh.READING
 
     def save() -> None:
         with transaction() as session:
@@ -258,14 +261,15 @@ def _read_catalog(lease: Lease, report: RefreshReport, *, only_due: bool) -> Non
     progress.cursor = catalog_refresh.READING
     save()
     catalog_discovery.discover(only_due=True)
-    reports = catalog_refresh.read_locations(keep, only_due=only_due)
+    reports = catalog_refresh.read_locations(keep, only_due=only_due, interrupted=interrupted)
     with reading() as session:
         changed = bool(catalog_refresh.vanished(session))
     changed = changed or any(read.changed_refs or read.removed_refs for read in reports)
     progress.cursor = lease.cursor
     if changed or catalog_refresh.is_due_again(lease.cursor, clock.now()):
-        report.levels += catalog_refresh.follow(reports, everything=lease.cursor == catalog_refresh.READING)
+        catalog_refresh.observe(reports, everything=interrupted)
         progress.cursor = clock.format_time(clock.now())
+        save()
     progress.add(Batch(faults=catalog_refresh.import_support()), progress.requests)
     save()
 

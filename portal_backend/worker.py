@@ -5,8 +5,12 @@ repeat messages (the filesystem one loses what a killed worker held) and nothing
 the source still due, and the lease lets one run in.
 """
 
+import contextlib
 import logging
+import math
 import os
+import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +20,7 @@ from flask import Flask
 from portal_backend import catalog_refresh, exception_events, folder_broker, judgement, pipeline, pruning
 from portal_backend.core import clock
 from portal_backend.core.config import Config
+from portal_backend.core.database_faults import SHOWN, DatabaseFault, database_fault
 from portal_backend.core.db import transaction
 from scorecards.webhooks import outbox
 from scorecards.webhooks import settings as webhook_settings
@@ -33,8 +38,13 @@ REDIS_OPTIONS = {
     "socket_timeout": 10,
     "socket_keepalive": True,
 }
+TELL_SECONDS = 60.0
+"""How often a log says of a kind of task that the database does not answer; one is begun every other second."""
 QUIET = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
 """Loggers that would write three lines for every tick."""
+_last_told: dict[str, float] = {}
+
+log = logging.getLogger(__name__)
 
 
 def make_celery(app: Flask, config: Config) -> Celery:
@@ -65,36 +75,53 @@ def make_celery(app: Flask, config: Config) -> Celery:
 
 
 def _register_tasks(celery: Celery, app: Flask) -> None:
-    @celery.task(name="portal.dispatch")
+    @celery.task(name="portal.dispatch", shared=False)
     def dispatch() -> None:
         """Wake a worker for each source that is due; more than one message for a source does no harm."""
-        with app.app_context():
+        with _when_the_database_answers("dispatch"), app.app_context():
             for name in pipeline.due():
                 collect.apply_async((name,), expires=timedelta(minutes=1).total_seconds())
 
-    @celery.task(name="portal.collect")
+    @celery.task(name="portal.collect", shared=False)
     def collect(name: str) -> None:
         """Pull one source, if it is (still) due and nobody else does."""
-        with app.app_context():
+        with _when_the_database_answers("collect"), app.app_context():
             if name in pipeline.due():  # another message for it may have been quicker
                 pipeline.refresh(name, only_due=True)
 
-    @celery.task(name="portal.upkeep")
+    @celery.task(name="portal.upkeep", shared=False)
     def upkeep() -> None:
         """Judge again what time alone has changed, tell what ended of itself, and send what others wait for."""
-        with app.app_context():
+        with _when_the_database_answers("upkeep"), app.app_context():
             judgement.rejudge_due()
             exception_events.upkeep()
             outbox.deliver_due(transaction, webhook_settings.current(), clock.now)
 
-    @celery.task(name="portal.prune")
+    @celery.task(name="portal.prune", shared=False)
     def prune() -> None:
         """Delete what the retention policy does not keep, and compare numbers that are kept with what they count."""
-        with app.app_context():
+        with _when_the_database_answers("prune"), app.app_context():
             pruning.prune_facts()
             pruning.prune_entity_changes()
             catalog_refresh.reindex()
             pruning.recount_values()
+
+
+@contextlib.contextmanager
+def _when_the_database_answers(task: str) -> Iterator[None]:
+    """Run a task; where the database is away, or too busy, it is put off with a line in the log, at most one a minute.
+
+    Nothing is lost by that: the next tick finds what is due. Other errors are Celery's to tell.
+    """
+    try:
+        yield
+    except Exception as error:
+        if database_fault(error) is not DatabaseFault.LATER:
+            raise
+        if time.monotonic() - _last_told.get(task, -math.inf) < TELL_SECONDS:
+            return
+        _last_told[task] = time.monotonic()
+        log.error("database fault, task put off", extra={"portal": {"task": task, "error": str(error)[:SHOWN]}})
 
 
 def _transport_options(config: Config) -> dict[str, Any]:

@@ -121,8 +121,7 @@ def run_everything(others: Sequence[Program], log_to_files: bool = False) -> Non
     except PortalError as error:
         give_up(error)
     shutil.rmtree(_metrics_folder(config), ignore_errors=True)
-    host = "localhost" if config.host in {"127.0.0.1", "0.0.0.0"} else config.host  # noqa: S104 (compared, not bound)
-    address = f"http://{host}:{config.port}"
+    address = config.local_address
     shared = {MULTIPROCESS_VARIABLE: str(_metrics_folder(config))}
     if path := named_config():
         shared["PORTAL_CONFIG"] = str(path)

@@ -97,6 +97,8 @@ class Config:
     port: int = 7007
     web_workers: int = 2
     web_threads: int = 4
+    public_url: str = ""
+    """Where people reach the product, without a slash at its end; empty: not said, addresses begin at its root."""
     cors_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the API from a browser."""
     service_tokens: bool = False
@@ -124,6 +126,12 @@ class Config:
     """Settings of these parts as they are written; `portal_backend.settings` loads them by the parts' own schemas."""
     support_import: Path | None = None
     """A file of support tiers that held before this product came; imported at start, safe to repeat."""
+
+    @property
+    def local_address(self) -> str:
+        """The server's address for whoever works on its machine, `http://localhost:7007`."""
+        host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::"} else self.host  # noqa: S104 (compared)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def load_config(
@@ -207,6 +215,7 @@ def _build(raw: Mapping[str, Any], base_dir: Path, option_schemas: Mapping[str, 
         port=server["port"],
         web_workers=server["workers"],
         web_threads=server["threads"],
+        public_url=server["public_url"].rstrip("/"),
         cors_origins=tuple(server["cors_origins"]),
         service_tokens=loaded["authentication"]["service_tokens"],
         locations=tuple(_location(entry, base_dir) for entry in catalog["locations"]),

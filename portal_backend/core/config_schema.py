@@ -59,6 +59,12 @@ class ServerSchema(Schema):
     port = fields.Integer(load_default=7007, validate=validate.Range(1, 65535))
     workers = fields.Integer(load_default=2, strict=True, validate=validate.Range(1, 64))
     threads = fields.Integer(load_default=4, strict=True, validate=validate.Range(1, 64))
+    public_url = fields.String(
+        load_default="",
+        validate=validate.Regexp(
+            r"^(|https?://[^/?#\s]+[^?#\s]*)$", error="must be such as https://portal.example.org"
+        ),
+    )
     cors_origins = fields.List(
         fields.String(
             validate=validate.Regexp(

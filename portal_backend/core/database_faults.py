@@ -20,6 +20,9 @@ OVERTAKEN = frozenset(
     }
 )
 
+SHOWN = 1_000
+"""Characters of an error that a log line holds."""
+
 
 class DatabaseFault(Enum):
     """What a caller can make of an error of the database's."""
@@ -35,6 +38,11 @@ def database_fault(error: Exception) -> DatabaseFault | None:
     if code in OVERTAKEN:
         return DatabaseFault.OVERTAKEN
     return DatabaseFault.LATER if _goes_by(cause, code) else None
+
+
+def traceback_of(error: Exception) -> Exception | None:
+    """Return what a log shows the traceback of: none where the database was away, which each try would repeat."""
+    return None if database_fault(error) is DatabaseFault.LATER else error
 
 
 def _goes_by(cause: Exception, code: object) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from portal_backend.core.database_faults import DatabaseFault, database_fault
+from portal_backend.core.database_faults import SHOWN, DatabaseFault, database_fault
 from portal_backend.core.faults import Fault as Fault
 from portal_backend.core.faults import first_faults
 
@@ -30,6 +30,8 @@ RETRY_SECONDS = 5
 """After which a caller may ask again whom the server could not serve."""
 PATH_CHARACTERS = "/:@!$&'()*+,;=~-._"
 """What stands in a path as it is, besides letters and digits (RFC 3986)."""
+CLEARER = {"Invalid input type.": "Must be an object, `{name: value, …}`."}
+"""What marshmallow says without saying what it expects, and what is said in its place."""
 
 
 class PortalError(Exception):
@@ -131,18 +133,28 @@ def _answer_http_exception(error: HTTPException) -> Response:
         status = HTTPStatus.BAD_REQUEST
         code, message = InvalidInput.code, "The request has faults: " + "; ".join(str(fault) for fault in faults)
     else:
-        code, message = status.phrase.lower().replace(" ", "_"), error.description or status.phrase
+        code, message = status.phrase.lower().replace(" ", "_"), _said(error) or status.phrase
     response = _answer(status, code, message, faults)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
 
 
+def _said(error: HTTPException) -> str | None:
+    """Return what an error says; of a body that is too large how much is taken, too."""
+    limit = request.max_content_length
+    if error.description == RequestEntityTooLarge.description and limit:  # nobody has said it better
+        return f"The body is larger than {limit:,} bytes, the most that is taken; send less at a time."
+    return error.description
+
+
 def _answer_unexpected(error: Exception) -> Response:
     fault = database_fault(error)
     if fault is not None:
         kind, message = OF_DATABASE[fault]
-        current_app.logger.error("database fault", extra={"portal": {"fault": fault.value, "error": str(error)[:1000]}})
+        current_app.logger.error(
+            "database fault", extra={"portal": {"fault": fault.value, "error": str(error)[:SHOWN]}}
+        )
         return _answer_portal_error(kind(message))
     current_app.logger.error("unhandled error", exc_info=error)
     return _answer(
@@ -173,7 +185,7 @@ def flatten_messages(messages: Any, prefix: str = "") -> list[Fault]:
         return faults
     if isinstance(messages, list):
         return [fault for message in messages for fault in flatten_messages(message, prefix)]
-    return [Fault(prefix, str(messages))]
+    return [Fault(prefix, CLEARER.get(str(messages), str(messages)))]
 
 
 def _join(prefix: str, key: object) -> str:

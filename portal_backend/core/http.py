@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import chain
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import orjson
@@ -100,6 +101,15 @@ class NoBody(Schema):
     """The body of a write that takes none: nothing, or an empty object."""
 
 
+JSON_WORDS: Mapping[type, str] = {
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    NoneType: "null",
+}
+"""What JSON calls what is no object."""
 UNKNOWN_FIELD = "Unknown field."
 """As marshmallow says it."""
 
@@ -122,9 +132,13 @@ class StrictParser(FlaskParser):
             message = f"is {req.mimetype or 'not stated'}; send the body as application/json"
             raise InvalidInput(f"The content type {message}.", [Fault("Content-Type", message)])
         try:
-            return orjson.loads(body)
+            read = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise InvalidInput(f"The body is no JSON: {error}.", [Fault("json", f"is no JSON: {error}")]) from error
+        if not (isinstance(read, dict) or schema.many):
+            message = f"must be an object, `{{name: value, …}}`; this is {JSON_WORDS[type(read)]}"
+            raise InvalidInput(f"The body {message}.", [Fault("body", message)])
+        return read
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **more: Any) -> NoReturn:
         """Refuse the request; whoever guessed a name wrong is told those that there are."""

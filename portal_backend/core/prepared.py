@@ -7,12 +7,15 @@ from itertools import count
 from typing import Any
 
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ExecStatus, Format
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus, Format
 from sqlalchemy import PoolProxiedConnection
 
 PREPARED = "portal_prepared"
 MAX_PREPARED = 200
 """Statements that a connection keeps prepared."""
+CANCELLED = b"57014"
+"""The SQLSTATE of a statement that ran longer than its `statement_timeout`, or that somebody at the server ended."""
 
 Key = tuple[str, tuple[int, ...]]
 """The text of a statement and the types of its parameters."""
@@ -26,7 +29,8 @@ def rows_of(connection: PoolProxiedConnection, sql: str, parameters: Sequence[An
 
     Results are binary: as text they would carry bytes as hexadecimal digits. A statement is prepared when it comes a
     second time; what the server refuses, the caller asks again by a cursor, which raises the right error, or succeeds
-    where only the prepared form was out of date.
+    where only the prepared form was out of date. Raises psycopg's QueryCanceled for one that was cancelled: to ask it
+    again would keep the caller, and the server, as long once more.
     """
     driver: Any = connection.driver_connection
     prepared: Statements = connection.info.setdefault(PREPARED, OrderedDict())
@@ -43,6 +47,8 @@ def rows_of(connection: PoolProxiedConnection, sql: str, parameters: Sequence[An
         result = driver.pgconn.exec_params(_numbered(sql), values, types, transformer.formats, Format.BINARY)
     if result.status != ExecStatus.TUPLES_OK:
         _deallocate(driver, prepared.pop(key))
+        if result.error_field(DiagnosticField.SQLSTATE) == CANCELLED:
+            raise error_from_result(result)
         return None
     transformer.set_pgresult(result)
     return transformer.load_rows(0, result.ntuples, tuple)

@@ -56,6 +56,9 @@ def test_a_huge_body_is_refused(client):
     path = "/api/services/component/default/x/tier"
     answer = client.post(path, data=b"x" * 3_000_000, content_type="application/json")
     assert answer.status_code == 413
+    assert (
+        answer.json["detail"] == "The body is larger than 2,097,152 bytes, the most that is taken; send less at a time."
+    )
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff", b""])
@@ -63,6 +66,18 @@ def test_a_malformed_body_is_a_400(client, body):
     answer = client.post("/api/services/component/default/x/tier", data=body, content_type="application/json")
     assert answer.status_code == 400
     assert answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [("[]", "an array"), ('"x"', "a string"), ("5", "a number"), ("true", "a boolean"), ("null", "null")],
+)
+def test_a_body_that_is_no_object_is_told_what_is_expected_and_what_came(client, body, what):
+    answer = client.post("/api/scorecards/simulate", data=body, content_type="application/json")
+    message = f"must be an object, `{{name: value, …}}`; this is {what}"
+    assert (answer.status_code, answer.json["errors"]) == (400, [{"field": "body", "message": message}])
+    inside = client.post("/api/scorecards/simulate", json={"files": ["x"]})
+    assert inside.json["errors"] == [{"field": "files[0]", "message": "Must be an object, `{name: value, …}`."}]
 
 
 def test_the_server_says_that_it_lives_and_measures_itself(client):

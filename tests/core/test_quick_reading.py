@@ -1,11 +1,16 @@
 """Hot reads over a bare connection."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from portal_backend.core.db import db
+from portal_backend.app import create_app
+from portal_backend.core.config import Config
+from portal_backend.core.database_faults import DatabaseFault, database_fault
+from portal_backend.core.db import db, reading
 from portal_backend.core.prepared import MAX_PREPARED
 from portal_backend.core.quick_reading import quick_reading
 from portal_backend.core.tokens import ServiceToken, issue_token
@@ -94,3 +99,25 @@ def test_a_reader_that_failed_is_lent_to_nobody_again(app):
         with quick_reading() as another:
             assert another is not reader
             assert another.rows("SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize("arguments", [(), (1,)])
+def test_a_read_that_takes_longer_than_the_address_of_the_database_allows_ends_once(
+    postgresql_url, tmp_path, arguments
+):
+    """The limit stands in the address: no round trip sets it. A read that was cancelled is not asked again."""
+    url = f"{postgresql_url}?options=-c%20statement_timeout=1s"
+    app = create_app(Config(database_url=url, data_dir=tmp_path, base_dir=tmp_path))
+    sql = "SELECT pg_sleep(30) WHERE 1 = %s" if arguments else "SELECT pg_sleep(30)"
+    with app.app_context():
+        for _ in range(2):  # the second time it is prepared
+            begun = time.monotonic()
+            with pytest.raises(Exception, match="statement timeout") as caught, quick_reading() as reader:
+                reader.rows(sql, arguments)
+            assert 0.9 < time.monotonic() - begun < 1.9
+            assert database_fault(caught.value) is DatabaseFault.LATER
+        with pytest.raises(OperationalError, match="statement timeout"), reading() as session:
+            session.execute(text("SELECT pg_sleep(30)"))
+        with quick_reading() as reader:
+            assert reader.rows("SELECT 1") == [(1,)]
+        db.engine.dispose()

@@ -87,7 +87,7 @@ def test_a_run_that_died_between_reading_and_following_is_made_up_for(portal, mo
     class Killed(BaseException):
         pass
 
-    def die(_refs: object) -> None:
+    def die(_refs: object, **_: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
