@@ -6,6 +6,7 @@ Keys and values are lower case. A key sees the flattened final entity, as `catal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+KIND = "kind"
 MAX_CONDITIONS = 2_000
 """Values compared in one condition; SQLite and PostgreSQL bound the parameters of a statement."""
 MAX_DEPTH = 24
@@ -111,6 +112,24 @@ def equalities(condition: Condition) -> list[Equals]:
     if isinstance(condition, Every | Some):
         return [each for inner in condition.conditions for each in equalities(inner)]
     return [condition] if isinstance(condition, Equals) else []
+
+
+def kinds_of(condition: Condition) -> frozenset[str] | None:
+    """Return the kinds that an entity can have that fulfils the condition; None where it leaves that open."""
+    if isinstance(condition, Equals):
+        return frozenset(condition.values) if condition.key == KIND else None
+    if isinstance(condition, Every):
+        found = [kinds for inner in condition.conditions if (kinds := kinds_of(inner)) is not None]
+        return frozenset.intersection(*found) if found else None
+    if isinstance(condition, Some):
+        some = [kinds_of(inner) for inner in condition.conditions]
+        return None if None in some else frozenset().union(*(kinds for kinds in some if kinds is not None))
+    return None
+
+
+def says_only_the_kind(condition: Condition) -> bool:
+    """Say whether the condition holds for every entity of its kinds, so that their keys tell all about it."""
+    return isinstance(condition, Equals) and condition.key == KIND
 
 
 def require_bounded(condition: Condition) -> None:

@@ -6,9 +6,9 @@ Where nothing was counted yet (in a database of an earlier release, until its fi
 from collections.abc import Sequence
 
 from catalog.ingestion.flatten import COUNTED_COLUMNS
-from catalog.querying.conditions import ALWAYS, Condition, Equals, conjuncts
+from catalog.querying.conditions import ALWAYS, KIND, Condition, Equals, conjuncts, says_only_the_kind
 from catalog.querying.selection import Selection
-from catalog.querying.translation import KIND, Sql, Translator, has_one_of, join_and, says_only_the_kind
+from catalog.querying.translation import Sql, Translator, has_one_of, join_and
 
 NOTHING = "NOT EXISTS (SELECT 1 FROM catalog_value_count)"
 """That nothing was counted yet."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from catalog.ingestion.flatten import COUNTED_COLUMNS, COUNTED_ITEMS
+from catalog.querying.conditions import says_only_the_kind
 from catalog.querying.counted import is_counted, kept_facet_sql
 from catalog.querying.remembering import answers
 from catalog.querying.selection import FacetsRequest, Selection
@@ -20,7 +21,6 @@ from catalog.querying.translation import (
     Sql,
     Translator,
     join_and,
-    says_only_the_kind,
 )
 from catalog.versions import Version
 from portal_backend.core.quick_reading import Reader
@@ -141,10 +141,35 @@ def _chosen_sql(facets: Sequence[str], translator: Translator, selection: Select
     """
     if not translator.leads(selection.condition):
         return Sql("")
-    columns = ", ".join(["e.id", *(f"e.{COLUMNS[facet]}, {_original(facet)}" for facet in facets if facet in COLUMNS)])
+    columns = [facet for facet in facets if facet in COLUMNS]
+    names = ", ".join(["e.id", *(name for facet in columns for name in _names(facet))])
     where = translator.where_of_all(selection)
-    found = f"SELECT {columns} FROM catalog_entity e WHERE {where.text}"  # noqa: S608 (fixed names)
-    return Sql(f"WITH chosen AS MATERIALIZED ({found}) ", where.parameters)
+    found = f"SELECT {names} FROM catalog_entity e WHERE {where.text}"  # noqa: S608 (fixed names)
+    few = [facet for facet in columns if facet in COUNTED_COLUMNS]
+    grouped = f", grouped AS ({_grouped(few)})" if few else ""
+    return Sql(f"WITH chosen AS ({found}){grouped} ", where.parameters)
+
+
+def _grouped(facets: Sequence[str]) -> str:
+    """Return a query of facet, value, original and entities that counts columns of few values in one pass.
+
+    There is a set of groups for each facet, and in its rows the columns of the others are null.
+    """
+    names = [_names(facet) for facet in facets]
+    bits = 2 ** len(facets) - 1
+    which = " ".join(f"WHEN {bits ^ 1 << place} THEN '{facet}'" for place, facet in enumerate(reversed(facets)))
+    values = ", ".join(value for value, *_ in names)
+    originals = ", ".join(["CAST(NULL AS text)", *(original for _, *some in names for original in some)])
+    sets = ", ".join(f"({', '.join(some)})" for some in names)
+    return (
+        f"SELECT CASE GROUPING({values}) {which} END AS facet, COALESCE({values}) AS value, "  # noqa: S608 (fixed names)
+        f"COALESCE({originals}) AS original, count(*) AS entities FROM chosen e GROUP BY GROUPING SETS ({sets})"
+    )
+
+
+def _names(facet: str) -> list[str]:
+    column = f"e.{COLUMNS[facet]}"
+    return [column] if facet in WITHOUT_ORIGINAL else [column, f"{column}_original"]
 
 
 def _original(facet: str) -> str:
@@ -156,7 +181,11 @@ def _column_sql(facet: str, translator: Translator, selection: Selection) -> Sql
     if column is None:
         return Sql("")
     table, where = "catalog_entity", translator.where(selection)
-    if translator.leads(selection.condition):
+    leads = translator.leads(selection.condition)
+    if leads and facet in COUNTED_COLUMNS:
+        columns = EXACT.format(value="g.value", original="g.original", count="g.entities")
+        return Sql(f"SELECT {columns} FROM grouped g WHERE g.facet = '{facet}' AND g.value IS NOT NULL")  # noqa: S608 (ours)
+    if leads:
         table, where = "chosen", TRUE
     if facet not in NEVER_NULL:
         where = join_and([where, Sql(f"e.{column} IS NOT NULL")])

@@ -5,18 +5,19 @@ joined with its documents then, in the same statement: a second one would cost a
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 from catalog.querying.counted import is_counted, kept_total_sql
-from catalog.querying.selection import Position, Selection
+from catalog.querying.selection import Order, Position, Selection
 from catalog.querying.translation import (
+    COLUMNS,
+    NEVER_NULL,
     TRUE,
-    OrderSql,
     Sql,
     Translator,
     join_and,
-    order_sql,
 )
 
 A_FEW = "SELECT greatest(reltuples, 0)::bigint / 100 AS number FROM pg_class WHERE oid = 'catalog_entity'::regclass"
@@ -49,6 +50,26 @@ class By(NamedTuple):
 
     expression: str
     direction: str
+
+
+@dataclass(frozen=True)
+class OrderSql:
+    """What a list is ordered by: a join that the value needs, and the value (None where no entity has one)."""
+
+    join: Sql
+    value: str
+    is_never_null: bool
+
+
+def order_sql(translator: Translator, order: Order, number: int) -> OrderSql:
+    """Return the value that entities are ordered by: the least of several, so that each stands in one place."""
+    column = COLUMNS.get(order.field)
+    values = translator.values(order.field) if order.field not in NEVER_NULL else None
+    if values is None:
+        return OrderSql(Sql(""), f"e.{column}" if column else "CAST(NULL AS text)", order.field in NEVER_NULL)
+    least = f"SELECT entity_id, min(value) AS value FROM ({values.text}) v{number} GROUP BY entity_id"  # noqa: S608
+    join = Sql(f" LEFT JOIN ({least}) o{number} ON o{number}.entity_id = e.id", values.parameters)
+    return OrderSql(join, f"COALESCE(e.{column}, o{number}.value)" if column else f"o{number}.value", False)
 
 
 def window_sql(selection: Selection, limit: int, offset: int) -> Sql:
@@ -122,7 +143,8 @@ def total_sql(translator: Translator, selection: Selection) -> Sql:
     total = _joined("SELECT count(*) FROM catalog_entity e", orders, where)
     if not all(ordered.is_never_null for ordered in orders):
         return total
-    if selection.text is None and (rows := translator.rows_alone(selection.condition)):
+    rows = translator.rows_alone(selection.condition) or translator.rows_with_key(selection.condition)
+    if selection.text is None and rows:
         return Sql(f"SELECT count(DISTINCT r.entity_id) FROM ({rows.text}) r", rows.parameters)  # noqa: S608 (ours)
     return kept_total_sql(translator, selection, total)
 

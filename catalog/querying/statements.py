@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from catalog.querying.conditions import Equals, equalities
+from catalog.querying.conditions import Equals, Exists, conjuncts, equalities, says_only_the_kind
 from catalog.querying.remembering import statements
 from catalog.querying.selection import Selection
-from catalog.querying.translation import Sql, Translator, join_or, key_names, keys_of
+from catalog.querying.translation import NEVER_NULL, Sql, Translator, join_or, key_names, keys_of
 from catalog.versions import Version
 from portal_backend.core.db import chunks
 from portal_backend.core.quick_reading import Reader
@@ -70,7 +70,7 @@ class Statements:
     def _translator(self) -> Translator:
         return Translator(self._is_postgresql, self._keys.ids).within(self.selection.condition)
 
-    def _find_frequent(self, reader: Reader, version: Version | None, share: int) -> frozenset[Equals]:
+    def _find_frequent(self, reader: Reader, version: Version | None, share: int) -> frozenset[Equals | Exists]:
         """Return what the entities of the selection, or of one alternative, have that is frequent, of the rest-index.
 
         Where no kind is said, and nothing that is less frequent, there is nothing better to begin with.
@@ -78,12 +78,19 @@ class Statements:
         if version is None or not self._is_postgresql or not self._keys.known:
             return frozenset()
         translator = self._translator()
-        said = [(each, translator.rows_with(each)) for each in equalities(self.selection.condition)]
+        said = [(each, translator.rows_with(each)) for each in self._said(translator.kinds)]
         indexed = [(each, join_or(rows)) for each, rows in said if rows][:MOST_ASKED]
         if translator.kinds is None and len(indexed) == 1:
             return frozenset()
         frequent = frozenset(each for each, rows in indexed if _is_frequent(reader, version, rows, share))
         return frozenset() if translator.kinds is None and len(frequent) == len(indexed) else frequent
+
+    def _said(self, kinds: frozenset[str] | None) -> Iterable[Equals | Exists]:
+        yield from equalities(self.selection.condition)
+        # Of one kind indexes have the entities in a list's order, and rows alone tell how many have a key.
+        if kinds and len(kinds) == 1 and all(order.field in NEVER_NULL for order in self.selection.orders):
+            said = [part for part in conjuncts(self.selection.condition) if not says_only_the_kind(part)]
+            yield from (part for part in said if isinstance(part, Exists) and len(said) == 1)
 
 
 def _is_frequent(reader: Reader, version: Version, rows: Sql, share: int) -> bool:

@@ -12,8 +12,20 @@ from typing import Any, NamedTuple
 
 from catalog.ingestion.flatten import COLUMNS as HOT_COLUMNS
 from catalog.ingestion.flatten import MAX_KEY
-from catalog.querying.conditions import Condition, Equals, Every, Exists, HasPrefix, Not, Some, conjuncts, negate
-from catalog.querying.selection import Order, Selection, TextFilter
+from catalog.querying.conditions import (
+    Condition,
+    Equals,
+    Every,
+    Exists,
+    HasPrefix,
+    Not,
+    Some,
+    conjuncts,
+    kinds_of,
+    negate,
+    says_only_the_kind,
+)
+from catalog.querying.selection import Selection, TextFilter
 
 COLUMNS: Mapping[str, str] = {**HOT_COLUMNS, "metadata.uid": "uid"}
 NEVER_NULL = frozenset({"kind", "metadata.name", "metadata.namespace", "metadata.uid"})
@@ -22,9 +34,10 @@ WITHOUT_ORIGINAL = frozenset({"metadata.namespace", "metadata.uid"})
 ITEM_VALUE = "true"
 """What `path.item` is, for an item of a list of strings."""
 ITEM_COLUMNS = f"'{ITEM_VALUE}' AS value, NULL AS original, TRUE AS is_item"
-KIND = "kind"
 NUL = "\0"
 """No text of the database holds it; PostgreSQL refuses to compare with it."""
+OF_MANY = frozenset({"kind", "metadata.namespace", "spec.type", "spec.lifecycle"})
+"""Columns of few values, each of which many entities have."""
 TEXTS = frozenset({"name", "title"})
 """Columns whose texts PostgreSQL may have an index of."""
 IN_TRIGRAMS = re.compile("[a-z0-9]{3}")
@@ -88,24 +101,6 @@ def _condition_keys(condition: Condition) -> Iterator[str]:
         yield condition.key
 
 
-def kinds_of(condition: Condition) -> frozenset[str] | None:
-    """Return the kinds that an entity can have that fulfils the condition; None where it leaves that open."""
-    if isinstance(condition, Equals):
-        return frozenset(condition.values) if condition.key == KIND else None
-    if isinstance(condition, Every):
-        found = [kinds for inner in condition.conditions if (kinds := kinds_of(inner)) is not None]
-        return frozenset.intersection(*found) if found else None
-    if isinstance(condition, Some):
-        some = [kinds_of(inner) for inner in condition.conditions]
-        return None if None in some else frozenset().union(*(kinds for kinds in some if kinds is not None))
-    return None
-
-
-def says_only_the_kind(condition: Condition) -> bool:
-    """Say whether the condition holds for every entity of its kinds, so that their keys tell all about it."""
-    return isinstance(condition, Equals) and condition.key == KIND
-
-
 @dataclass(frozen=True)
 class Translator:
     """Writes SQL for one database, with the ids of the keys that its rest-index knows, by name and kind of entity."""
@@ -116,7 +111,7 @@ class Translator:
     """Those that entities can have at all where this is written; None: every kind."""
     indexes_texts: bool = False
     """Whether the database has an index of the texts in names and titles."""
-    frequent: frozenset[Equals] = frozenset()
+    frequent: frozenset[Equals | Exists] = frozenset()
     """What so many entities fulfil that others are better looked at first, which PostgreSQL does not see by itself."""
 
     def within(self, condition: Condition) -> "Translator":
@@ -137,7 +132,7 @@ class Translator:
 
     def starts_in_rest_index(self, selection: Selection) -> bool:
         """Say whether entities are found by rows of the rest-index, rather than by columns and looked up there then."""
-        frequent = {condition.key for condition in self.frequent}
+        frequent = {condition.key for condition in self.frequent} - {order.field for order in selection.orders}
         return any(key not in frequent and self.sources(key) for key in keys_of(selection))
 
     def where(self, selection: Selection) -> Sql:
@@ -162,8 +157,14 @@ class Translator:
         if not leads:
             return self.condition(condition)
         ids = narrower._ids_with(leads)
-        others = narrower._all([part for part in conjuncts(condition) if part not in leads])
-        return join_and([Sql(f"e.id = ANY(ARRAY({ids.text}))", ids.parameters), others])
+        others = [part for part in conjuncts(condition) if part not in leads]
+        columns = [part for part in others if isinstance(part, Equals) and part.key in COLUMNS]
+        if any(part.key not in OF_MANY for part in columns):
+            columns = []
+        # Of these no index may be taken: each entity that it has would be compared with each id of the list.
+        looked_at = [Sql(f"({found.text}) IS TRUE", found.parameters) for found in map(narrower.condition, columns)]
+        rest = narrower._all([part for part in others if part not in columns])
+        return join_and([Sql(f"e.id = ANY(ARRAY({ids.text}))", ids.parameters), *looked_at, rest])
 
     def leads(self, condition: Condition) -> list[Equals]:
         """Return what of the condition only rows of the rest-index tell, as far as it is not frequent."""
@@ -180,12 +181,19 @@ class Translator:
         others = [part for part in conjuncts(condition) if part not in told and not says_only_the_kind(part)]
         return narrower._ids_with(told) if told and not others else None
 
+    def rows_with_key(self, condition: Condition) -> Sql | None:
+        """Return the same where nothing but kinds and one key is asked for. They are too many to make a list of."""
+        said = [part for part in conjuncts(condition) if not says_only_the_kind(part)]
+        if len(said) != 1 or not isinstance(said[0], Exists) or said[0].key in COLUMNS:
+            return None
+        return self.within(condition)._ids_with([said[0]])
+
     def _told_by_rows(self, condition: Condition) -> list[Equals]:
         said = [part for part in conjuncts(condition) if isinstance(part, Equals) and part.key not in COLUMNS]
         told = [part for part in said if self.rows_with(part)]
         return told if len(told) <= MOST_INTERSECTED else []
 
-    def _ids_with(self, conditions: list[Equals]) -> Sql:
+    def _ids_with(self, conditions: Iterable[Equals | Exists]) -> Sql:
         wheres = [join_or(self.rows_with(condition)) for condition in conditions]
         texts = (f"SELECT s.entity_id FROM catalog_search s WHERE {where.text}" for where in wheres)  # noqa: S608 (ours)
         return Sql(" INTERSECT ".join(texts), _all_parameters(wheres))
@@ -244,8 +252,7 @@ class Translator:
         if condition.key in NEVER_NULL:
             return TRUE
         parts = [Sql(f"e.{column} IS NOT NULL")] if column else []
-        parts += [self._rows(self._of(source)) for source in self.sources(condition.key)]
-        return join_or(parts)
+        return join_or([*parts, *map(self._rows, self.rows_with(condition))])
 
     @condition.register
     def _(self, condition: Equals) -> Sql:
@@ -254,8 +261,7 @@ class Translator:
         if not values:
             return FALSE
         parts = [is_one_of(f"e.{column}", values)] if column else []
-        parts += [self._rows(rows) for rows in self.rows_with(condition)]
-        found = join_or(parts)
+        found = join_or([*parts, *map(self._rows, self.rows_with(condition))])
         # Not as a join that PostgreSQL begins with: it takes key and value for independent, and their rows for few.
         return Sql(f"({found.text}) IS TRUE", found.parameters) if condition in self.frequent else found
 
@@ -273,8 +279,10 @@ class Translator:
                 parts.append(self._rows(self._of(source)))
         return join_or(parts)
 
-    def rows_with(self, condition: Equals) -> list[Sql]:
-        """Return what rows `s` of the rest-index fulfil that have one of the values, as the key finds them."""
+    def rows_with(self, condition: Equals | Exists) -> list[Sql]:
+        """Return what rows `s` of the rest-index fulfil that have the key, or one of the values."""
+        if isinstance(condition, Exists):
+            return [self._of(source) for source in self.sources(condition.key)]
         values = _storable(condition)
         parts = []
         for source in self.sources(condition.key):
@@ -325,26 +333,6 @@ class Translator:
         if not parts:
             return None
         return Sql(" UNION ALL ".join(part.text for part in parts), _all_parameters(parts))
-
-
-@dataclass(frozen=True)
-class OrderSql:
-    """What a list is ordered by: a join that the value needs, and the value (None where no entity has one)."""
-
-    join: Sql
-    value: str
-    is_never_null: bool
-
-
-def order_sql(translator: Translator, order: Order, number: int) -> OrderSql:
-    """Return the value that entities are ordered by: the least of several, so that each stands in one place."""
-    column = COLUMNS.get(order.field)
-    values = translator.values(order.field) if order.field not in NEVER_NULL else None
-    if values is None:
-        return OrderSql(Sql(""), f"e.{column}" if column else "CAST(NULL AS text)", order.field in NEVER_NULL)
-    least = f"SELECT entity_id, min(value) AS value FROM ({values.text}) v{number} GROUP BY entity_id"  # noqa: S608
-    join = Sql(f" LEFT JOIN ({least}) o{number} ON o{number}.entity_id = e.id", values.parameters)
-    return OrderSql(join, f"COALESCE(e.{column}, o{number}.value)" if column else f"o{number}.value", False)
 
 
 def join_and(parts: Iterable[Sql]) -> Sql:

@@ -9,14 +9,15 @@ from catalog.ingestion.counting import recount
 from catalog.querying import statements
 from catalog.querying.conditions import Condition, Equals, Exists, every, some
 from catalog.querying.facets import count_facets
-from catalog.querying.list_sql import total_sql, whole_list_sql
-from catalog.querying.lists import count_entities
+from catalog.querying.list_sql import Shown, counted_page_sql, total_sql, whole_list_sql
+from catalog.querying.lists import count_entities, query_entities
 from catalog.querying.remembering import answers
-from catalog.querying.selection import FacetsRequest, Selection
+from catalog.querying.selection import FacetsRequest, Order, PageRequest, Selection
 from catalog.querying.translation import MOST_INTERSECTED, Sql
 from catalog.versions import current_version
 from portal_backend.core.db import transaction
 from portal_backend.core.quick_reading import Reader, quick_reading
+from tests.catalog.querying.conftest import ENTITIES as COMPANY
 from tests.catalog.querying.conftest import entity, store
 from tests.catalog.querying.flattened import holds, values_of
 from tests.catalog.querying.test_translation import ALL_PAIRS, KEYS, PAIRS, found_ids, quickly
@@ -27,6 +28,7 @@ PRODUCTION = Equals("spec.lifecycle", ("production",))
 equalities = st.sampled_from([pair for pair in ALL_PAIRS if pair[1]]).map(
     lambda pair: Equals(pair[0], (pair[1] or "",))
 )
+said = st.one_of(equalities, st.sampled_from(KEYS).map(Exists))
 kinds = st.sampled_from([None, ("component",), ("component", "resource"), ("api",)])
 
 
@@ -43,10 +45,17 @@ def frequency(request, app, company, monkeypatch):
 
 def test_entities_with_some_values_are_found_and_counted(app, frequency):
     @quickly
-    @given(kinds, st.lists(equalities, min_size=1, max_size=3))
-    def agrees(of_kinds: tuple[str, ...] | None, said: list[Equals]) -> None:
+    @given(kinds, st.lists(said, min_size=1, max_size=3), st.sampled_from([(), (Order("metadata.name", True),)]))
+    def agrees(of_kinds: tuple[str, ...] | None, said: list[Condition], orders: tuple[Order, ...]) -> None:
         condition = every([*([Equals("kind", of_kinds)] if of_kinds else []), *said])
-        assert found_ids(app, condition) == [n for n, pairs in enumerate(PAIRS, 1) if holds(condition, pairs)]
+        held = [n for n, pairs in enumerate(PAIRS, 1) if holds(condition, pairs)]
+        assert found_ids(app, condition) == held
+        if orders:
+            held.sort(key=lambda number: (COMPANY[number - 1]["metadata"]["name"].lower(), number), reverse=True)
+        asked = PageRequest(Selection(condition, None, orders), b"{}", (), 3, 0, wants_total=True)
+        with app.app_context(), quick_reading() as reader:
+            page = query_entities(reader, current_version(reader), asked)
+        assert (list(page.listed.ids), page.total) == (held[:3], len(held))
 
     agrees()
 
@@ -91,6 +100,29 @@ def test_postgresql_begins_with_the_rows_of_what_few_have(app, frequency, condit
     assert not text or ("e.id = ANY(ARRAY(SELECT" in text) == leads
 
 
+@pytest.mark.parametrize("others", [(), (PRODUCTION,), (PRODUCTION, Equals("spec.type", ("service",)))])
+def test_no_entity_is_compared_with_each_of_those_that_lead(app, company, others):
+    condition = every((COMPONENTS, JAVA, Equals("metadata.tags", ("go",)), *others, Exists("spec.type")))
+    with app.app_context(), quick_reading() as reader:
+        if not reader.is_postgresql:
+            pytest.skip("SQLite computes a list once and finds by it")
+        written = statements.Statements(reader, None, Selection(condition)).write("total", total_sql)
+        reader.rows("SELECT set_config('enable_seqscan', 'off', FALSE), set_config('enable_bitmapscan', 'off', FALSE)")
+        plan = "\n".join(line for (line,) in reader.rows(f"EXPLAIN {written.text}", written.parameters))
+        reader.rows("SELECT set_config('enable_seqscan', 'on', FALSE), set_config('enable_bitmapscan', 'on', FALSE)")
+    assert "Index Cond: (id = ANY" in plan and "Filter: (id = ANY" not in plan
+
+
+@pytest.mark.parametrize("kind", ["component", "resource"])
+def test_a_page_of_those_with_a_key_that_many_have_is_found_in_its_order(app, frequency, kind):
+    def page(translator, selection: Selection) -> Sql:
+        return counted_page_sql(translator, selection, " LIMIT 3", Shown.ID)
+
+    text = statement(app, every((Equals("kind", (kind,)), Exists("metadata.tags"))), page)
+    assert not text or ("found" in text) == (frequency == "rare" or kind == "resource")
+    assert not text or ("count(DISTINCT r.entity_id)" in text) == ("found" not in text)
+
+
 def test_of_alternatives_no_value_leads(app, company):
     condition = some((every((COMPONENTS, JAVA)), every((COMPONENTS, PRODUCTION))))
     assert "ARRAY" not in statement(app, condition, whole_list_sql)
@@ -111,7 +143,9 @@ def test_a_total_that_rows_alone_tell_looks_at_no_entity(app, company, session):
 
     assert "catalog_entity" not in total(every((COMPONENTS, JAVA, GO)))
     assert "catalog_entity" in total(every((COMPONENTS, JAVA, PRODUCTION)))
-    assert "catalog_entity" in total(every((COMPONENTS, Exists("metadata.tags"))))
+    assert "catalog_entity" not in total(every((COMPONENTS, Exists("metadata.tags"))))
+    assert "catalog_entity" in total(every((COMPONENTS, Exists("metadata.tags"), JAVA)))
+    assert "catalog_entity" in total(every((COMPONENTS, Exists("spec.type"))))
 
 
 @pytest.mark.parametrize("number", [MOST_INTERSECTED, MOST_INTERSECTED + 1])
@@ -157,3 +191,4 @@ def test_several_facets_find_the_entities_once(app, company, monkeypatch):
         [{"value": "experimental", "count": 1}, {"value": "production", "count": 1}],
     ]
     assert seen[-1].count("FROM catalog_entity") == (1 if is_postgresql else 2)
+    assert seen[-1].count("FROM chosen") == (1 if is_postgresql else 0)
