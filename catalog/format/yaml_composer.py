@@ -25,6 +25,9 @@ MAX_ALIASES = 100
 GLUED_COMMENT = re.compile(r"(?:[!&][^\s]*[ \t]+)*[|>][-+0-9]*#")
 """A comment right behind the mark that opens a block of text."""
 
+GLUED_TO_COMMA = re.compile(r"(?:[ \t\n]|#.*\n)*,#")
+"""A comment right behind the comma after a member of a collection in brackets."""
+
 COMMENT_RULE = "is followed by a comment without a space before the #"
 
 _UNSET = object()
@@ -128,9 +131,11 @@ class Composer:
     def _start(self, event: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise self._fault(event, f"is nested more than {MAX_DEPTH} levels deep")
-        if event.flow_style and self._stack:
-            self._check_key(event, self._stack[-1])
-            self._last = None
+        if event.flow_style:
+            self._check_comment(event)
+            if self._stack:
+                self._check_key(event, self._stack[-1])
+                self._last = None
         if event.anchor:
             self._anchors[event.anchor] = None
         container: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -174,6 +179,8 @@ class Composer:
             self._root = value
             return
         frame = self._stack[-1]
+        if frame.flow and GLUED_TO_COMMA.match(self._text, event.end_mark.index):
+            raise self._fault(event, COMMENT_RULE)
         frame.cost += cost
         frame.nesting = max(frame.nesting, nesting)
         if frame.cost > MAX_COST:

@@ -19,6 +19,8 @@ TAB = chr(0x10FFF0)
 
 BLOCK = "while scanning a block scalar"
 TAB_IN_BLOCK = "found a tab character where an indentation space is expected"
+BLOCK_BEGINS = re.compile(r"[|>].*\n[ \n]*\t")
+"""The mark of a block of text and the tab that its first line begins with; behind that line a tab ends no block."""
 NO_KEY = frozenset({"did not find expected key", "did not find expected node content"})
 NO_VALUE = "mapping values are not allowed in this context"
 NOTHING_AS_KEY = re.compile(r":(?=[ \t\n])")
@@ -52,7 +54,7 @@ SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([
 
 def mended(stop: Stop, text: str) -> str | None:
     """Return the text with the place at which the scanner gave up written as it takes it; None where that is wrong."""
-    if stop.problem == TAB_IN_BLOCK and text[stop.at : stop.at + 1] == "\t":
+    if stop.problem == TAB_IN_BLOCK and BLOCK_BEGINS.fullmatch(text, stop.context_at, stop.at + 1):
         return text[: stop.at] + TAB + text[stop.at + 1 :]
     if stop.problem in NO_KEY and NOTHING_AS_KEY.match(text, stop.at):
         return f"{text[: stop.at]}~{text[stop.at :]}"

@@ -1,6 +1,8 @@
 """JSON shapes of registering locations and judging descriptors, in Backstage's names."""
 
-from marshmallow import RAISE, Schema, fields, validate
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
 from catalog.registering.location_queries import DEFAULT_LIMIT, MAX_LIMIT
 from catalog.registering.registrations import REFRESH, REJECT
@@ -32,6 +34,14 @@ class RegisterQuery(Schema):
         validate=validate.OneOf([REFRESH, REJECT]),
         metadata={"description": "What becomes of one that is registered: 409, or 201 and a new read of it."},
     )
+
+    @pre_load
+    def require_one_of_each(self, data: Any, **_: Any) -> Any:
+        """Refuse a parameter that is given twice: it may say two things, and only one would be done."""
+        twice = {name: ["Is given more than once."] for name in data if len(data.getlist(name)) > 1}
+        if twice:
+            raise ValidationError(twice)
+        return data
 
 
 class LocationBody(Schema):

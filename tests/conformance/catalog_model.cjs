@@ -1,7 +1,8 @@
 // Says of every document of the given files whether Backstage's own model takes it as an entity.
-// In: a JSON list of files in base64. Out: a JSON list of lists of {good, kind}.
+// In: a JSON list of files in base64. Out: a JSON list of lists of booleans.
 const YAML = require('yaml');
 const model = require('@backstage/catalog-model');
+const { templateEntityV1beta3Validator } = require('@backstage/plugin-scaffolder-common');
 
 const policy = model.EntityPolicies.allOf([
   new model.SchemaValidEntityPolicy(),
@@ -12,6 +13,7 @@ const policy = model.EntityPolicies.allOf([
 const validators = ['api', 'component', 'resource', 'group', 'location', 'user', 'system', 'domain'].map(
   kind => model[`${kind}EntityV1alpha1Validator`],
 );
+validators.push(templateEntityV1beta3Validator);
 const envelope = model.entityEnvelopeSchemaValidator();
 const FIELDS = ['owner', 'system', 'subcomponentOf', 'domain', 'subdomainOf', 'parent'];
 const LISTS = { providesApis: 'API', consumesApis: 'API', memberOf: 'Group', children: 'Group', members: 'User' };
@@ -27,7 +29,7 @@ async function isGood(entity) {
     let known = false;
     for (const validator of validators) known = (await validator.check(enforced)) || known;
     if (!known) return false;
-    for (const field of FIELDS) {
+    for (const field of enforced.kind === 'Template' ? ['owner'] : FIELDS) {
       if (enforced.spec[field] !== undefined) model.parseEntityRef(enforced.spec[field], { defaultKind: 'any' });
     }
     for (const [field, defaultKind] of Object.entries(LISTS)) {
@@ -49,19 +51,19 @@ async function verdicts(content) {
   const found = [];
   for (const document of YAML.parseAllDocuments(content.toString('utf8'), { merge: false })) {
     if (document.errors.length) {
-      found.push({ good: false, kind: null });
+      found.push(false);
       continue;
     }
     let entity;
     try {
       entity = document.toJSON();
     } catch {
-      found.push({ good: false, kind: null }); // an alias without its anchor
+      found.push(false); // an alias without its anchor
       continue;
     }
     if (entity === null) continue;
     const isMapping = typeof entity === 'object' && !Array.isArray(entity);
-    found.push({ good: isMapping && (await isGood(entity)), kind: isMapping ? entity.kind ?? null : null });
+    found.push(isMapping && (await isGood(entity)));
   }
   return found;
 }

@@ -102,6 +102,8 @@ def test_values_at_the_end_of_a_file(written, read):
     ("spec", "good"),
     [
         ("x: 'a'#c", False), ('x: "a"#c', False), ("x: |#c\n    a", False), ("x: [a]#c", False), ("x: {a: b}#c", False),
+        ("x: [a,#c\n    b]", False), ("x: [#c\n    b]", False), ("x: {#c\n    a: b}", False),
+        ("x: {a: b # c\n    ,#d\n    }", False), ("x: [a, # c\n   'b' #c\n    , [c],\n    #d\n    d#, #e\n    ]", True),
         ("x: 1\n\t\n  y: 2", True), ("x: 1\n\t# c\n  y: 2", True), ("x: |\n    a\n\t\n  y: 2", False),
         ("[a]: b", False), ("{{ a }}: b", False), ("'{{ a }}': b", True), ("x: {{ a }}", True),
         ("x:\n    {{ a }}: b", True), ("x:\n  {{ a }}: b", True), ("x:\n    -\n  # c\n  [a]: b", True),
@@ -110,6 +112,7 @@ def test_values_at_the_end_of_a_file(written, read):
         ("x:\n  |\n    a", False), ("x:\n  >-\n    a", False), ("x:\n   |\n    a", True),
         ("x:\n  -\n  |\n    a", False), ("x: |\n\ta", False), ("x:\n  -\ta\n  - b", True),
         ("x:\n  -\ta: b", False), ("x:\n  - -\t a#b: c", False), ("x:\n  -\t- b", False),
+        ("x: |\n    a\n  \ty: 2", False), ("x: |\n    \n  \t a\n  y: 2", False), ("x: |\n\n   \ta\n  y: 2", True),
         ("x:\n  - \t'a: b'", True), ("x:\n  -\t&a b", False), ("x: &a.b c\n  y: *a.c", False),
     ],
 )  # fmt: skip

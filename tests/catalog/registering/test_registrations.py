@@ -75,6 +75,8 @@ def test_a_second_registration_is_a_conflict_or_a_new_read(client, session):
         ({"type": "url", "target": URL}, "?onConflict="),
         ({"type": "url", "target": URL}, "?dryRun="),
         ({"type": "url", "target": URL}, "?dryRun=perhaps"),
+        ({"type": "url", "target": URL}, "?dryRun=false&dryRun=true"),
+        ({"type": "url", "target": URL}, "?onConflict=reject&onConflict=refresh"),
         ({"type": "url", "target": URL}, "?unknown=1"),
     ],
 )
