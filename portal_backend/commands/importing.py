@@ -43,7 +43,7 @@ def import_checks(
     json_output: bool,
 ) -> None:
     """Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck,
-    Port, OpsLevel, DX, Harness or Tech Insights; needs no database.
+    Port, OpsLevel, DX, Harness, Compass, Datadog or Tech Insights; needs no database.
 
     Each line is mapped to a check of the catalogue, answered by facts, or attested by people; what cannot be said is
     listed. Exit code 1 when something could not be said.
@@ -80,8 +80,11 @@ def _defaults(file: Path, owner: str, today: date, counts_from: date) -> dict[st
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+        return file.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a mark
+    except UnicodeError as error:
+        told = f"it is not written in UTF-8 ({error}); save it so"
+        raise InvalidInput(f"{file} cannot be read: {told}.", [Fault(file.name, told)]) from error
+    except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error}", [Fault(file.name, str(error))]) from error
 
 

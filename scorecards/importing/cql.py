@@ -40,7 +40,9 @@ from scorecards.importing.cql_words import (
     WORDS,
     leaf,
     literal,
+    tested,
     unquoted,
+    within,
 )
 from scorecards.importing.drafts import key_part, snake
 
@@ -221,20 +223,17 @@ class _Parser:
         term.aged = term.aged or snake(name) in AGES
         if word in AGGREGATES:
             term.key, term.kind = f"{known(term).key}.{word}", "number"
-        if word in COUNTING | AGGREGATES or snake(name) in AGES:
-            self._arguments()
-        else:
-            term.key = self._key(f"{term.key}.{name}", self._arguments())
+        given = self._arguments()
+        is_looked_at = word in COUNTING | AGGREGATES or snake(name) in AGES
+        term.key = within(term.key, given) if is_looked_at else self._key(f"{term.key}.{name}", given)
         return None
 
     def _of_file(self, term: Term, word: str) -> dict[str, Any] | None:
         """Read `git.fileExists("…")`, which is a condition, or `git.fileContents("…")`, of which something is asked."""
-        given = self._arguments() or []
-        if len(given) != 1:
-            self.fault("a file is asked for by its path")
+        path = self._one_text("a file is asked for by its path")
         if word == "fileexists":
-            return self._answered(self.files.there(given[0], is_wanted=True))
-        term.file = given[0]
+            return self._answered(self.files.there(path, is_wanted=True))
+        term.file = path
         return None
 
     def _answered(self, tree: dict[str, Any]) -> dict[str, Any]:
@@ -270,10 +269,10 @@ class _Parser:
         while self.accept("."):
             name = self._name()
             if name.lower() in TESTS and word != "map":
-                return self._member_test(key, word, TESTS[name.lower()])
+                return self._member_test(key, word, name.lower())
             if name.lower() in MEMBERS:
                 self.fault("members of members are asked about")
-            self._arguments()
+            given = self._arguments()
             if key.startswith(RELATIONS) and snake(name) not in NAMES:
                 sign = self.here[1] if self.here else ""
                 self.at += 1
@@ -281,20 +280,18 @@ class _Parser:
                 self.expect(")")
                 return of_related(key, word, snake(name), sign, value)
             # Groups and relations are held as plain names already.
-            key = key if key.startswith(SET_OF_ENTITY) else f"{key}.{snake(name)}"
+            key = key if key.startswith(SET_OF_ENTITY) else within(f"{key}.{snake(name)}", given)
         if word == "map":
             self.expect(")")
             term.key = key
             return None
         return self._member_compared(key, word)
 
-    def _member_test(self, key: str, word: str, operator: str) -> dict[str, Any]:
-        given = self._arguments()
-        if not given or len(given) != 1:
-            self.fault("a test takes one text")
+    def _member_test(self, key: str, word: str, test: str) -> dict[str, Any]:
+        text = self._one_text()
         self.expect(")")
         declare(self.facts, key, "set")
-        return leaf(key, f"{MEMBERS[word]}:{operator}", given[0])
+        return leaf(key, f"{MEMBERS[word]}:{TESTS[test]}", tested(test, text))
 
     def _member_compared(self, key: str, word: str) -> dict[str, Any]:
         sign = self.here[1] if self.here else ""
@@ -334,9 +331,17 @@ class _Parser:
                 self.fault("what is called here takes more than texts and numbers")
             self.at += 1
             open_brackets += {"(": 1, ")": -1}.get(found[1], 0) if found[0] == "sign" else 0
-            if found[0] in {"text", "number"}:
+            if found[0] in {"text", "number"} or found[1].lower() in {"true", "false"}:
                 given.append(unquoted(found[1]) if found[0] == "text" else found[1])
         return given
+
+    def _one_text(self, asked: str = "a test takes one text, as it is written") -> str:
+        """Read `("…")`, of which nothing is computed."""
+        ahead = self.words[self.at : self.at + 3]
+        if [word for _, word in ahead[::2]] != ["(", ")"] or ahead[1][0] not in {"text", "number"}:
+            self.fault(asked)
+        self.at += 3
+        return unquoted(ahead[1][1]) if ahead[1][0] == "text" else ahead[1][1]
 
     def _key(self, name: str, arguments: list[str] | None) -> str:
         if name == "custom" and arguments:
@@ -345,17 +350,12 @@ class _Parser:
         return ".".join([*parts, *map(key_part, arguments or ())])
 
     def _tested(self, term: Term, word: str) -> dict[str, Any]:
-        given = self._arguments()
-        if not given or len(given) != 1:
-            self.fault("a test takes one text")
+        text = self._one_text()
         if term.file:
-            return self._answered(self.files.holding(term.file, word, given[0]))
-        operator = TESTS[word]
+            return self._answered(self.files.holding(term.file, word, text))
         known(term)
-        # Cortex' `matches` is of the whole text.
-        value = f"^(?:{given[0]})$" if operator == "matchesRegex" else given[0]
         declare(self.facts, term.key, "string")
-        return leaf(term.key, operator, value)
+        return leaf(term.key, TESTS[word], tested(word, text))
 
     def _jq(self) -> Term | dict[str, Any]:
         """`jq(custom("x"), "not")`: what plain programs do is said by us; others would have to be run."""

@@ -57,12 +57,13 @@ def declare(facts: Facts, key: str, kind: str) -> None:
 
 def compared(term: Term, operator: str, value: Any, facts: Facts) -> dict[str, Any]:
     """Return the condition that what is read compares so with a value, a period or something else that is read."""
+    _refuse(term, value)
     if term.aged:
         return _aged(term, operator, value, facts)
     if term.counted:
         return _counted(term, operator, value, facts)
-    if term.asked:
-        _fail("members that are so are counted")
+    if term.negated:
+        value = _negated(operator, value)
     if isinstance(value, Term):
         declare(facts, term.key, "number")
         declare(facts, value.key, "number")
@@ -73,8 +74,22 @@ def compared(term: Term, operator: str, value: Any, facts: Facts) -> dict[str, A
     return leaf(term.key, operator, value)
 
 
+def _refuse(term: Term, value: Any) -> None:
+    """Raise Untranslatable for what a condition of ours would say but in part."""
+    if term.shift and (term.aged or term.counted):
+        _fail("a count or an age is neither multiplied nor added to here")
+    if term.asked and not term.counted:
+        _fail("members that are so are counted")
+    if isinstance(value, tuple) and not term.aged:
+        _fail("a duration is compared with an age")
+    if isinstance(value, Term) and (term.shift or value.negated):
+        _fail("only what stands on the right may be multiplied, or have something added")
+
+
 def present(term: Term, is_wanted: bool, facts: Facts) -> dict[str, Any]:
     """Return the condition that there is something to be read at all."""
+    if term.counted or term.aged or term.asked or term.shift or term.negated:
+        _fail("only what is read itself is compared with null")
     if term.key.startswith("entity."):
         found = leaf(term.key, "exists", True)
     elif term.key in PRESENT:
@@ -88,7 +103,7 @@ def present(term: Term, is_wanted: bool, facts: Facts) -> dict[str, Any]:
 
 def one_of(term: Term, values: list[Any], facts: Facts) -> dict[str, Any]:
     """Return the condition that what is read is one of some values."""
-    if not values or term.counted or term.aged or term.shift:
+    if not values or term.counted or term.aged or term.asked or term.shift or term.negated:
         _fail("what is read, and at least one value, stand beside `in`")
     declare(facts, term.key, term.kind or kind_of(values[0]))
     return leaf(term.key, "in", values)
@@ -142,6 +157,13 @@ def counted_as(asked: dict[str, Any]) -> str:
     if asked.get("operator") == "someFact:in" and isinstance(value, list):
         return f"{key}.{key_part(value[0])}"
     return key.removesuffix(".any") if key.endswith(".any") and value is True else ""
+
+
+def _negated(operator: str, value: Any) -> bool:
+    """`jq(x, "not") == true` asks x for false."""
+    if not isinstance(value, bool) or operator not in {"equal", "notEqual"}:
+        _fail("what is turned round is compared with true or false")
+    return not value
 
 
 def _unshifted(term: Term, value: Any) -> float:

@@ -1,8 +1,10 @@
 """The words of Cortex' query language: how its expressions are cut, and what they are called here. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from scorecards.importing.drafts import key_part
 
 WORDS = re.compile(
     r"\s*(?:(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][\w-]*)|"
@@ -98,6 +100,16 @@ def unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
+def within(key: str, given: Sequence[str] | None) -> str:
+    """Return the key of what is asked for with arguments: another period is another fact."""
+    return ".".join([key, *map(key_part, given or ())])
+
+
+def tested(test: str, text: str) -> str:
+    """Return what a test by its name looks for: `matches` fits the whole text, `matchesIn` a part of it."""
+    return f"^(?:{text})$" if test == "matches" else text
+
+
 def kind_of(value: Any) -> str:
     """Return the type of a fact that is compared with a value."""
     if isinstance(value, bool):
@@ -112,7 +124,7 @@ def period_of(value: Any) -> tuple[str, bool] | None:
     found = PERIOD.match(value[1])
     if found is None:
         return None
-    years, months, weeks, days, hours, _ = (abs(int(part)) if part else 0 for part in found.groups()[1:])
-    whole = 365 * years + 30 * months + 7 * weeks + days
-    text = f"{whole}d" if whole else f"{hours}h"
-    return (text, "-" in value[1]) if whole or hours else None
+    years, months, weeks, days, hours, minutes = (abs(int(part)) if part else 0 for part in found.groups()[1:])
+    whole = 1440 * (365 * years + 30 * months + 7 * weeks + days) + 60 * hours + minutes
+    unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if whole % size == 0)
+    return (f"{whole // size}{unit}", "-" in value[1]) if whole else None

@@ -5,7 +5,7 @@ Pure.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scorecards.importing.drafts import Item
 from scorecards.importing.statements import bare
@@ -35,6 +35,13 @@ NOT_ITEMS = re.compile(
     re.IGNORECASE,
 )
 """Headings under which plain lists ask nothing."""
+BESIDE = re.compile(
+    r"^[*_]*(?:owners?|assignees?|responsible|due(?: date)?|status|evidence|proof|notes?|comments?|links?|references?|"
+    r"examples?|why|rationale|reason|how to (?:verify|check|fix)|remediation|collector\(s\)|collectors?)[*_]*\s*:",
+    re.IGNORECASE,
+)
+"""What an entry says of the one that it stands under, and asks nothing by itself."""
+GRADE = re.compile(r"^(?:priority|severity|criticality)\s*:\s*(.+)$", re.IGNORECASE)
 MIN_QUESTIONS = 5
 MAX_ITEMS = 2_000
 MAX_DETAIL = 1_000
@@ -55,7 +62,8 @@ def items_of(text: str) -> tuple[list[Item], list[str]]:
     if found:
         told = " ".join(f"{item.text} {item.detail}" for item in found)
         found += _questionnaire(lines)
-        passed = [item.text for item in _listed(lines, strict=False) if item.text and item.text[:60] not in told]
+        beside = [*_listed(lines, strict=False), *_tables(lines, any_table=True)]
+        passed = [item.text for item in beside if item.text and item.text[:60] not in told]
     else:
         found = [*_tables(lines, any_table=True), *_listed(lines, strict=False)]
     found = found or list(_led(lines))
@@ -118,13 +126,29 @@ def _listed(lines: Sequence[str], strict: bool) -> Iterator[Item]:
     return iter(reading.found)
 
 
+@dataclass(frozen=True)
+class _Above:
+    """An entry that others may stand under."""
+
+    indent: int
+    words: str
+    line: int | None
+    """The line found that it is, or tells of."""
+    tells: bool = False
+    """It is no line of its own."""
+
+    def is_told_by(self, words: str) -> bool:
+        """Say whether an entry below tells of this one, as `Owner: …` does, or goes on with what does."""
+        return self.tells or bool(BESIDE.match(words) or GRADE.match(bare(words)))
+
+
 class _Lists:
     """The entries so far, and what the next one may stand under."""
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self.found: list[Item] = []
-        self._parents: list[tuple[int, str]] = []
+        self._parents: list[_Above] = []
         self._is_open = False
         """Whether what follows still belongs to the last entry."""
 
@@ -155,13 +179,19 @@ class _Lists:
             self.found.append(Item(asked, number, section))
 
     def _enter(self, number: int, indent: int, words: str, section: tuple[str, ...]) -> None:
-        self._parents = [one for one in self._parents if one[0] < indent]
+        self._parents = [one for one in self._parents if one.indent < indent]
         self._is_open = self.strict or not _is_aside(section)
+        above = self._parents[-1] if self._parents else None
+        if self._is_open and above and above.line is not None and not self.strict and above.is_told_by(words):
+            self.found[above.line] = _told(self.found[above.line], words)
+            self._parents.append(_Above(indent, bare(words), above.line, tells=True))
+            self._is_open = False
+            return
         if self._is_open and bare(words):
-            self.found.append(_item(words, number, (*section, *(one for _, one in self._parents))))
+            self.found.append(_item(words, number, (*section, *(one.words for one in self._parents))))
         else:
             self._is_open = False
-        self._parents.append((indent, bare(words)))
+        self._parents.append(_Above(indent, bare(words), len(self.found) - 1 if self._is_open else None))
 
 
 def _entry(line: str, strict: bool) -> tuple[int, str] | None:
@@ -178,6 +208,11 @@ def _item(words: str, number: int, section: tuple[str, ...]) -> Item:
     if head and len(bare(head[2]).split()) > 2:
         return Item(bare(head[2]), number, section, bare(head[1]).rstrip(":"))
     return Item(text, number, section)
+
+
+def _told(item: Item, words: str) -> Item:
+    grade = GRADE.match(bare(words))
+    return replace(item, grade=grade[1]) if grade else _with_detail(item, words)
 
 
 def _with_detail(item: Item, line: str) -> Item:

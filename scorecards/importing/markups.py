@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 
 from scorecards.importing.drafts import Item
+from scorecards.importing.markup_tables import tables_as_markdown
 from scorecards.importing.tables import Table
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---[ \t]*(?=\n|\Z)", re.DOTALL)
@@ -39,7 +40,8 @@ def as_markdown(name: str, text: str) -> tuple[str, str]:
         return _of_html(text), "an HTML checklist"
     for endings, convert, words in MARKUPS:
         if ending in endings:
-            return "\n".join(convert(line) for line in _underlined(text)), words
+            lines = tables_as_markdown(ending, _underlined(text))
+            return "\n".join(convert(line) for line in lines), words
     return _blank(COMMENT, _blank(FRONT_MATTER, text)), "a Markdown checklist"
 
 

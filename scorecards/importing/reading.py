@@ -15,7 +15,9 @@ from scorecards.importing.making import Options, said
 from scorecards.importing.markdown import MAX_ITEMS, items_of
 from scorecards.importing.markups import as_markdown, items_of_csv
 from scorecards.importing.products import (
+    compass,
     cortex,
+    datadog,
     dx,
     harness,
     opslevel,
@@ -36,6 +38,8 @@ PRODUCTS: tuple[tuple[str, Callable[[Any], bool], Reader], ...] = (
     ("Tech Insights checks", tech_insights.is_tech_insights, tech_insights.tech_insights),
     ("a Cortex scorecard", cortex.is_cortex, cortex.cortex),
     ("a DX scorecard", dx.is_dx, dx.dx),
+    ("Datadog rules", datadog.is_datadog, datadog.datadog),
+    ("a Compass scorecard", compass.is_compass, compass.compass),
     ("Harness checks", harness.is_harness, harness.harness),
     ("a Port scorecard", port.is_port, port.port),
     ("a Soundcheck file", soundcheck.is_soundcheck, soundcheck.soundcheck),

@@ -13,7 +13,9 @@ BOX = re.compile(r"^\W*(\[[ xX]?\])?\W*$")
 """A cell that is a box to tick, or empty."""
 DESCRIBING = (
     *("description", "question", "requirement", "criteri", "statement", "practice", "task", "control", "check", "item"),
-    *("what", "detail", "beschreibung", "frage", "anforderung", "内容", "項目", "要件", "설명", "항목"),
+    *("what", "detail", "beschreibung", "frage", "anforderung", "prüfung", "prüfpunkt", "kriteri", "maßnahme"),
+    *("descripci", "descriç", "requisit", "pregunta", "pergunta", "comproba", "verifica", "vérifi", "exigence"),
+    *("内容", "項目", "要件", "설명", "항목", "检查", "要求"),
 )
 """What columns are called that say what is asked, the plainest first."""
 NAMING = ("name", "title", "check", "item", "requirement", "topic", "control", "prüfpunkt", "項目", "항목")
@@ -30,7 +32,12 @@ GRADING = (
     "mandatory",
     "required",
     "priorität",
+    "pflicht",
+    "obligator",
+    "prioridad",
+    "priorité",
     "優先度",
+    "优先级",
 )
 STATE = (
     *("status", "done", "state", "owner", "notes", "comment", "evidence", "link", "who", "date", "answer", "complete"),
@@ -51,6 +58,8 @@ STATE = (
 )
 ENTRY = re.compile(r"^\s*[-*+•]\s+(?:\\?\[(?P<name>[^\]\\]{2,})\\?\]$)?")
 """What marks an entry of a list that goes on in the next row, and the brackets around all of it."""
+MAX_NAME = 3
+"""Words in the name of a column."""
 RANK = re.compile(r"\b(level|tier|grade|stage)(?:[ _-]?\d)?\b")
 
 
@@ -73,8 +82,10 @@ class Table:
             if place not in taken | boxes and not _has(name, STATE) and name not in {"#", "id", "no", "no.", "nr", ""}
         ]
         self.is_headless = not any(names)
+        self.has_short_names = all(len(name.split()) <= MAX_NAME for name in names)
         said = [place for word in DESCRIBING for place in free if word in names[place]]
-        self.text = said[0] if said else (free[-1] if free else 0)
+        longest = max(free, key=lambda place: (sum(len(_cell(cells, place)) for cells in rows), place), default=0)
+        self.text = said[0] if said else longest
         named = [place for word in NAMING for place in free if word in names[place] and place != self.text]
         self.name = named[0] if named else None
         self.asks = bool(self.ranks or said or self.grades) or any(_has(name, ("done", "status")) for name in names)
@@ -91,6 +102,11 @@ class Table:
         grade = " ".join(bare(_cell(cells, at)) for at in self.grades)
         level = min(marked[0], 4) if marked else None
         return Item(text or name, number, (*section, *groups), name if text else "", detail, level, grade=grade)
+
+    @property
+    def is_head(self) -> bool:
+        """Say whether its head, which nothing marks as one, is made of names of columns."""
+        return self.asks and self.has_short_names
 
     def is_checklist(self, rows: Sequence[Sequence[str]]) -> bool:
         """Say whether its head or its boxes to tick tell it from a table that merely informs."""

@@ -77,6 +77,8 @@ class _File:
         cards = self._all("dx_scorecard")
         if cards:
             found.append({"scorecards": cards})
+        rules = self._all("datadog_service_scorecard_rule")
+        found += [rules] if rules else []
         return found + [_cortex(card) for card in self._all("cortex_scorecard")]
 
     def _all(self, wanted: str) -> list[dict[str, Any]]:

@@ -30,6 +30,12 @@ MEASURE = re.compile(
     r"[<>≤≥]=?\s?\d|\b\d+(?:\.\d+)?\s?(?:%|ms|s|min|m|h|d|x|seconds?|minutes?|hours?|days?|weeks?|months?)(?!\w)"
 )
 """A bound that the line names."""
+SIGNS = " <>≤≥=~"
+STRICT = (
+    ("<=", "<", r"(?:(?<!no )(?<!not )(?:less|fewer|lower) than|(?<!not )\b(?:below|under)|<)\s*{n}\b"),
+    (">=", ">", r"(?:(?<!no )(?<!not )(?:more|greater|higher) than|(?<!not )\b(?:above|over)|>)\s*{n}\b"),
+)
+"""Bounds that are no longer met where they are reached."""
 STEM = re.compile(r"(?<![\\a-z])[a-z]{3,}|(?<=\\b)[a-z]{3,}")
 NEGATIONS = frozenset({"no", "not", "non", "nor", "never", "without", "avoid", "don", "except", "unless", "instead"})
 
@@ -175,16 +181,26 @@ def _look(topic: Topic, asked: str, named: str) -> Found | None:
     for text in filter(None, (asked, named)):
         match = topic.search(text.lower())
         if match:
-            beside = topic.left_over(asked, context)
-            if not match.groupdict():
-                beside += MEASURE.findall(asked)
+            beside = topic.left_over(asked, context) + MEASURE.findall(_without_bound(asked, match, text is asked))
             if text is named:
                 beside = [*topic.left_over(named, frozenset()), *beside]
-            return Found(topic, _rule(topic, match), match[0].strip(), tuple(beside))
+            return Found(topic, _rule(topic, match, text.lower()), match[0].strip(), tuple(beside))
     return None
 
 
-def _rule(topic: Topic, match: re.Match[str]) -> str:
+def _without_bound(asked: str, match: re.Match[str], is_within: bool) -> str:
+    """Take out of a line what told the topic, with its bound: another bound in the line is asked beside."""
+    if not match.groupdict() or not is_within:
+        return asked
+    return f"{asked[: match.start()].rstrip(SIGNS)} {asked[match.end() :]}"
+
+
+def _rule(topic: Topic, match: re.Match[str], text: str) -> str:
     number = next((value for value in match.groupdict().values() if value), None)
     told = NUMBERS.get(number, number) if number else topic.usual
-    return topic.rule.replace("{n}", str(told))
+    rule = topic.rule
+    if number:
+        for bound, sharper, strict in STRICT:
+            if re.search(strict.format(n=re.escape(number)), text):
+                rule = rule.replace(f"{bound} {{n}}", f"{sharper} {{n}}")
+    return rule.replace("{n}", str(told))

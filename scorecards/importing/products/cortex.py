@@ -13,12 +13,25 @@ from scorecards.importing.repository_files import renamed
 
 
 def is_cortex(content: Any) -> bool:
-    """Say whether a document is a scorecard of Cortex."""
-    return isinstance(content, Mapping) and is_list_of(content.get("rules"), "expression")
+    """Say whether a document holds scorecards of Cortex."""
+    return bool(_cards(content))
 
 
-def cortex(content: Document, draft: Draft, options: Options) -> None:
-    """Read a scorecard of Cortex: CQL expressions, a ladder of levels, weights, a filter."""
+def _cards(content: Any) -> list[Document]:
+    """Return the scorecards of a file, or of an answer of its API."""
+    if isinstance(content, Mapping):
+        content = content.get("scorecards") or content.get("scorecard") or content
+    found = content if isinstance(content, list) else [content]
+    return [one for one in found if isinstance(one, Mapping) and is_list_of(one.get("rules"), "expression")]
+
+
+def cortex(content: Any, draft: Draft, options: Options) -> None:
+    """Read scorecards of Cortex: CQL expressions, a ladder of levels, weights, a filter."""
+    for card in _cards(content):
+        _read(card, draft, options)
+
+
+def _read(content: Document, draft: Draft, options: Options) -> None:
     ladder = content.get("ladder") or {}
     levels = [level.get("name") for level in sorted(ladder.get("levels") or [], key=lambda one: one.get("rank", 0))]
     weights = [rule.get("weight") for rule in content["rules"]]
@@ -35,6 +48,8 @@ def cortex(content: Document, draft: Draft, options: Options) -> None:
         if rule.get("failureMessage"):
             words |= {"how_to_fix": [plain(str(rule["failureMessage"]))]}
         draft.said.append(_cortex_rule(item, str(rule["expression"]), draft, options, words))
+    if content.get("draft") or content.get("isDraft"):
+        draft.notes.append(f"The scorecard {plain(str(content.get('name') or content.get('tag')))} is a draft there.")
     if levels[MAX_LEVEL:]:
         draft.notes.append(f"Its ladder has {len(levels)} levels; those above the fourth stand at L4.")
 

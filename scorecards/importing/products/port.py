@@ -7,11 +7,21 @@ from scorecards.importing.drafts import Draft, Item, Said, key_part, slug, snake
 from scorecards.importing.making import Options, ruled
 from scorecards.importing.products.filters import applying, of_entity
 from scorecards.importing.products.port_paths import by_path
-from scorecards.importing.products.shared import MAX_DEPTH, Document, NotSaid, condition, is_list_of, pushed, rank
+from scorecards.importing.products.shared import (
+    MAX_DEPTH,
+    MAX_LEVEL,
+    Document,
+    NotSaid,
+    condition,
+    is_list_of,
+    pushed,
+    rank,
+)
 
 PORT_FIELDS = {"$identifier": "entity.metadata.name", "$title": "entity.metadata.title", "$team": "entity.spec.owner"}
 
 EMPTY = ("isEmpty", "isNotEmpty")
+COMBINED = {"and": "all", "or": "any"}
 RELATIONS = {"team": "entity.spec.owner", "system": "entity.spec.system", "domain": "entity.spec.domain"}
 """Relations to one entity that the catalog's entity names in a field."""
 
@@ -40,6 +50,9 @@ def port(content: Any, draft: Draft, options: Options) -> None:
     for blueprint, card in _port_scorecards(content):
         levels = [one.get("title") if isinstance(one, Mapping) else one for one in card.get("levels") or ()]
         levels = levels[1:] if levels else ["Bronze", "Silver", "Gold"]
+        if levels[MAX_LEVEL:]:
+            told = f"{card.get('title') or 'The scorecard'} has {len(levels)} levels above its first"
+            draft.notes.append(f"{told}; those above the fourth stand at L4.")
         prefix = snake(blueprint) if blueprint else "port"
         if blueprint:
             draft.notes.append(f"Port asks it of entities of the blueprint {blueprint}: narrow `applies_to` to these.")
@@ -82,12 +95,14 @@ def _port_query(query: Any, prefix: str, draft: Draft, depth: int) -> dict[str, 
     if not isinstance(query, Mapping) or depth > MAX_DEPTH:
         raise NotSaid("Its query is none that is understood")
     if "combinator" in query:
-        members = [
-            _port_query(one, prefix, draft, depth + 1) for one in query.get("conditions") or query.get("rules", ())
-        ]
+        word = COMBINED.get(str(query["combinator"]).lower())
+        if word is None:
+            raise NotSaid(f"Its combinator {query['combinator']} joins in a way of its own")
+        listed = [one for name in ("conditions", "rules") for one in query.get(name) or ()]
+        members = [_port_query(one, prefix, draft, depth + 1) for one in listed]
         if not members:
             raise NotSaid("Its query has no condition")
-        return members[0] if len(members) == 1 else {"any" if query["combinator"] == "or" else "all": members}
+        return members[0] if len(members) == 1 else {word: members}
     name = query.get("property")
     if isinstance(name, Mapping):
         return by_path(query)

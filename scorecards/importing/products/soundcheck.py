@@ -155,7 +155,9 @@ def _checked(check: Document, places: Sequence[Place], draft: Draft, options: Op
     if check.get("failedMessage"):
         words |= {"fails": plain(str(check["failedMessage"])), "how_to_fix": [plain(str(check["failedMessage"]))]}
     own = _filtered(check, f"the check {check_id}", draft)
-    words |= applying([*own, *_asked_by(places)], "check" if own else "track")
+    words |= applying([*own, *(one for one in _asked_by(places) if one not in own)], "check" if own else "track")
+    if "applies_to" in words and check.get("notApplicableMessage"):
+        words["applies_to"] |= {"otherwise": plain(str(check["notApplicableMessage"]))}
     try:
         tree = _soundcheck_rule(check["rule"], draft, 1)
     except NotSaid as reason:
@@ -176,6 +178,9 @@ def _soundcheck_rule(rule: Any, draft: Draft, depth: int) -> dict[str, Any]:
         return together("all", [_soundcheck_rule(one, draft, depth + 1) for one in rule])
     if not isinstance(rule, Mapping) or depth > MAX_DEPTH:
         raise NotSaid("It is no condition that is understood")
+    found = [f"`{word}`" for word in ("all", "any", "not", "factRef") if word in rule]
+    if len(found) > 1:
+        raise NotSaid(f"It holds {' and '.join(found)} side by side")
     for group in ("all", "any"):
         if isinstance(rule.get(group), list):
             return {group: [_soundcheck_rule(one, draft, depth + 1) for one in rule[group]]}

@@ -6,7 +6,7 @@ Each was read and judged by hand: a line that asks more than the check, or somet
 ANSWERED: dict[str, dict[int, str]] = {
     "mercari__production-readiness-checklist__docs-references-pre-production-checklist.md": {
         14: "chg.ci",
-        15: "ci.coverage >= 80%",
+        15: "ci.coverage > 80%",
         17: "repo.files contains '.dockerignore'",
         18: "runtime.images.pinned",
         19: "repo.dependency_updates",
@@ -48,7 +48,7 @@ ANSWERED: dict[str, dict[int, str]] = {
         86: "entity.metadata.annotations.backstage.io/techdocs-ref exists",
         87: "obs.slo.on_dashboard",
         96: "arch.restore",
-        97: "data.restore.last_duration <= 2h and data.restore.last_drill_at younger than 180d",
+        97: "data.restore.last_duration < 2h and data.restore.last_drill_at younger than 180d",
         107: "db.regional",
         108: "db.replicas >= 1",
         112: "data.backup.last_success_at younger than 2d",
@@ -60,7 +60,7 @@ ANSWERED: dict[str, dict[int, str]] = {
         8: "repo.branch.protected",
         13: "repo.secret_findings == 0",
         14: "repo.files contains all of [LICENSE, CONTRIBUTING.md]",
-        27: "ci.coverage >= 90%",
+        27: "ci.coverage > 90%",
         28: "ci.e2e_last_at younger than 30d",
         34: "chg.ci",
         43: "repo.secret_findings == 0",

@@ -14,9 +14,12 @@ def only(line, heading="Checklist"):
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
-        ("Is the change failure rate below 15 %?", "deploys.change_failure_rate_30d <= 15%"),
-        ("Less than 10% of deployments fail", "deploys.change_failure_rate_30d <= 10%"),
-        ("Fewer than 2 pages per on-call shift", "alerts.paging.per_shift_30d <= 2"),
+        ("Is the change failure rate below 15 %?", "deploys.change_failure_rate_30d < 15%"),
+        ("Less than 10% of deployments fail", "deploys.change_failure_rate_30d < 10%"),
+        ("Fewer than 2 pages per on-call shift", "alerts.paging.per_shift_30d < 2"),
+        ("At most 2 pages per on-call shift", "alerts.paging.per_shift_30d <= 2"),
+        ("Code coverage over 80 %", "ci.coverage > 80%"),
+        ("Code coverage >= 80%", "ci.coverage >= 80%"),
         (
             "Load tested at 2x the expected peak",
             "loadtest.max_rps >= 2 * traffic.peak_rps_30d and loadtest.last_at younger than 180d",
@@ -100,3 +103,15 @@ def test_a_checklist_that_stands_as_code_is_read_and_one_beside_tasks_is_not():
     block = "```\n- [ ] Rollback tested\n```\n"
     assert [one.item.text for one in draft_of(f"# Copy this\n\n{block}").said] == ["Rollback tested"]
     assert [one.item.text for one in draft_of(f"- [ ] Real\n\n{block}").said] == ["Real"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Coverage >= 80% (unit) and >= 60% (integration)",
+        "Runs at least three replicas, each restarted within 30 seconds",
+        "No critical or high vulnerabilities",
+    ],
+)
+def test_what_a_rule_would_say_but_in_part_is_attested(line):
+    assert only(line).outcome is Outcome.ATTESTED

@@ -55,3 +55,10 @@ def test_what_cannot_be_read_is_said(portal, tmp_path):
         result = portal("import", name)
         assert result.exit_code == 2
         assert "cannot be read" in result.output
+    assert "it is not written in UTF-8" in result.output
+
+
+def test_a_mark_of_its_encoding_at_the_head_of_a_file_hides_no_line(portal, tmp_path):
+    (tmp_path / "list.md").write_text("- [ ] Every alert has a runbook\n", encoding="utf-8-sig")
+    result = portal("import", "list.md", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["counts"]["existing"]) == (0, 1)

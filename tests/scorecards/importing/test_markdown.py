@@ -53,3 +53,25 @@ def test_a_line_that_speaks_of_placeholders_is_none():
     lines = ("Placeholder text has a contrast of 4.5 to 1", "placeholder", "Placeholder for the diagram")
     said = draft_of("".join(f"- [ ] {line}\n" for line in lines), "a.md").said
     assert [one.outcome.value for one in said] == ["attested", "not_said", "not_said"]
+
+
+def test_what_an_entry_says_of_the_one_above_is_no_line_of_its_own():
+    text = """
+1. Backups are encrypted at rest
+   - **Owner**: database team
+   - Evidence:
+     - the report of the last audit
+   - Priority: P0
+   - Keys are rotated
+2. Links:
+   - The runbook is linked from each alert
+"""
+    draft = draft_of(text, "list.md")
+    assert [one.item.text for one in draft.said] == [
+        "Backups are encrypted at rest",
+        "Keys are rotated",
+        "Links",
+        "The runbook is linked from each alert",
+    ]
+    item = draft.said[0].item
+    assert (item.grade, item.detail) == ("P0", "Owner: database team Evidence the report of the last audit")

@@ -1,5 +1,7 @@
 """DX' queries in SQL and Port's paths along relations: what rules here can say of them, and what has to be supplied."""
 
+import json
+
 import pytest
 
 from scorecards.importing.drafts import Outcome
@@ -131,3 +133,58 @@ def test_other_paths_of_port_are_supplied_as_a_fact_with_the_reason(property_, o
     draft = port(property_, "x", operator)
     assert why in draft.said[0].why
     assert checks_of(draft, tmp_path)[0].rule.tree == leaf("port.r", "equal", True)
+
+
+def port_rule(query):
+    card = {"title": "Ready", "levels": [{"title": "Basic"}], "rules": [{"title": "r", "level": "A", "query": query}]}
+    return draft_of({**card, "levels": [{"title": one} for one in ("Basic", "A", "B", "C", "D", "E")]})
+
+
+def test_a_query_of_port_keeps_conditions_and_rules_and_the_way_that_they_are_joined():
+    members = [{"property": name, "operator": "=", "value": 1} for name in ("a", "b")]
+    draft = port_rule({"combinator": "OR", "conditions": members[:1], "rules": members[1:]})
+    assert draft.said[0].definition["rule"] == {"any": [leaf("port.a", "equal", 1), leaf("port.b", "equal", 1)]}
+    assert draft.notes == ["Ready has 5 levels above its first; those above the fourth stand at L4."]
+    other = port_rule({"combinator": "nor", "conditions": members})
+    assert "Its combinator nor joins in a way of its own" in other.said[0].why
+    assert other.said[0].definition["rule"] == leaf("port.r", "equal", True)
+
+
+def test_a_draft_of_cortex_is_called_one():
+    card = {"name": "Ready", "draft": True, "rules": [{"title": "r", "expression": "git != null"}]}
+    assert "The scorecard Ready is a draft there." in draft_of(card).notes
+
+
+@pytest.mark.parametrize("around", [lambda cards: cards, lambda cards: {"scorecards": cards}])
+def test_several_scorecards_of_cortex_are_read_from_one_document(around):
+    cards = [{"name": name, "rules": [{"title": name, "expression": f"git.{name} > 1"}]} for name in ("pulls", "tags")]
+    draft = draft_of(json.dumps(around(cards)), "cards.json")
+    assert draft.format == "a Cortex scorecard"
+    assert [one.definition["rule"] for one in draft.said] == [
+        leaf("git.pulls", "greaterThan", 1),
+        leaf("git.tags", "greaterThan", 1),
+    ]
+
+
+DATADOG = """
+resource "datadog_service_scorecard_rule" "oncall" {
+  name           = "On-call is defined"
+  description    = "Each service has an on-call rotation"
+  scorecard_name = "Production Readiness"
+  level          = 3
+  scope_query    = "kind:service"
+}
+"""
+
+
+def test_a_rule_of_datadog_is_answered_by_its_outcome():
+    draft = draft_of(DATADOG, "rules.tf")
+    assert draft.format == "Terraform with Datadog rules"
+    check = draft.said[0].definition
+    assert (check["title"], check["level"]) == ("On-call is defined", 3)
+    assert check["rule"] == leaf("datadog.on_call_is_defined", "equal", True)
+    assert draft.notes == ["The rule On-call is defined is asked of what `kind:service` finds: add it to `applies_to`."]
+    answer = {"data": [{"type": "rule", "attributes": {"name": "SLO", "scorecard_name": "Obs", "enabled": False}}]}
+    told = draft_of(json.dumps(answer), "rules.json")
+    assert told.said[0].definition["rule"] == leaf("datadog.slo", "equal", True)
+    assert told.notes == ["The rule SLO is switched off there."]

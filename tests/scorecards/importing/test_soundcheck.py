@@ -131,3 +131,22 @@ def test_a_predicate_that_cannot_be_said_is_named(query, told, tmp_path):
     assert made.applies_to is None
     assert told in notes[0]
     assert "The `filterQuery` of the check has_readme is not carried over" in notes[0]
+
+
+def test_groups_side_by_side_in_one_condition_are_not_said_by_one_of_them():
+    one = {"factRef": "ci:default/build", "path": "$.passed", "operator": "equal", "value": True}
+    draft = draft_of([{"id": "c", "rule": {"all": [one], "any": [one]}}])
+    assert "It holds `all` and `any` side by side" in draft.said[0].why
+    assert draft.said[0].definition["rule"] == leaf("soundcheck.c", "equal", True)
+
+
+def test_a_filter_that_check_and_track_share_is_asked_once_and_told_in_their_words():
+    one = {"factRef": "ci:default/build", "path": "$.passed", "operator": "equal", "value": True}
+    asked = {"filter": [{"kind": ["component"]}]}
+    check = {"id": "c", "rule": [one], "notApplicableMessage": "It has no pipeline.", **asked}
+    track = {"id": "t", "levels": [{"ordinal": 1, "checks": [{"id": "c"}]}], **asked}
+    draft = draft_of({"soundcheck": {"checks": [check], "tracks": [track]}})
+    assert draft.said[0].definition["applies_to"] == {
+        "when": {"field": "kind", "operator": "hasValue", "value": "component"},
+        "otherwise": "It has no pipeline.",
+    }
