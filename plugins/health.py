@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from plugins import circuit, registry
+from plugins import circuit, registry, settings
 from plugins.circuit import CircuitState
 from plugins.models import Source
 from portal_backend.core.errors import NotFound
@@ -68,7 +68,7 @@ class SourceHealth:
     """Parts of the last good pull that failed while the rest went on."""
     fault_sample: Sequence[dict[str, Any]]
     facts: frozenset[str]
-    """Keys of the facts that its connector declares."""
+    """Keys of the facts that its connector declares, and those that it declares itself under its options."""
 
 
 def health(session: Session, now: datetime) -> dict[str, SourceHealth]:
@@ -127,7 +127,7 @@ def _health_of(source: Source, now: datetime) -> SourceHealth:
         unmatched_sample=tuple(source.unmatched_sample),
         faults=source.faults,
         fault_sample=tuple(source.fault_sample),
-        facts=frozenset(spec.key for spec in connector.facts) if connector else frozenset(),
+        facts=settings.declared_by(source.name).union(spec.key for spec in (connector.facts if connector else ())),
     )
 
 

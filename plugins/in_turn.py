@@ -64,10 +64,12 @@ def pull(
     """Read repositories until the run has made so many `requests`; `names` holds the services of each.
 
     `ahead` is told which ones are read next, so that one question can be asked for several of them.
-    One that cannot be read becomes a fault. Raises PullFailed when none can, or when the next would fail as well.
+    One that cannot be read becomes a fault. Raises PullFailed when none of those whose turn came can, or when the next
+    would fail as well.
     """
     waiting = sorted(names, key=lambda name: (memory.read_at.get(name, ""), name))
     failures: list[PullFailed] = []
+    tried = 0
     for start in range(0, len(waiting), PER_BATCH):
         batches: list[Batch] = []
         if ahead:
@@ -76,13 +78,14 @@ def pull(
             if (start or batches) and context.client.requests_made >= requests:
                 break
             batches.append(_try(name, names[name], read, failures))
+            tried += 1
             memory.read_at[name] = context.now.isoformat()
             memory.anew.discard(name)
         yield _joined(batches, memory.dumped())
         if context.client.requests_made >= requests:
             break
-    if failures and len(failures) == len(waiting):
-        raise failures[0]
+    if failures and len(failures) == tried:
+        raise next((failure for failure in failures if failure.status != 404), failures[0])
 
 
 def _try(

@@ -1,7 +1,7 @@
 """Finds the installed connectors: ours and foreign ones come in by the same door, the entry-point group."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from typing import Any
 
 from plugins.contract import Connector, FailureKind, PullFailed
 from plugins.transport.redaction import shorten
+from portal_backend.core.config import SourceConfig
 
 GROUP = "portal_backend.connectors"
 
@@ -34,6 +35,19 @@ def connector(name: str) -> Connector:
         raise PullFailed(FailureKind.MISCONFIGURED, f"the connector {name} cannot be loaded: {faults[name]}")
     known = ", ".join(sorted(found)) or "none"
     raise PullFailed(FailureKind.MISCONFIGURED, f"no connector {name} is installed; installed are: {known}")
+
+
+def declared_keys(sources: Sequence[SourceConfig]) -> dict[str, frozenset[str]]:
+    """Return the facts that sources which are pulled declare under their loaded options, by source.
+
+    One that is posted to declares what may come, of some services and not of others: it supplies none for certain.
+    """
+    pulled = {name: one for name, one in connectors().items() if one.is_pulled}
+    return {
+        source.name: frozenset(spec.key for spec in pulled[source.plugin].declared(source.options))
+        for source in sources
+        if source.plugin in pulled
+    }
 
 
 @cache

@@ -25,6 +25,10 @@ WINDOW = timedelta(days=30)
 _TRUSTED = timedelta(hours=72)
 OLD = timedelta(days=30)
 """The age from which a critical vulnerability counts."""
+ALL_UNSEEN = (
+    "it answers, but shows the credentials no repository that was asked for, as if there were none: see the names in "
+    "the annotations, and which repositories the token may read"
+)
 
 Read = Callable[[str, Sequence[str], Sequence[str], in_turn.Memory], Batch]
 """Reads one repository: its name, the services in it, the names of production environments, and what is remembered."""
@@ -88,28 +92,38 @@ def pull(
     context: PullContext,
     names: Mapping[str, Sequence[str]],
     read: Read,
+    greet: Callable[[], object],
     faults: Sequence[PullFault] = (),
     ahead: Callable[[Sequence[str]], None] | None = None,
 ) -> Iterator[Batch]:
     """Read repositories, those first that have waited longest, until the run has cost what it may.
 
-    `names` holds the services of each repository; `ahead` is told which are read next. Raises PullFailed as
-    `in_turn.pull` does.
+    `names` holds the services of each repository; `ahead` is told which are read next. `greet` asks what concerns no
+    repository: of a host that nobody names one of it is all that is asked, and of one that shows none it tells a wrong
+    address from a missing right. Raises PullFailed as `in_turn.pull` and `greet` do.
     """
+    if not names:
+        greet()
     environments = [name.lower() for name in context.options["environments"]]
     memory = in_turn.Memory.loaded(context.cursor)
     memory.keep(names)
     if context.reconcile:
         memory.anew |= names.keys()
     yield Batch(faults=faults, cursor=memory.dumped())
-    yield from in_turn.pull(
-        context,
-        names,
-        memory,
-        context.options["requests_per_run"],
-        lambda name, refs: read(name, refs, environments, memory),
-        ahead,
-    )
+    try:
+        yield from in_turn.pull(
+            context,
+            names,
+            memory,
+            context.options["requests_per_run"],
+            lambda name, refs: read(name, refs, environments, memory),
+            ahead,
+        )
+    except PullFailed as failure:
+        if failure.status != 404:
+            raise
+        greet()  # raises where nothing answers at this address
+        raise PullFailed(FailureKind.PERMISSION, ALL_UNSEEN) from None
 
 
 def batch(

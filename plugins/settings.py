@@ -1,9 +1,11 @@
 """How sources are treated beyond their own configuration: defaults, and their place in portal.yaml."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
-from flask import Flask, current_app
+from flask import Flask, current_app, has_app_context
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from portal_backend.core.config_schema import Duration
@@ -53,12 +55,25 @@ class CollectingSettingsSchema(Schema):
         return CollectingSettings(**data)  # type: ignore[arg-type]
 
 
-def init_app(app: Flask, settings: CollectingSettings) -> None:
-    """Let an application's sources be treated by these settings."""
+def init_app(
+    app: Flask, settings: CollectingSettings, declared: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> None:
+    """Let an application's sources be treated by these settings.
+
+    `declared` holds the keys of the facts that sources declare under their options, by source.
+    """
     app.extensions["collecting"] = settings
+    app.extensions["declared_by_sources"] = declared
 
 
 def current() -> CollectingSettings:
     """Return the settings of the application whose context is active."""
     settings: CollectingSettings = current_app.extensions.get("collecting") or CollectingSettings()
     return settings
+
+
+def declared_by(source: str) -> frozenset[str]:
+    """Return the keys of the facts that a source declares under its options; none outside an application."""
+    declared = current_app.extensions.get("declared_by_sources", {}) if has_app_context() else {}
+    found: frozenset[str] = declared.get(source, frozenset())
+    return found

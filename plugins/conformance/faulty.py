@@ -127,6 +127,15 @@ def revoked_credentials_are_told(case: Case, front: Front) -> None:
 
 
 @scenario
+def a_refusal_is_told_without_services(case: Case, front: Front) -> None:
+    """A 401 is PullFailed(credentials) also where no service is tied to the system: who asks nothing proves nothing."""
+    untied = [replace(target, annotations={}) for target in case.targets]
+    for targets, whose in (([], "no services"), (untied, "services without annotations")):
+        front.start_over(spoiling.from_then_on(0, spoiling.refusal(401)))
+        require_failure(pull(case, front, targets=targets), FailureKind.CREDENTIALS, f"401 to everything, with {whose}")
+
+
+@scenario
 def no_permission_is_not_nothing(case: Case, front: Front) -> None:
     """A 403 is PullFailed(permission): what may not be seen is neither absent nor misconfigured."""
     outcome = spoilt_pull(case, front, spoiling.from_then_on(0, spoiling.refusal(403)))

@@ -61,7 +61,7 @@ def own_words(body: bytes) -> str:
     if not document:
         return ""
     if isinstance(document, dict):
-        for key in ("error", "message", "detail", "error_description"):
+        for key in ("error_description", "error", "message", "detail"):  # OAuth's `error` is but a code
             if isinstance(document.get(key), str):
                 return shorten(document[key], 300)
     return shorten(body[:1000].decode(errors="replace"), 300)

@@ -33,6 +33,7 @@ BROKEN = [
     (rule_breakers.OwnHttp(), "an_outage_that_stays_is_told", "in place of bad_answer"),
     (rule_breakers.Swallows(), "an_outage_that_stays_is_told", "ended well"),
     (rule_breakers.Swallows(), "revoked_credentials_are_told", "ended well"),
+    (rule_breakers.AsksForItsOwn(), "a_refusal_is_told_without_services", "with no services: the pull ended well"),
     (rule_breakers.Swallows(), "no_permission_is_not_nothing", "ended well"),
     (rule_breakers.OwnHttp(), "no_permission_is_not_nothing", "in place of permission"),
     (rule_breakers.Swallows(), "an_outage_in_mid_pull_invents_nothing", "is False and was True"),

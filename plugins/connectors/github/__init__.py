@@ -96,7 +96,8 @@ class GitHubConnector(Connector):
         """Read repositories, those first that have waited longest, until the run has cost what it may."""
         by_slug, faults = _by_slug(context.targets)
         found = files.of(context, by_slug)
-        yield from repositories.pull(context, by_slug, partial(_read, context, found), faults, found.look)
+        greet = partial(requests_left, context.client)
+        yield from repositories.pull(context, by_slug, partial(_read, context, found), greet, faults, found.look)
         if context.options["vulnerabilities"]:
             yield from vulnerabilities.read(context, by_slug)
 

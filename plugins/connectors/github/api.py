@@ -51,7 +51,7 @@ class Repository:
 
     def about(self) -> Entry:
         """Return the repository itself."""
-        return self._object("")
+        return self._object("", holding="full_name")
 
     def branch(self, name: str) -> Entry:
         """Return a branch, with what anybody who may read it is told of its protection."""
@@ -74,16 +74,16 @@ class Repository:
 
     def codeowners(self) -> Entry | None:
         """Return the errors in CODEOWNERS; None where there is no such file."""
-        return self._optional("/codeowners/errors")
+        return self._optional("/codeowners/errors", holding="errors")
 
     def workflows(self) -> list[Entry]:
         """Return the workflows of GitHub Actions."""
-        return _entries(self._object("/actions/workflows", {"per_page": str(PAGE)}), "workflows")
+        return _entries(self._object("/actions/workflows", {"per_page": str(PAGE)}, "workflows"), "workflows")
 
     def runs(self, branch: str) -> list[Entry]:
         """Return the newest hundred completed runs on a branch."""
         asked = {"branch": branch, "status": "completed", "per_page": str(PAGE)}
-        return _entries(self._object("/actions/runs", asked), "workflow_runs")
+        return _entries(self._object("/actions/runs", asked, "workflow_runs"), "workflow_runs")
 
     def deployments(self) -> Iterator[Entry]:
         """Yield deployments, newest first; the caller stops when it has enough.
@@ -160,10 +160,13 @@ class Repository:
                 found.append(Release(str(tag), str(entry.get("name") or ""), at, preview, link))
         return found
 
-    def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
+    def _object(self, path: str, params: Mapping[str, str] | None = None, holding: str = "") -> Entry:
+        """Return an object; raises PullFailed for what is none, or lacks what each answer to the question holds."""
         answer = self._get(path, params)
         if not isinstance(answer, dict):
             raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered no object")
+        if holding and holding not in answer:
+            raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered an object without {holding}")
         return answer
 
     def _list(self, path: str, params: Mapping[str, str]) -> list[Entry]:
@@ -174,9 +177,9 @@ class Repository:
             raise PullFailed(FailureKind.BAD_ANSWER, f"repos/{self.slug}{path} answered no list")
         return [entry for entry in answer if isinstance(entry, dict)]
 
-    def _optional(self, path: str) -> Entry | None:
+    def _optional(self, path: str, holding: str = "") -> Entry | None:
         try:
-            return self._object(path)
+            return self._object(path, holding=holding)
         except PullFailed as failure:
             if failure.status == 404:
                 return None

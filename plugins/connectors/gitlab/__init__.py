@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from plugins import deployments, in_turn, parts, repositories, repository_stories
 from plugins.connectors.gitlab import files, project, vulnerabilities
-from plugins.connectors.gitlab.api import Project
+from plugins.connectors.gitlab.api import Project, version
 from plugins.connectors.gitlab.shelf import Shelf
 from plugins.contract import (
     AnnotationSpec,
@@ -17,9 +17,7 @@ from plugins.contract import (
     Connector,
     FactSpec,
     FactType,
-    FailureKind,
     PullContext,
-    PullFailed,
     PullFault,
     Target,
 )
@@ -74,22 +72,21 @@ class GitLabConnector(Connector):
 
     def check(self, context: PullContext) -> str:
         """Ask for the version and for all that is read of one project; raises PullFailed."""
-        answer = context.client.get_json("api/v4/version")
-        if not isinstance(answer, dict) or "version" not in answer:
-            raise PullFailed(FailureKind.BAD_ANSWER, "api/v4/version answered no version of a GitLab")
+        number = version(context.client)
         names = sorted(_projects(context.targets))
         hidden: list[PullFault] = []
         if names:
             unseen = "GitLab answers, but the token sees no project"
             hidden = repositories.hidden_of(names[0], partial(_hidden, context, names[0]), unseen)
-        answered = f"GitLab {answer['version']} answers; {len(names)} projects are named by {SLUG} or {ID}"
+        answered = f"GitLab {number} answers; {len(names)} projects are named by {SLUG} or {ID}"
         return parts.checked(answered, hidden)
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Read projects, those first that have waited longest, until the run has cost what it may."""
         names = _projects(context.targets)
         found = files.of(context, names)
-        yield from repositories.pull(context, names, partial(_read, context, found), ahead=found.look)
+        greet = partial(version, context.client)
+        yield from repositories.pull(context, names, partial(_read, context, found), greet, ahead=found.look)
 
     def declared(self, options: Mapping[str, Any]) -> list[FactSpec]:
         """Return the facts that a source reads out of files."""

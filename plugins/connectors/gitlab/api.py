@@ -18,6 +18,14 @@ MAX_DEPLOYMENTS = 2000
 Entry = Mapping[str, Any]
 
 
+def version(client: SourceClient) -> str:
+    """Return the number of the GitLab that answers. Raises PullFailed, also where it is none."""
+    answer = client.get_json("api/v4/version")
+    if not isinstance(answer, dict) or "version" not in answer:
+        raise PullFailed(FailureKind.BAD_ANSWER, "api/v4/version answered no version of a GitLab")
+    return str(answer["version"])
+
+
 class Project:
     """Reads one project, by its path; each method is one request, or one for each page."""
 
@@ -27,11 +35,11 @@ class Project:
 
     def about(self) -> Entry:
         """Return the project itself."""
-        return self._object("")
+        return self._object("", holding="id")
 
     def is_protected(self, branch: str) -> bool:
         """Say whether a branch is protected by its name. Raises PullFailed where the token may not see it."""
-        return self._optional(f"/protected_branches/{quote(branch, safe='')}") is not None
+        return self._optional(f"/protected_branches/{quote(branch, safe='')}", holding="name") is not None
 
     def protected_branches(self) -> set[str]:
         """Return the names and patterns of the protected branches. Raises PullFailed where the token may not see it."""
@@ -39,7 +47,8 @@ class Project:
 
     def has_file(self, path: str, ref: str) -> bool:
         """Say whether there is a file of this path on a branch."""
-        return self._optional(f"/repository/files/{quote(path, safe='')}", {"ref": ref}) is not None
+        found = self._optional(f"/repository/files/{quote(path, safe='')}", {"ref": ref}, holding="file_path")
+        return found is not None
 
     def pipelines(self, ref: str) -> list[Entry]:
         """Return the newest hundred finished pipelines of a branch."""
@@ -111,10 +120,13 @@ class Project:
             if failure.status != 404:
                 raise
 
-    def _object(self, path: str, params: Mapping[str, str] | None = None) -> Entry:
+    def _object(self, path: str, params: Mapping[str, str] | None = None, holding: str = "") -> Entry:
+        """Return an object; raises PullFailed for what is none, or lacks what each answer to the question holds."""
         answer = self._client.get_json(f"{self._base}{path}", params)
         if not isinstance(answer, dict):
             raise PullFailed(FailureKind.BAD_ANSWER, f"{self._base}{path} answered no object")
+        if holding and holding not in answer:
+            raise PullFailed(FailureKind.BAD_ANSWER, f"{self._base}{path} answered an object without {holding}")
         return answer
 
     def _list(self, path: str, params: Mapping[str, str]) -> list[Entry]:
@@ -125,9 +137,9 @@ class Project:
             raise PullFailed(FailureKind.BAD_ANSWER, f"{self._base}{path} answered no list")
         return [entry for entry in answer if isinstance(entry, dict)]
 
-    def _optional(self, path: str, params: Mapping[str, str] | None = None) -> Entry | None:
+    def _optional(self, path: str, params: Mapping[str, str] | None = None, holding: str = "") -> Entry | None:
         try:
-            return self._object(path, params)
+            return self._object(path, params, holding)
         except PullFailed as failure:
             if failure.status == 404:
                 return None

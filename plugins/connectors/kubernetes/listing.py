@@ -7,6 +7,8 @@ from plugins.contract import FailureKind, PullFailed
 from plugins.http_client import SourceClient
 
 PAGE = 500
+MAX_PAGES = 2000
+"""Of one list: a million objects."""
 EXPIRED = 410
 ATTEMPTS = 3
 
@@ -35,8 +37,8 @@ def may_list(client: SourceClient, path: str) -> None:
 
 def _all_pages(client: SourceClient, path: str) -> list[Resource]:
     found: dict[tuple[str, str], Resource] = {}
-    token = ""
-    while True:
+    token, seen = "", set[str]()
+    while len(seen) < MAX_PAGES:
         asked = {"limit": str(PAGE), **({"continue": token} if token else {})}
         answer = client.get_json(path, asked)
         if not isinstance(answer, dict) or "items" not in answer or not isinstance(answer["items"] or [], list):
@@ -46,9 +48,11 @@ def _all_pages(client: SourceClient, path: str) -> list[Resource]:
         following = str((answer.get("metadata") or {}).get("continue") or "")
         if not following:
             return list(found.values())
-        if following == token:
+        if following in seen:
             raise PullFailed(FailureKind.BAD_ANSWER, f"{path} answers the same page again and again")
+        seen.add(following)
         token = following
+    raise PullFailed(FailureKind.BAD_ANSWER, f"{path} names a page behind {MAX_PAGES:,} others")
 
 
 def _place(resource: Resource) -> tuple[str, str]:

@@ -93,6 +93,12 @@ FACTS = (
 )  # fmt: skip
 
 
+_NO_SERVICE = (
+    "PagerDuty lists no service: the key's user sees none of them (it answers an empty list instead of a refusal), or "
+    "the key is another account's"
+)
+
+
 class PagerDutyConnector(Connector):
     """Reads one PagerDuty account."""
 
@@ -129,7 +135,10 @@ class PagerDutyConnector(Connector):
 
     def pull(self, context: PullContext) -> Iterator[Batch]:
         """Ask by list, never by service, and yield what the answers say of each."""
-        joined = join(context.targets, list(api.services(context.client)))
+        services = list(api.services(context.client))
+        if not services and claiming(context.targets):
+            raise PullFailed(FailureKind.PERMISSION, _NO_SERVICE)
+        joined = join(context.targets, services)
         yield Batch(faults=joined.faults, unmatched=joined.unmatched)
         if not joined.services:
             return

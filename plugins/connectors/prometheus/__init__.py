@@ -1,6 +1,6 @@
 """Prometheus: SLIs, SLOs, traffic, alerts and runtime figures of all services by one grouped query per figure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,11 +10,13 @@ from plugins.connectors.prometheus import alert_history, api
 from plugins.connectors.prometheus.facts import Answers, View, figures
 from plugins.connectors.prometheus.measurements import FACTS, OVER_TIME, PRESENCE, QUERIES
 from plugins.connectors.prometheus.options import Options, OptionsSchema
+from plugins.connectors.prometheus.own_facts import measurements
 from plugins.contract import (
     AnnotationSpec,
     Batch,
     Connector,
     Fact,
+    FactSpec,
     FailureKind,
     PullContext,
     PullFailed,
@@ -109,6 +111,10 @@ class PrometheusConnector(Connector):
             )
         if ended_by:  # what was answered stays; the run has failed all the same
             raise ended_by
+
+    def declared(self, options: Mapping[str, Any]) -> list[FactSpec]:
+        """Return the facts of the organisation's own."""
+        return [measurement.spec for measurement in measurements(options.get("facts", ()))]
 
 
 def _join(context: PullContext, options: Options) -> Join:

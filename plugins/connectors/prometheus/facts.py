@@ -95,7 +95,7 @@ def figures(view: View) -> Found:
     recorded = recorded_slos(view.answers.recording_rules or (), view.join, view.options)
     services_of_slo = _services_of_slo(recorded)
     slos = _slos(view, services_of_slo)
-    for measurement in MEASUREMENTS:
+    for measurement in (*MEASUREMENTS, *view.options.facts):
         for ref, value in _measured(view, measurement, slos).items():
             found.add(ref, {measurement.key: value})
     for ref, own in slos.items():

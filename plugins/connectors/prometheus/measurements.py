@@ -27,8 +27,8 @@ OF_POD = f"* on (namespace, pod) group_left ($kube_label) {PODS}"
 REQUESTS = "http_requests_total"
 ERRORS = 'http_requests_total{code=~"5.."}'
 NOT_ASKED = ""
-"""No query by default. Few servers keep half a year, and one that does may be too slow without recording rules. And
-what log pipelines count has no common name."""
+"""No query by default. Few servers keep half a year, and one that does may be too slow without recording rules. When
+a service was launched, no series says. And what log pipelines count has no common name."""
 FIRING = 'ALERTS{alertstate="firing",'
 
 
@@ -99,6 +99,11 @@ MEASUREMENTS: Sequence[Measurement] = (
     Measurement(
         _number("traffic.rps_180d_ago", "requests_per_second", "The same as traffic.rps_now, 180 days ago."),
         f"sum by ($service_label) (rate({REQUESTS}[1d] offset 180d))",
+        float,
+    ),
+    Measurement(
+        _number("traffic.rps_at_launch", "requests_per_second", "The same as traffic.rps_now, when it was launched."),
+        NOT_ASKED,
         float,
     ),
     Measurement(

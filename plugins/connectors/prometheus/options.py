@@ -9,7 +9,9 @@ from typing import Any
 import marshmallow
 from marshmallow import Schema, validate
 
-from plugins.connectors.prometheus.measurements import QUERIES, REQUESTS
+from plugins.connectors.prometheus.measurements import QUERIES, REQUESTS, Measurement
+from plugins.connectors.prometheus.own_facts import FactSchema, are_distinct, measurements
+from plugins.own_facts import MAX_DECLARED
 
 _LABEL = validate.Regexp(r"^[a-zA-Z_][a-zA-Z0-9_]*$", error="must be a Prometheus label name")
 LABEL_QUERY = f'count by ($service_label) ({REQUESTS}{{$label!=""}})'
@@ -35,6 +37,8 @@ class Options:
     """Labels that every service's request metric should have; none by default, since each organisation has its own."""
     queries: tuple[tuple[str, str | None], ...] = ()
     """Overridden queries by name; None switches one off."""
+    facts: tuple[Measurement, ...] = ()
+    """Facts of the organisation's own."""
 
     @classmethod
     def of(cls, loaded: Mapping[str, Any]) -> "Options":
@@ -44,12 +48,15 @@ class Options:
             given[name] = tuple(given[name])
         if "queries" in given:
             given["queries"] = tuple(given["queries"].items())
+        if "facts" in given:
+            given["facts"] = measurements(given["facts"])
         return cls(**given)
 
     def promql(self) -> dict[str, str]:
         """Return every query to ask, by name, ready to send."""
         standard = {label_query(label): LABEL_QUERY.replace("$label", label) for label in self.standard_labels}
-        templates = {**QUERIES, **standard, **dict(self.queries)}
+        own = {measurement.key: measurement.query for measurement in self.facts}
+        templates = {**QUERIES, **standard, **dict(self.queries), **own}
         return {name: self.fill(template) for name, template in templates.items() if template}
 
     def fill(self, template: str) -> str:
@@ -115,6 +122,12 @@ class OptionsSchema(Schema):
         values=marshmallow.fields.String(allow_none=True, validate=validate.Length(min=1)),
         load_default=dict,
         metadata={"description": "PromQL in the place of a default query, by its name; null switches one off."},
+    )
+    facts = marshmallow.fields.List(
+        marshmallow.fields.Nested(FactSchema),
+        load_default=list,
+        validate=[validate.Length(max=MAX_DECLARED), are_distinct],
+        metadata={"description": "Facts of your own: key, type, unit, description, max_age_days (3), query."},
     )
 
 

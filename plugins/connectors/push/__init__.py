@@ -1,29 +1,12 @@
 """Push: a source that nobody asks; a CI job or another system posts its facts and events to us."""
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, validate
 
-from plugins.contract import Batch, Connector, FactSpec, FactType, PullContext
-
-KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-MAX_DECLARED = 500
-LONGEST_AGE_DAYS = 3650
-
-
-class FactSchema(Schema):
-    """A fact of the organisation's own."""
-
-    key = fields.String(required=True, validate=validate.Regexp(KEY, error="must be words joined by dots, team.size"))
-    type = fields.Enum(FactType, by_value=True, required=True)
-    unit = fields.String(load_default="", validate=validate.Length(max=40))
-    description = fields.String(required=True, validate=validate.Length(1, 300))
-    max_age_days = fields.Float(
-        load_default=3.0, validate=validate.Range(0, LONGEST_AGE_DAYS, min_inclusive=False, error="must lie above 0")
-    )
+from plugins.contract import Batch, Connector, FactSpec, PullContext
+from plugins.own_facts import MAX_DECLARED, FactSchema, spec_of
 
 
 class OptionsSchema(Schema):
@@ -56,10 +39,7 @@ class PushConnector(Connector):
 
     def declared(self, options: Mapping[str, Any]) -> list[FactSpec]:
         """Return the facts that a source declares under its loaded `options`."""
-        return [
-            FactSpec(fact["key"], fact["type"], fact["unit"], fact["description"], timedelta(days=fact["max_age_days"]))
-            for fact in options.get("facts", [])
-        ]
+        return [spec_of(fact) for fact in options.get("facts", [])]
 
 
 CONNECTOR = PushConnector()

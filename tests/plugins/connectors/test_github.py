@@ -251,8 +251,21 @@ def test_a_repository_that_is_gone_keeps_no_other_from_being_read(github):
 
 
 def test_when_none_can_be_read_the_pull_fails(github):
-    with pytest.raises(PullFailed):
+    with pytest.raises(PullFailed, match="it answers, but shows the credentials no repository") as failed:
         pull(github)
+    assert failed.value.kind is FailureKind.PERMISSION
+
+
+@pytest.mark.parametrize(
+    ("question", "fact"), [("/actions/workflows", "ci.enabled"), ("/codeowners/errors", "repo.codeowners.valid")]
+)
+def test_an_object_of_another_kind_tells_nothing(github, question, fact):
+    github.add(SLUG, codeowners=[], workflows=["active"])
+    assert values(github)[fact] is True
+    github.faults.append(Fault(200, '{"status": "ok"}', path=f"/repos/{SLUG}{question}"))
+    batch = pull(github)
+    assert fact not in {one.key for one in batch.facts}
+    assert [one.scope.partition(": ")[0] for one in batch.faults] == [SLUG]
 
 
 def test_the_rate_limit_ends_the_run_as_such(github):

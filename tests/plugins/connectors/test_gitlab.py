@@ -162,6 +162,42 @@ def test_the_check_tells_a_hidden_project_from_a_wrong_token(gitlab):
     assert failed.value.kind is FailureKind.CREDENTIALS
 
 
+def test_projects_that_are_all_hidden_are_told_from_an_address_that_is_wrong(gitlab):
+    targets = [Target(f"component:default/{n}", str(n), {"gitlab.com/project-slug": f"acme/{n}"}) for n in range(15)]
+    with pytest.raises(PullFailed, match="shows the credentials no repository that was asked for") as failed:
+        pull(gitlab, targets=tuple(targets), requests_per_run=10)  # more are named than a run may ask for
+    assert failed.value.kind is FailureKind.PERMISSION
+    gitlab.faults.append(Fault(404, times=20))
+    with pytest.raises(PullFailed, match="api/v4/version answered 404") as failed:
+        pull(gitlab, targets=tuple(targets))
+    assert failed.value.kind is FailureKind.MISCONFIGURED
+
+
+def test_a_token_without_the_scope_is_told_in_gitlabs_own_words(gitlab):
+    gitlab.add(PATH)
+    said = (
+        '{"error": "insufficient_scope", "error_description": "The request requires higher privileges", "scope": "api"}'
+    )
+    gitlab.faults.append(Fault(403, said, times=20))
+    with pytest.raises(PullFailed, match=r"\(The request requires higher privileges\)") as failed:
+        pull(gitlab)
+    assert failed.value.kind is FailureKind.PERMISSION
+
+
+@pytest.mark.parametrize("question", ["", "/protected_branches/main", "/repository/files/CODEOWNERS"])
+def test_an_object_of_another_kind_tells_nothing(gitlab, question):
+    gitlab.add(PATH, protected=["main"], files=["CODEOWNERS"])
+    good = values(gitlab)
+    gitlab.faults.append(Fault(200, '{"status": "ok"}', path=f"/api/v4/projects/{PATH}{question}"))
+    if question:
+        told = values(gitlab)
+        assert len(told) == len(good) - 1
+        assert told.items() < good.items()
+    else:
+        with pytest.raises(PullFailed, match="answered an object without id"):
+            values(gitlab)
+
+
 @pytest.mark.parametrize("fault", [html(), Fault(200, "[]")])
 def test_an_answer_of_another_shape_is_a_bad_answer(gitlab, fault):
     gitlab.faults.append(fault)

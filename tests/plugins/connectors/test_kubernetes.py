@@ -1,10 +1,14 @@
 """The Kubernetes connector against a server double that holds both sides to Kubernetes' own document."""
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from plugins.connectors.kubernetes import CONNECTOR
 from plugins.connectors.kubernetes.selectors import of_object, parse
@@ -174,6 +178,15 @@ def test_a_continuation_that_expired_begins_the_list_again(cluster):
     cluster.expired = 99
     with pytest.raises(PullFailed):
         pull(cluster)
+
+
+def test_pages_that_never_end_are_told(cluster):
+    for token in ("a", "b", "a", "b"):
+        body = json.dumps({"items": [], "metadata": {"continue": token}})
+        cluster.faults.append(Fault(200, body, path="/apis/apps/v1/deployments"))
+    with pytest.raises(PullFailed, match="answers the same page again and again"):
+        values(cluster)
+    assert cluster.paths().count("/apis/apps/v1/deployments") == 3
 
 
 def test_workloads_of_no_service_are_shown_but_not_those_of_the_cluster_itself(cluster):
@@ -348,3 +361,14 @@ def test_a_pods_resources_are_its_containers(cluster):
     both = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
     cluster.add_deployment("checkout", labels=OWN, container={}, pod={"resources": both})
     assert values(cluster)["runtime.resources.set"] is True
+
+
+def test_the_role_on_the_page_allows_just_what_is_listed(cluster):
+    page = (Path(__file__).parents[3] / "docs" / "connectors" / "kubernetes.md").read_text()
+    role = next(yaml.safe_load_all(re.search(r"```yaml\n(apiVersion.*?)```", page, re.DOTALL)[1]))
+    allowed = {(group, kind) for rule in role["rules"] for group in rule["apiGroups"] for kind in rule["resources"]}
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
+    cluster.add_deployment("checkout", labels=OWN)
+    pull(cluster, backup_selector="app=backup", progressive_delivery=["argo-rollouts", "flagger"])
+    asked = [path.split("/") for path in cluster.paths()]
+    assert {(parts[2] if parts[1] == "apis" else "", parts[-1]) for parts in asked} == allowed

@@ -310,6 +310,13 @@ def test_an_id_that_the_key_cannot_see_is_a_fault(account):
     assert not batch.facts
 
 
+def test_an_account_that_lists_no_service_is_told_as_a_missing_right(account):
+    account.faults.append(Fault(200, '{"services": [], "more": false}', path="/services"))
+    with pytest.raises(PullFailed, match="lists no service") as failed:
+        pull(account)
+    assert failed.value.kind is FailureKind.PERMISSION
+
+
 def test_the_check_tells_no_match_from_no_permission(account):
     assert "knows 2 of 3 services" in CONNECTOR.check(context(account))
     with pytest.raises(PullFailed) as failed:

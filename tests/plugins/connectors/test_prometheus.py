@@ -34,6 +34,7 @@ RATE = "sum by ($service_label) (rate(http_requests_total[1d]))"
 ON_DEMAND = {
     "slo.availability.actual_180d",
     "traffic.peak_rps_180d",
+    "traffic.rps_at_launch",
     "logs.central.last_event_at",
     "logs.conformant_ratio",
 }
@@ -289,6 +290,18 @@ def test_half_a_year_is_asked_about_only_where_a_query_is_given(url: str) -> Non
     quiet = by_service(pull(url, {"queries": queries})[0])
     assert quiet["quiet"]["slo.availability.actual_180d"] == 0.5
     assert quiet["checkout"]["traffic.peak_rps_180d"] == pytest.approx(10, rel=0.01)
+
+
+def test_the_traffic_of_a_launch_is_what_a_query_looks_up_or_remembers(url: str) -> None:
+    launched = END - 180 * DAY
+    queries = {
+        "traffic.rps_at_launch": "sum by ($service_label) (rate(http_requests_total{service='checkout'}[1d] @ "
+        f"{launched})) or label_replace(vector(12.5), '$service_label', 'quiet', '', '')"
+    }
+    found = by_service(pull(url, {"queries": queries})[0])
+    assert found["checkout"]["traffic.rps_at_launch"] == pytest.approx(5, rel=0.01)
+    assert found["quiet"]["traffic.rps_at_launch"] == 12.5
+    assert "traffic.rps_at_launch" not in found["search"]
 
 
 def test_log_figures_are_asked_for_only_where_a_query_is_given(url: str) -> None:
