@@ -1,8 +1,9 @@
-"""The pages that a person opens first: services, one service, triage, sources. Plain HTML of what the API answers.
+"""The pages that a person opens: services, one service, its incident view, a check, triage, sources; all plain HTML.
 
 They make no answers of their own: every value comes from the functions behind the API's views.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,10 @@ from sqlalchemy.orm import Session
 from catalog.entities import list_faults
 from engagements import history
 from engagements import services as service_list
+from engagements.in_force import incident_settings, review_settings
+from engagements.incident_view.evidence import gather
+from engagements.incident_view.page import build, span_of
+from engagements.knowledge import guide
 from engagements.lifecycle import reading as lifecycle
 from engagements.schemas import HistoryEventSchema
 from engagements.service_query import ServiceFilter, parse_sort
@@ -24,8 +29,10 @@ from plugins.health import SourceHealth, SourceState, health
 from portal_backend.core import clock
 from portal_backend.core.auth import current_principal
 from portal_backend.core.db import reading
-from scorecards import scorecard
+from portal_backend.core.errors import NotFound
+from scorecards import scorecard, wording
 from scorecards.checks.definitions import AXIS_TITLES, Axis
+from scorecards.documents import check_form, told_override
 from scorecards.judging import current as judging
 
 blueprint = Blueprint("pages", __name__)
@@ -78,6 +85,37 @@ def service(kind: str, namespace: str, name: str) -> str:
         )
 
 
+@blueprint.get("/pages/<kind>/<namespace>/<name>/incident")
+def incident(kind: str, namespace: str, name: str) -> str:
+    """Show what somebody needs who was just paged, by the one round of queries of the incident view."""
+    settings, now = incident_settings(), clock.now()
+    material = gather(judging(), kind, namespace, name, settings, now)
+    return render_template("incident.html", view=build(material, settings, now), **_around(material.health.values()))
+
+
+@blueprint.get("/pages/checks/<check_id>")
+def check(check_id: str) -> str:
+    """Show the guide of a check: what it asks and why, how to pass, by what it is judged; 404 for an unknown check."""
+    basis = judging()
+    found = basis.catalogue.checks.get(check_id)
+    if found is None:
+        raise NotFound(f"There is no check {check_id}; /api/scorecards/checks lists them all.")
+    now = clock.now()
+    sections = guide.for_check(found, guide.sections(basis.catalogue, review_settings().guide_folder))
+    with reading() as session:
+        return render_template(
+            "check.html",
+            check=check_form(found),
+            in_shadow=not found.enforced(now),
+            turns_at=found.turns_at(now),
+            rule=found.definition.get("rule"),
+            facts=[(key, basis.told_facts[key].description, _suppliers(key)) for key in found.facts],
+            axis_title=AXIS_TITLES[found.axis],
+            sections=[section for section in sections if section.source == "guide"],
+            **_frame(session),
+        )
+
+
 @blueprint.get("/pages/triage")
 def triage() -> str:
     """Show both triage lists with every term."""
@@ -106,10 +144,25 @@ def when(moment: str | datetime) -> str:
     return parsed.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
+@blueprint.app_template_filter("lasting")
+def lasting(seconds: float) -> str:
+    """Write a duration for a person, in its largest unit: `18 minutes`."""
+    return span_of(seconds)
+
+
+@blueprint.app_template_filter("said")
+def said(fact: dict[str, Any]) -> str:
+    """Write an observed value with its unit, as verdicts write it."""
+    return wording.write(fact["value"], fact["unit"], clock.now())
+
+
 @blueprint.app_template_filter("path")
 def path_of(ref: str) -> str:
     """Write an entity reference as the path of the API: `component:default/x` as `component/default/x`."""
     return quote(ref.replace(":", "/", 1))
+
+
+blueprint.add_app_template_filter(told_override, "override")
 
 
 @blueprint.app_template_filter("short")
@@ -125,11 +178,16 @@ def code(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
-def page_of(ref: str) -> str:
+def page_of(ref: str, endpoint: str = "service") -> str:
     """Return the address of a service's page."""
     kind, _, rest = ref.partition(":")
     namespace, _, name = rest.partition("/")
-    return url_for("pages.service", kind=kind, namespace=namespace, name=name)
+    return url_for(f"pages.{endpoint}", kind=kind, namespace=namespace, name=name)
+
+
+def _suppliers(key: str) -> list[str]:
+    """Return the connectors that could supply a fact."""
+    return sorted(name for name, offer in judging().offers.items() if key in offer.max_ages)
 
 
 def _triage(session: Session) -> dict[Direction, StoredPage]:
@@ -149,7 +207,11 @@ def _engagements(session: Session, ref: str) -> list[dict[str, Any]]:
 
 def _frame(session: Session) -> dict[str, Any]:
     """Return what every page shows around its content."""
-    states: list[SourceHealth] = list(health(session, clock.now()).values())
+    return _around(health(session, clock.now()).values())
+
+
+def _around(sources: Iterable[SourceHealth]) -> dict[str, Any]:
+    states = list(sources)
     return {
         "health": states,
         "simulated": [state.name for state in states if state.simulated],

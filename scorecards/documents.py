@@ -13,6 +13,7 @@ from scorecards.checks.definitions import (
     Check,
     Condition,
     Criticality,
+    Override,
     Status,
     level_name,
 )
@@ -347,7 +348,30 @@ def _about(check: Check) -> Document:
         "sources": list(check.sources),
         "why": check.why,
         "guide": check.guide,
+        "guide_url": check.guide_url,
+        "overridden": [_override(one) for one in check.overridden],
     }
+
+
+def told_override(override: Mapping[str, Any]) -> str:
+    """Say in a sentence what a file changed about a check, given its form (`overridden`)."""
+    changes = ", ".join(f"{one['field']} {_change(one['before'], one['after'])}" for one in override["changes"])
+    return f"Changed by {override['file']} ({changes}): {override['reason'] or 'it gives no reason.'}"
+
+
+def _change(before: Any, after: Any) -> str:
+    """Say how a field differs: short values are named, of what is long, that it is another."""
+    if before is None or after is None:
+        return "left out" if after is None else "added"
+    short = all(
+        isinstance(value, int | float) or (isinstance(value, str) and len(value) <= 20) for value in (before, after)
+    )
+    return f"{before} → {after}" if short else "is another"
+
+
+def _override(one: Override) -> Document:
+    changes = [{"field": name, "before": before, "after": after} for name, (before, after) in one.changes.items()]
+    return {"file": one.file, "reason": one.reason or None, "changes": changes}
 
 
 def _source(state: SourceState) -> Document:

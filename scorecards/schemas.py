@@ -170,6 +170,22 @@ class GainSchema(Schema):
     overall_level = _text("The level that the service would have.", allow_none=True)
 
 
+class OverriddenFieldSchema(Schema):
+    """A field of a check that a file changed."""
+
+    field = _text("`level`, or `thresholds.most` for one threshold.")
+    before = fields.Raw(allow_none=True, metadata={"description": "What stood there; null: nothing."})
+    after = fields.Raw(allow_none=True, metadata={"description": "What stands there now."})
+
+
+class OverriddenSchema(Schema):
+    """What a file of the organisation changed about a check."""
+
+    file = fields.String()
+    reason = _text("Why, in the organisation's words; null where the file says nothing.", allow_none=True)
+    changes = fields.List(fields.Nested(OverriddenFieldSchema))
+
+
 class AboutCheckSchema(Schema):
     """What a check asks, and why."""
 
@@ -183,7 +199,14 @@ class AboutCheckSchema(Schema):
     owner = _text("Who keeps the check.")
     sources = fields.List(fields.String(), metadata={"description": "Where the question comes from."})
     why = fields.String()
-    guide = _text("Where to read on.")
+    guide = _text("Where to read on, as the check names it.")
+    guide_url = _text(
+        "Where to read on: an address that can be followed; a path of this server unless `server.public_url` is set."
+    )
+    overridden = fields.List(
+        fields.Nested(OverriddenSchema),
+        metadata={"description": "By which files the check was changed, and what; empty for most."},
+    )
 
 
 class ResultWaiverSchema(Schema):

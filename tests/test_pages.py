@@ -88,7 +88,8 @@ def test_the_first_page_says_what_exists_how_ready_and_what_next(browser, site):
 
 
 def test_simulated_and_failing_sources_are_told_on_every_page(browser, site):
-    for path in ("/", "/pages/component/default/checkout", "/pages/triage", "/pages/sources"):
+    checkout = "/pages/component/default/checkout"
+    for path in ("/", checkout, f"{checkout}/incident", "/pages/triage", "/pages/sources"):
         shown = text(browser, site + path)
         assert "simulated" in shown
         assert "Not all sources answer: prometheus (failing)" in shown
@@ -110,6 +111,25 @@ def test_what_the_catalog_says_is_shown_and_never_run(browser, site):
     assert "<b>bad</b>" in shown
     assert "metadata.name" in shown
     assert re.search(r"pipelines push .*none: it is posted to us", shown)
+
+
+def test_whoever_was_paged_reads_the_incident_view_on_a_phone(browser, site):
+    text(browser, f"{site}/pages/component/default/checkout")
+    browser.find_element(By.PARTIAL_LINK_TEXT, "The incident view").click()
+    assert browser.current_url == f"{site}/pages/component/default/checkout/incident"
+    shown = browser.find_element(By.TAG_NAME, "body").text
+    assert "Nothing is known to fire" in shown
+    assert "shop@example.com" in shown
+    assert "Who is on call at this moment is unknown" in shown
+    unknown = browser.find_element(By.PARTIAL_LINK_TEXT, "runbooks")
+    assert unknown.get_attribute("href").endswith("#runbooks")
+    for width in (390, 1280):
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        columns = {card.location["x"] for card in browser.find_elements(By.CSS_SELECTOR, ".sections > section")}
+        assert len(columns) == (1 if width < 600 else 2)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_triage_shows_every_term(browser, site):

@@ -34,6 +34,8 @@ from engagements.tiers import Tier
 from engagements.triage_models import TriageResult
 from portal_backend.core.db import chunks
 
+RECORDED_SHOWN = 5
+"""Teams that are named to whoever named one that is not on record."""
 STEADY = {Tier.FULL_SRE: "full", Tier.PLATFORM: "platform", Tier.CONSULTATION: "consult"}
 """What each tier is as an option of the plan."""
 
@@ -95,8 +97,7 @@ def room_for(
     """
     found = teams.teams(session, now, [team])
     if not found:
-        return Room(False, "not_recorded", f"Nobody recorded what {team} can carry: record the team's capacity "
-                    f"(PUT /api/engagements/teams/{team.replace(':', '/', 1)}).")  # fmt: skip
+        return Room(False, "not_recorded", _not_recorded(team, [one.limits.ref for one in teams.teams(session, now)]))
     numbers = settings or CapacitySettings()
     projects = _projects(session, numbers, now)
     running = [
@@ -105,6 +106,13 @@ def room_for(
     limits = found[0].limits
     state = LimitState(Limit.PROJECTS, limits.capacity(numbers)[Limit.PROJECTS], sum(use.sres for use in running))
     return _room(limits, state, running, demand)
+
+
+def _not_recorded(team: str, recorded: Sequence[str]) -> str:
+    record = f"record the team's capacity (PUT /api/engagements/teams/{team.replace(':', '/', 1)})"
+    some = ", ".join(recorded[:RECORDED_SHOWN]) + (", …" if len(recorded) > RECORDED_SHOWN else "")
+    other = f", or name in `sre_team` one of those recorded: {some}" if recorded else ""
+    return f"Nobody recorded what {team} can carry: {record}{other}."
 
 
 def _room(team: TeamLimits, state: LimitState, running: Sequence[Use], demand: Demand) -> Room:
@@ -191,7 +199,7 @@ def team_of_services(session: Session, refs: Collection[str], known: Sequence[Te
     """Return which SRE team each service belongs to, where that can be said.
 
     What the newest engagement names counts first, then the annotation sre.portal/sre-team. Where neither says so and
-    there is one team of service kind only, it is that one.
+    there is one team of service kind that has anybody, it is that one.
     """
     engaged, stated = _engaged_teams(session), {}
     for some in chunks(refs):
@@ -199,7 +207,7 @@ def team_of_services(session: Session, refs: Collection[str], known: Sequence[Te
             TriageResult.entity_ref.in_(some), TriageResult.team_ref.is_not(None)
         )
         stated.update({ref: team for ref, team in session.execute(query) if team})
-    running = [team.ref for team in known if team.kind is TeamKind.SERVICE]
+    running = [team.ref for team in known if team.kind is TeamKind.SERVICE and team.headcount > 0]
     only = running[0] if len(running) == 1 else None
     found = {ref: engaged.get(ref) or stated.get(ref) or only for ref in refs}
     return {ref: team for ref, team in found.items() if team}

@@ -261,6 +261,7 @@ def _row(row: PlanRow) -> dict[str, Any]:
         "value": service.value,
         "confidence": service.confidence,
         "points": row.gain,
+        "points_basis": row.basis,
         "uses": row.uses,
         "pages_assumed": service.pages_per_shift is None and row.team is not None,
         "stands": row.stands,

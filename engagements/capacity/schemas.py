@@ -195,6 +195,7 @@ class PlanRowSchema(Schema):
     value = fields.Float(metadata=said("What it would gain from SRE, 0 to 100."))
     confidence = fields.Float()
     points = fields.Float(metadata=said("Value times the option's share, less the cost of the change."))
+    points_basis = fields.String(metadata=said("How the points follow, with the numbers filled in."))
     uses = fields.Dict(keys=fields.String(), values=fields.Float(), metadata=said("What it takes of each limit."))
     pages_assumed = fields.Boolean(metadata=said("Nobody measures its pages; an assumed number was counted."))
     stands = fields.String(metadata=said("Why there was no choice; empty where there was."))
@@ -212,6 +213,7 @@ class PlanLimitSchema(Schema):
     cap = fields.Float()
     used = fields.Float()
     words = fields.String()
+    basis = fields.String(metadata=said("How the cap follows, with the numbers filled in."))
     binds = fields.Boolean()
 
 

@@ -33,11 +33,15 @@ class Team:
 
 
 def team_ref(text: str) -> str:
-    """Return a team's full reference: `sre` is group:default/sre. Raises InvalidInput when it is no reference."""
+    """Return a team's full reference: `sre` is group:default/sre. Raises InvalidInput when it is none of a Group."""
     try:
-        return str(parse_ref(text, default_kind="group")).lower()
+        ref = str(parse_ref(text, default_kind="group")).lower()
     except BadReference as error:
         raise InvalidInput(str(error), [Fault("team", str(error))]) from error
+    if not ref.startswith("group:"):
+        said = f"{ref} is no team: name a Group, such as group:default/sre."
+        raise InvalidInput(said, [Fault("team", said)])
+    return ref
 
 
 def get(session: Session, ref: str, now: datetime) -> Team:

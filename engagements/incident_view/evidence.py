@@ -71,6 +71,9 @@ class Neighbour:
     standing: Standing
     service: Service | None
     """None when it is no service of the catalog: a database, a queue, something unregistered."""
+    title: str | None
+    """None, like the owner, when the catalog does not have it."""
+    owner: str | None
     view: View
     episodes: Sequence[Episode]
     changes: Sequence[Seen]
@@ -186,9 +189,20 @@ def _happened(rows: Iterable[Sequence[Any]], seen_per_kind: int) -> dict[str, tu
 def _neighbour(
     standing: Standing, types: Sequence[str], view: View, events: Sequence[Seen], troubles: Sequence[Episode]
 ) -> Neighbour:
-    known = described(standing.ref, standing.body, standing.read_at) if _is_service(standing, types) else None
     changes = [event for event in events if event.kind in CHANGES]
-    return Neighbour(standing, known, view, troubles, changes)
+    if _is_service(standing, types):
+        known = described(standing.ref, standing.body, standing.read_at)
+        return Neighbour(standing, known, known.title or known.name, known.owner, view, troubles, changes)
+    return Neighbour(standing, None, *_title_and_owner(standing), view, troubles, changes)
+
+
+def _title_and_owner(standing: Standing) -> tuple[str | None, str | None]:
+    """Return what the catalog says of an entity that is no service."""
+    if standing.kind is None:
+        return None, None
+    body = orjson.loads(standing.body)
+    owners = (relation["targetRef"] for relation in body["relations"] if relation["type"] == "ownedBy")
+    return body["metadata"].get("title") or body["metadata"]["name"], next(owners, None)
 
 
 def _patterns(found: Sequence[Episode], at_most: int) -> list[str]:

@@ -17,7 +17,7 @@ from engagements.incident_view.freshness import (
     of_facts,
     told_fact,
 )
-from engagements.incident_view.queries import Seen
+from engagements.incident_view.queries import SUPPORT_CHANGES, Seen
 from engagements.incident_view.settings import IncidentSettings
 from engagements.incident_view.similar import told_similar
 from engagements.services import links_of
@@ -32,7 +32,6 @@ NO_CHANGES = Why(
     "No configured source reports deploys", "Add a source with the plugin argocd to `sources:` in portal.yaml."
 )
 NO_SLO = Why("No configured source supplies service level objectives", "Add a source with the plugin openslo.")
-NOT_A_SERVICE = Why("is no service of the catalog", "Register it as a Component of a type that counts as a service.")
 SLO_FACTS = (
     "slo.availability.target",
     "slo.availability.actual_28d",
@@ -44,6 +43,7 @@ SLO_FACTS = (
 )
 SLO_EVENTS = ("slo.breached", "slo.recovered", "budget.exhausted")
 FIRING_NAMES = "alerts.firing.names"
+SUPPORT_CHANGES_SHOWN = 3
 
 
 def build(material: Material, settings: IncidentSettings, now: datetime) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def build(material: Material, settings: IncidentSettings, now: datetime) -> dict
 
 def _service(material: Material) -> dict[str, Any]:
     service = material.service
+    lately = [event for event in material.events if event.kind in SUPPORT_CHANGES]
     return {
         "title": service.title or service.name,
         "description": service.description,
@@ -88,6 +89,7 @@ def _service(material: Material) -> dict[str, Any]:
         "percent": material.standing.percent,
         "next_step": material.standing.next_step,
         "observed_at": service.observed_at,
+        "last_events": [_told_event(event) for event in lately[:SUPPORT_CHANGES_SHOWN]],
         "links": links_of(service.ref),
     }
 
@@ -244,9 +246,9 @@ def _told_neighbour(
     return {
         "ref": one.ref,
         "is_service": service is not None,
-        "title": (service.title or service.name) if service else None,
+        "title": one.title,
         "criticality": service.criticality if service else None,
-        "owner": service.owner if service else None,
+        "owner": one.owner,
         "tier": one.standing.tier if service else None,
         "level": one.standing.level,
         "condition": condition,
@@ -273,12 +275,21 @@ def _condition(
         names = ", ".join(episode.name for episode in running[:3])
         return "alerting", f"{len(running)} open: {names}.", None
     if one.service is None:
-        return "unknown", f"{one.ref} {NOT_A_SERVICE.sentence}.", NOT_A_SERVICE
+        why = _no_service(one)
+        return "unknown", f"{why.sentence}.", why
     if last and now - last.occurred_at <= settings.suspect_before:
         return "changed", f"Nothing is open; it was changed {span(now - last.occurred_at)} ago.", alerts_known.why
     if alerts_known.state != FRESH:
         return "unknown", "Nothing is known to be open, but not all of its alerts are known.", alerts_known.why
     return "quiet", "Nothing is open and nothing was changed lately.", None
+
+
+def _no_service(one: Neighbour) -> Why:
+    """Return why nothing can be known of a dependency, and whom to ask instead."""
+    if one.standing.kind is None:
+        return Why(f"{one.ref} is not in the catalog", "Register it, or correct what names it.")
+    ask = f"Ask its owner, {one.owner}." if one.owner else "Give it an owner in the catalog, to know whom to ask."
+    return Why(f"{one.ref} is no service, and alerts and changes are known of services only", ask)
 
 
 def similar(material: Material, settings: IncidentSettings) -> dict[str, Any]:

@@ -49,10 +49,15 @@ MENDING = ("deploy.finished", "deploy.rolled_back", "flag.changed")
 POSTMORTEM = "postmortem.published"
 AFTERWARDS = (POSTMORTEM, "lesson.recorded", "lesson.published")
 OF_DEPENDENCIES = (*EPISODE_KINDS, *CHANGES, "event.corrected")
+SUPPORT_CHANGES = (
+    *("tier.changed", "engagement.requested", "engagement.accepted", "engagement.phase_entered", "engagement.adopted"),
+    *("disengagement.started", "service.owner_changed", "service.revision_changed", "pager.returned", "pager.resumed"),
+)
+"""What changed, or is about to change, who looks after the service."""
 OF_SERVICE = (
     *OF_DEPENDENCIES,
-    *("slo.breached", "slo.recovered", "budget.exhausted"),
-    *("pager.returned", "pager.resumed", "oncall.split_changed"),
+    *("slo.breached", "slo.recovered", "budget.exhausted", "oncall.split_changed"),
+    *SUPPORT_CHANGES,
 )
 IDENTITIES = ("fingerprint", "incident", "id", "number")
 """What an end has in common with its beginning, besides the pattern."""

@@ -275,6 +275,9 @@ class IncidentServiceSchema(Schema):
     percent = fields.Float(allow_none=True)
     next_step = fields.String(allow_none=True)
     observed_at = Moment(allow_none=True)
+    last_events = fields.List(
+        fields.Nested(IncidentEventSchema), metadata=said("What last changed who looks after it: engagements, owners.")
+    )
     links = fields.Dict(fields.String(), fields.String())
 
 

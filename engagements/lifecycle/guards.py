@@ -3,6 +3,7 @@
 Pure. A guard yields a pair (what is wrong, what would meet it) for each thing that fails, and nothing when it is met.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -192,7 +193,7 @@ def items_answered(case: Case) -> Iterator[Failure]:
         shown = ", ".join(review.unanswered[:10]) + (" …" if len(review.unanswered) > 10 else "")
         yield (
             f"{len(review.unanswered)} of {review.items} items of the checklist are not answered: {shown}.",
-            "Answer each with pass, fail, or na and a reason.",
+            f"Answer each with pass, fail, or na and a reason: POST {at(case)}/checklist/answers.",
         )
 
 
@@ -212,7 +213,8 @@ def no_open_blocker(case: Case) -> Iterator[Failure]:
     for title in case.outside.review.open_blockers:
         yield (
             f"The finding {title!r} bars support and is open.",
-            "Verify what mends it, or close it with evidence: POST /api/engagements/findings/{id}/state.",
+            f"Verify what mends it, or close it with evidence: POST /api/engagements/findings/<its id>/state; "
+            f"{at(case)}/findings tells the id.",
         )
     for item in case.outside.review.failing_items:
         yield (
@@ -255,7 +257,7 @@ def waivers_named(case: Case) -> Iterator[Failure]:
     if missing:
         yield (
             f"Checks are waived that the decision does not name: {', '.join(missing)}.",
-            f"Name them in `waivers`: {missing}.",
+            f"Name them in `waivers`: {json.dumps(missing)}.",
         )
 
 
@@ -309,7 +311,7 @@ def launched(case: Case) -> Iterator[Failure]:
     if stage not in {"full", "aborted"}:
         yield (
             f"The launch is {f'at the stage {stage}' if stage else 'not begun'}.",
-            "Go on to the stage full, or abort it.",
+            f"Go on to the stage full, or abort it; {at(case)}/launches tells its id and stages.",
         )
 
 

@@ -120,8 +120,8 @@ def remarks(found: Mapping[str, Any], measured: Iterable[Mapping[str, Any]]) -> 
     """
     told = sum(found["by_severity"].get(severity, 0) for severity in ("sev1", "sev2"))
     return [
-        f"{each['source']} counts {each['value']:g} incidents of severity 1 or 2 in 90 days, and the history here has "
-        f"{told}: look at them there before you conclude."
+        f"{each['source']} counts {each['value']:g} incident{'' if each['value'] == 1 else 's'} of severity 1 or 2 in "
+        f"90 days, and the history here has {told}: look at them there before you conclude."
         for each in measured
         if each["fact"] == SEVERE and each["value"] > told
     ]

@@ -185,15 +185,22 @@ def _show(form: Document) -> None:
             [(one["check"], one["change"], _tally(one["before"]), _tally(one["after"])) for one in form["checks"]],
         )
     for one in form["items"]:
-        verdicts = ", ".join(
-            f"{each['check']} {each['before'] or '–'} → {each['after'] or '–'}" for each in one["verdicts"]
-        )
+        verdicts = ", ".join(f"{each['check']} {_verdict(each)}" for each in one["verdicts"])
         moved = f"{one['level_before'] or '–'} → {one['level_after'] or '–'}"
         verdicts = verdicts or f"{_share(one['percent_before'])} → {_share(one['percent_after'])}"
         console.print(f"[bold]{escape(one['ref'])}[/] {moved}  {escape(verdicts)}", soft_wrap=True)
     rest = form["changed"] - len(form["items"])
     if rest > 0:
         console.print(f"[dim]and {rest} more[/]")
+
+
+def _verdict(change: Document) -> str:
+    """Write a verdict before and after, and which of them stands in shadow: `fail in shadow → fail`."""
+    before, after = (
+        f"{change[side] or '–'}{' in shadow' if change[f'shadow_{side}'] and change[side] else ''}"
+        for side in ("before", "after")
+    )
+    return f"{before} → {after}"
 
 
 def _share(percent: float | None) -> str:

@@ -314,7 +314,7 @@ def _show_plan(made: dict[str, Any], every_row: bool) -> None:
     console.print(made["sentence"], soft_wrap=True)
     for limit in made["limits"]:
         binds = " [red]binds[/]" if limit["binds"] else ""
-        said = f"{limit['whose']}: {limit['words']} {limit['used']:g} of {limit['cap']:g}"
+        said = f"{limit['whose']}: {limit['words']} {limit['used']:g} of {limit['cap']:g} ({limit['basis']})"
         console.print(f"  {escape(said)}{binds}", soft_wrap=True)
     for sentence in (*made["overruns"], *(each["sentence"] for each in made["one_more"])):
         console.print(f"  {escape(sentence)}", soft_wrap=True)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urljoin
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from portal_backend import judgement
+from portal_backend import judgement, settings
 from portal_backend.commands.common import (
     FOUND_FAULT,
     as_json,
@@ -25,7 +26,7 @@ from portal_backend.core.errors import NotFound
 from scorecards import judging, scorecard
 from scorecards.changes import LevelChange, named
 from scorecards.checks.definitions import LEVEL_MEANINGS, level_name
-from scorecards.documents import Document, check_form
+from scorecards.documents import Document, check_form, told_override
 from scorecards.loading import load
 
 MARKS = {
@@ -221,6 +222,7 @@ def _show_steps(card: Document) -> None:
 
 
 def _show_results(card: Document, everything: bool) -> None:
+    local = settings.current().config.local_address
     order = {"fail": 0, "unknown": 1, "waived": 2}
     results = [*card["results"], *card["shadow_results"]]
     for result in sorted(results, key=lambda one: (one["shadow"], order.get(one["status"], len(order)))):
@@ -232,6 +234,10 @@ def _show_results(card: Document, everything: bool) -> None:
         console.print(f"  {escape(result['sentence'])}", soft_wrap=True)
         for step in result["remedy"]:
             console.print(f"  → {escape(step)}", soft_wrap=True)
+        for override in result["overridden"]:
+            console.print(f"  [dim]{escape(told_override(override))}[/]", soft_wrap=True)
+        if result["status"] in order:
+            console.print(f"  [dim]Guide: {escape(urljoin(local, result['guide_url']))}[/]", soft_wrap=True)
         for fact in result["facts"]:
             console.print(f"  [dim]{escape(_fact(fact))}[/]", soft_wrap=True)
 

@@ -119,7 +119,7 @@ def _to_a_team(catalogue: CheckCatalogue, campaign: Campaign, told: dict[str, An
         "days_left": left,
         "overdue": left < 0 and told["stand"] in LEFT,
         "lacking": [
-            {**one, "title": check.title, "guide": check.guide}
+            {**one, "title": check.title, "guide": check.guide, "guide_url": check.guide_url}
             for one in told["lacking"]
             for check in (catalogue.checks[one["check"]],)
         ],

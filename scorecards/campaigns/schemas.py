@@ -151,6 +151,7 @@ class ToDoSchema(CampaignLackingSchema):
 
     title = fields.String()
     guide = fields.String(metadata={"description": "The scorecard says what to do for this service."})
+    guide_url = fields.String(metadata={"description": "An address where the guide is read."})
 
 
 class ServiceCampaignSchema(CampaignMemberSchema):

@@ -6,7 +6,7 @@ earlier one says.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from marshmallow import Schema, ValidationError
 from plugins.contract import FactSpec
 from portal_backend.core.errors import Fault, InvalidInput
 from scorecards.checks.building import build_check, digest
-from scorecards.checks.definitions import Axis, CatalogueFile, Check, CheckCatalogue, Group
+from scorecards.checks.definitions import Axis, CatalogueFile, Check, CheckCatalogue, Group, Override
 from scorecards.checks.fields import SERVICE_FIELDS
 from scorecards.checks.files import read_paths
 from scorecards.checks.json_rules import checks_from_json_rules
@@ -36,6 +36,8 @@ __all__ = ["DEFAULT_CHECKS", "SERVICE_FIELDS", "Check", "CheckCatalogue", "load_
 
 DEFAULT_CHECKS = Path(__file__).parent
 MAX_CHECKS = 1_000
+PART_BY_PART = frozenset({"thresholds", "if_missing", "max_age"})
+"""Fields of which an override changes single entries."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class _Reading:
     specs: dict[str, FactSpec]
     raws: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     """By check: where it stands, and its definition with all overrides so far."""
+    overridden: dict[str, tuple[Override, ...]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     disabled: dict[str, str] = field(default_factory=dict)
     shares: tuple[float, ...] = ()
@@ -113,7 +116,7 @@ def _build_all(reading: _Reading) -> list[Check]:
         for fault in faults:
             reading.fault(place, fault.path, fault.message)
         if check and _fits_group(check, place, reading):
-            built.append(check)
+            built.append(replace(check, overridden=reading.overridden.get(check.id, ())))
     return built
 
 
@@ -235,6 +238,8 @@ def _add_check(raw: Any, defaults: Mapping[str, Any], file: str, index: int, rea
     if name not in reading.raws and whole.get("overrides"):
         reading.fault(place, "overrides", "there is no earlier check of this id")
         return
+    if name in reading.raws:
+        _note_override(name, file, "", whole, reading)
     reading.raws[name] = (place, whole)
 
 
@@ -247,14 +252,35 @@ def _override(raw: Any, place: str, reading: _Reading) -> None:
     for name, value in data["change"].items():
         if name in {"id", "overrides"}:
             reading.fault(place, f"change.{name}", "cannot be changed; disable the check and write another")
-        elif name in {"thresholds", "if_missing", "max_age"} and isinstance(value, dict):
+        elif name in PART_BY_PART and isinstance(value, dict):
             known = _known_names(name, value, earlier, place, reading)
             changed[name] = {**changed.get(name, {}), **known}
         elif value is None:
             changed.pop(name, None)
         else:
             changed[name] = value
+    _note_override(data["check"], place.partition(": ")[0], data["reason"], changed, reading)
     reading.raws[data["check"]] = (f"{earlier_place}, changed by {place}", changed)
+
+
+def _note_override(check: str, file: str, reason: str, changed: Mapping[str, Any], reading: _Reading) -> None:
+    _, earlier = reading.raws[check]
+    before, after = _fields(earlier), _fields(changed)
+    names = dict.fromkeys((*before, *after))
+    changes = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+    if changes:
+        reading.overridden[check] = (*reading.overridden.get(check, ()), Override(file, reason, changes))
+
+
+def _fields(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a definition says, by field, and by entry where an override changes single entries."""
+    found: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name in PART_BY_PART and isinstance(value, dict):
+            found |= {f"{name}.{entry}": one for entry, one in value.items()}
+        elif name != "overrides":
+            found[name] = value
+    return found
 
 
 def _known_names(
@@ -274,6 +300,7 @@ def _disable(raw: Any, place: str, reading: _Reading) -> None:
     data = _loaded(DisabledSchema(), raw, place, reading)
     if data and _is_there(data["check"], place, reading):
         del reading.raws[data["check"]]
+        reading.overridden.pop(data["check"], None)
         reading.disabled[data["check"]] = data["reason"]
 
 

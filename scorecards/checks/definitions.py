@@ -1,11 +1,12 @@
 """What is judged and by what: the six axes, the levels, a check, the catalogue of checks, a service. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from plugins.contract import FactSpec
 from scorecards.checks.ladder import Ladder
@@ -14,6 +15,7 @@ from scorecards.rules.related import Question
 from scorecards.rules.tree import Rule
 
 MAX_LEVEL = 4
+ADDRESSES = ("https://", "http://")
 
 
 class Axis(StrEnum):
@@ -93,6 +95,17 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Override:
+    """What a later file changed about a check."""
+
+    file: str
+    reason: str
+    """In the organisation's words; empty where the file gives none."""
+    changes: Mapping[str, tuple[Any, Any]]
+    """By field, `thresholds.most`: what stood there, and what stands there now; None where there is nothing."""
+
+
+@dataclass(frozen=True)
 class Check:
     """One question about a service, the rule that answers it from facts, and what a person is told."""
 
@@ -146,6 +159,15 @@ class Check:
     """As written in the file."""
     digest: str = ""
     """Digest of all that decides the verdict: tells a changed rule from a changed service, whatever `version` says."""
+    overridden: tuple[Override, ...] = ()
+    """By which files it was changed, in their order."""
+    public_url: str = ""
+    """Where people reach this product, without a slash at its end; empty: addresses begin at the server's root."""
+
+    @cached_property
+    def guide_url(self) -> str:
+        """An address where its guide is read: what `guide` names if that is an address, else the check's page here."""
+        return self.guide if self.guide.startswith(ADDRESSES) else f"{self.public_url}/pages/checks/{quote(self.id)}"
 
     @cached_property
     def facts(self) -> tuple[str, ...]:
@@ -228,6 +250,11 @@ class CheckCatalogue:
     """What it was put together from, in order."""
     shares: tuple[float, ...] = ()
     """The share of the points that each level asks for, L1 first; empty: levels are barred by checks alone."""
+
+    def served_at(self, public_url: str) -> "CheckCatalogue":
+        """Return the catalogue of a product that people reach at this address (`Check.public_url`)."""
+        checks = {name: replace(check, public_url=public_url) for name, check in self.checks.items()}
+        return replace(self, checks=checks)
 
     @cached_property
     def related(self) -> Mapping[str, Question]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from plugins.contract import FactSpec, FactType
-from portal_backend.core.errors import Fault
+from portal_backend.core.faults import Fault
 
 GUIDE = "docs/checks.md#tech-insights"
 PLACE: Mapping[str, Any] = {
@@ -32,6 +32,19 @@ KNOWN = frozenset(
         *("metadata", "successMetadata", "failureMetadata", "links"),
     }
 )
+SHAPES: Mapping[str, tuple[type, str]] = {
+    "name": (str, "must be a text"),
+    "description": (str, "must be a text"),
+    "factIds": (list, "must be a list of the ids of fact retrievers"),
+    "metadata": (Mapping, "must be an object"),
+    "successMetadata": (Mapping, "must be an object"),
+    "failureMetadata": (Mapping, "must be an object"),
+    "links": (list, "must be a list of {title, url}"),
+}
+NODES = ("all", "any", "not", "condition", "fact")
+"""What a condition can be; json-rules-engine looks at one of them and leaves the rest out of account."""
+NEGATION = "not:"
+OF_MEMBERS = ("everyFact:", "someFact:")
 OPERATOR_TYPES: Mapping[str, FactType] = {
     **dict.fromkeys(("contains", "doesNotContain"), FactType.SET),
     **dict.fromkeys(
@@ -96,6 +109,11 @@ class _Translation:
     def definition(self, raw: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the definition of ours, the original beside it under `tech_insights`."""
         self.faults += [(str(key), "is no field of a Tech Insights check") for key in raw.keys() - KNOWN]
+        self.faults += [
+            (key, words)
+            for key, (kind, words) in SHAPES.items()
+            if raw.get(key) is not None and not isinstance(raw[key], kind)
+        ]
         kind = raw.get("type", "json-rules-engine")
         if kind != "json-rules-engine":
             self.faults.append(("type", f"{kind!r} is another fact checker's; json-rules-engine is understood"))
@@ -128,15 +146,14 @@ class _Translation:
         if not isinstance(node, Mapping) or depth > MAX_DEPTH:
             self._fault(path, "must be a condition: {fact, operator, value}, all, any or not")
             return None
+        found = [f"`{word}`" for word in NODES if word in node]
+        if len(found) > 1:
+            told = f"holds {' and '.join(found)} side by side, and only one of them would be asked"
+            self._fault(path, f"{told}; write them as members of one `all` or `any`")
+            return None
         for group in ("all", "any"):
-            members = node.get(group)
-            if isinstance(members, Sequence) and not isinstance(members, str):
-                return {
-                    group: [
-                        self._node(member, f"{path}.{group}[{index}]", depth + 1)
-                        for index, member in enumerate(members)
-                    ]
-                }
+            if group in node:
+                return {group: self._members(node[group], f"{path}.{group}", depth)}
         if "not" in node:
             return {"not": self._node(node["not"], f"{path}.not", depth + 1)}
         if "condition" in node:
@@ -144,14 +161,22 @@ class _Translation:
             return None
         return self._leaf(node, path)
 
+    def _members(self, members: Any, path: str, depth: int) -> list[Any] | None:
+        if not isinstance(members, list | tuple):
+            self._fault(path, "must be a list of conditions")
+            return None
+        return [self._node(member, f"{path}[{index}]", depth + 1) for index, member in enumerate(members)]
+
     def _leaf(self, node: Mapping[str, Any], path: str) -> Any:
         key = self._key(node, path)
         operator, value = node.get("operator"), node.get("value")
         if key is None:
             return None
         if not isinstance(operator, str):
-            self._fault(f"{path}.operator", "is missing")
+            self._fault(f"{path}.operator", "is missing" if operator is None else "must be the name of an operator")
             return None
+        if operator.startswith(NEGATION):
+            return {"not": self._leaf({**node, "operator": operator.removeprefix(NEGATION)}, path)}
         if isinstance(value, Mapping):
             other = self._key(value, f"{path}.value")
             self._declare(key, operator, 0)
@@ -161,7 +186,11 @@ class _Translation:
         return {"fact": key, "operator": operator, "value": value}
 
     def _key(self, node: Mapping[str, Any], path: str) -> str | None:
-        """Return the key of ours for a fact, with a JSONPath into it as further parts of the key."""
+        """Return the key of ours for a fact, with a JSONPath into it as further parts of the key.
+
+        Of a fact that `params` ask of one retriever by name, that name is the first part: another retriever may call
+        something else the same.
+        """
         name = node.get("fact")
         if not isinstance(name, str) or not name:
             self._fault(f"{path}.fact", "is missing")
@@ -174,7 +203,10 @@ class _Translation:
             )
             return None
         whole = ".".join([name, *parts])
-        key = self.facts.get(whole, whole)
+        params = node.get("params")
+        retriever = params.get("factRetrieverId") if isinstance(params, Mapping) else None
+        own = f"{retriever}.{whole}" if isinstance(retriever, str) and retriever else whole
+        key = self.facts.get(own) or self.facts.get(whole) or own
         self.used[key] = None
         return key
 
@@ -182,7 +214,8 @@ class _Translation:
         if key in self.specs:
             return
         sample = value[0] if isinstance(value, list) and value else value
-        kind = OPERATOR_TYPES.get(operator) or _kind_of(sample)
+        of_members = FactType.SET if operator.startswith(OF_MEMBERS) else None
+        kind = of_members or OPERATOR_TYPES.get(operator) or _kind_of(sample)
         self.specs[key] = FactSpec(key, kind, "", f"What the Tech Insights check {self.check_id} asks for", MAX_AGE)
 
     def _filter(self, given: Any) -> dict[str, Any] | None:
@@ -193,9 +226,11 @@ class _Translation:
         if not all(isinstance(option, Mapping) for option in options):
             self._fault("filter", "must be an object, or a list of objects")
             return None
-        wanted = [{"all": [_matches(path, value) for path, value in option.items()]} for option in options if option]
+        if not all(options):
+            return None  # an object without keys fits every entity
+        wanted = [{"all": [_matches(path, value) for path, value in option.items()]} for option in options]
         words = " or ".join(", ".join(f"{path}={_text(value)}" for path, value in option.items()) for option in options)
-        return {"when": {"any": wanted}, "otherwise": f"Its filter asks for {words}."} if wanted else None
+        return {"when": {"any": wanted}, "otherwise": f"Its filter asks for {words}."}
 
 
 def _matches(path: str, value: Any) -> dict[str, Any]:
@@ -216,11 +251,17 @@ def _kind_of(value: Any) -> FactType:
 
 
 def _steps(raw: Mapping[str, Any], about: str) -> list[str]:
-    links = [link for link in raw.get("links") or () if isinstance(link, Mapping) and "url" in link]
+    links = links_of(raw)
     steps = [f"{link.get('title') or 'Read'}: {link['url']}" for link in links]
     return steps or [f"Bring it to hold: {about}"]
 
 
 def _guide(raw: Mapping[str, Any]) -> str:
-    links = [link["url"] for link in raw.get("links") or () if isinstance(link, Mapping) and link.get("url")]
-    return str(links[0]) if links else GUIDE
+    links = links_of(raw)
+    return str(links[0]["url"]) if links else GUIDE
+
+
+def links_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the links of a Tech Insights check that lead somewhere: each has a `url`, most a `title`."""
+    links = raw.get("links")
+    return [one for one in links if isinstance(one, Mapping) and one.get("url")] if isinstance(links, list) else []

@@ -47,7 +47,9 @@ RESULT_COLUMNS = (
     "owner",
     "guide",
     "version",
+    "guide_url",
 )
+"""Their order is kept as well."""
 
 
 def service_pages(session: Session) -> Iterator[list[Sequence[Any]]]:

@@ -101,5 +101,14 @@ def _service(effect: ServiceEffect) -> Document:
             {"axis": axis, "before": level_name(before), "after": level_name(after)}
             for axis, before, after in effect.axes
         ],
-        "verdicts": [{"check": check, "before": before, "after": after} for check, before, after in effect.checks],
+        "verdicts": [
+            {
+                "check": check,
+                "before": before,
+                "after": after,
+                "shadow_before": check in effect.before.shadow,
+                "shadow_after": check in effect.after.shadow,
+            }
+            for check, before, after in effect.checks
+        ],
     }

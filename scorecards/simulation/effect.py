@@ -28,6 +28,8 @@ class Verdicts:
     """The level of each axis."""
     statuses: Mapping[str, Status]
     """By check."""
+    shadow: frozenset[str] = frozenset()
+    """The checks that count for nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,27 @@ class ServiceEffect:
 
     @cached_property
     def checks(self) -> Sequence[tuple[str, Status | None, Status | None]]:
-        """The checks whose verdicts differ, each with the verdicts before and after."""
+        """The checks that concern it and whose verdicts differ, or count on one side only; with both verdicts."""
+        turned = self.before.shadow ^ self.after.shadow
         names = dict.fromkeys((*self.before.statuses, *self.after.statuses))
         pairs = ((name, self.before.statuses.get(name), self.after.statuses.get(name)) for name in names)
-        return [(name, before, after) for name, before, after in pairs if before is not after]
+        return [
+            (name, before, after)
+            for name, before, after in pairs
+            if _differ(before, after) or (name in turned and after not in {None, Status.NOT_APPLICABLE})
+        ]
 
     @cached_property
     def axes(self) -> Sequence[tuple[Axis, int | None, int | None]]:
         """The axes whose levels differ."""
         pairs = ((axis, self.before.axes[axis], self.after.axes[axis]) for axis in Axis)
         return [(axis, before, after) for axis, before, after in pairs if before != after]
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything would be another for the service: a level, its percent, a verdict."""
+        verdicts = any(_differ(before, after) for _, before, after in self.checks)
+        return bool(self.steps or self.before.percent != self.after.percent or verdicts or self.axes)
 
 
 @dataclass(frozen=True)
@@ -118,7 +131,8 @@ def compare(
     before: Mapping[str, Verdicts], after: Mapping[str, Verdicts], old: CheckCatalogue, new: CheckCatalogue
 ) -> Effect:
     """Return what the catalogue `new` would do, given the verdicts of both on the same services."""
-    changed = [ServiceEffect(ref, before[ref], after[ref]) for ref in before if before[ref] != after[ref]]
+    pairs = (ServiceEffect(ref, before[ref], after[ref]) for ref in before if before[ref] != after[ref])
+    changed = [effect for effect in pairs if effect.is_any]
     return Effect(
         old,
         new,
@@ -136,7 +150,7 @@ def _checks(
     found = []
     for name in dict.fromkeys((*new.checks, *old.checks)):
         pairs = [(before[ref].statuses.get(name), after[ref].statuses.get(name)) for ref in before]
-        moves = Counter(pair for pair in pairs if pair[0] is not pair[1])
+        moves = Counter(pair for pair in pairs if _differ(*pair))
         change = change_of(old.checks.get(name), new.checks.get(name))
         if change is Change.SAME and not moves:
             continue
@@ -160,6 +174,11 @@ def change_of(old: Check | None, new: Check | None) -> Change:
         return Change.REMOVED
     same = old.definition == new.definition and old.enforce_from == new.enforce_from
     return Change.SAME if same else Change.CHANGED
+
+
+def _differ(before: Status | None, after: Status | None) -> bool:
+    """Say whether a verdict is another: a check that a service does not have asks no more than one not applicable."""
+    return before is not after and {before, after} != {None, Status.NOT_APPLICABLE}
 
 
 def _rank(level: int | None) -> int:

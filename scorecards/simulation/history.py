@@ -80,15 +80,16 @@ def every_service(session: Session, judging: Judging) -> list[str]:
 
 
 def only_services(session: Session, judging: Judging, refs: Sequence[str]) -> Sequence[str]:
-    """Return the references as they are; raises InvalidInput that names those of which the catalog has no service."""
+    """Return each reference once; raises InvalidInput that names those of which the catalog has no service."""
     known = service_refs(session, judging)
-    if strange := [ref for ref in refs if ref not in known]:
+    wanted = list(dict.fromkeys(refs))
+    if strange := [ref for ref in wanted if ref not in known]:
         named = ", ".join(strange[:MOST_NAMED]) + (
             f" and {len(strange) - MOST_NAMED} more" if strange[MOST_NAMED:] else ""
         )
         message = f"the catalog has no service {named}"
         raise InvalidInput(f"refs: {message}.", [Fault("refs", message)])
-    return refs
+    return wanted
 
 
 def simulate_past(

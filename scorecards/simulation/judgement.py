@@ -53,6 +53,7 @@ def verdicts_of(judging: Judging, loaded: Loaded, now: datetime) -> Mapping[str,
     reader = Reader(plan, loaded.supply, now)
     assessor = Assessor(plan, reader, now)
     names = [prepared.check.id for prepared in plan.checks]
+    shadow = frozenset(name for name, check in judging.catalogue.checks.items() if not check.enforced(now))
     found = {}
     for refs in chunks(loaded.subjects):
         services = [given_of(loaded, reader, ref, loaded.in_force.get(ref, NOTHING_IN_FORCE)) for ref in refs]
@@ -62,5 +63,6 @@ def verdicts_of(judging: Judging, loaded: Loaded, now: datetime) -> Mapping[str,
                 assessment.overall.percent,
                 dict(zip(Axis, assessment.levels[1:], strict=True)),
                 {name: STATUSES[code] for name, code in zip(names, assessment.codes, strict=True)},
+                shadow,
             )
     return found

@@ -27,6 +27,9 @@ def read_proposal(
     files: Sequence[tuple[str, str]], changes: Mapping[str, object], without: Sequence[str], faults: list[Fault]
 ) -> Proposal:
     """Parse the files (name, YAML text) and the single changes (`overrides`, `disabled`, ...) of a request."""
+    names = [name for name, _ in files]
+    twice = dict.fromkeys(name for index, name in enumerate(names) if name in names[:index])
+    faults += [Fault(name, "is given twice; a file takes the place of another of its name") for name in twice]
     parsed = [read for name, text in files if (read := read_text(name, text, faults))]
     if changes:
         parsed.append(CatalogueFile(OVERRIDES, dict(changes)))

@@ -128,11 +128,13 @@ class CheckEffectSchema(Schema):
 
 
 class VerdictChangeSchema(Schema):
-    """A verdict that would be another; null where the check is not in the catalogue."""
+    """A verdict that would be another, or would count; null where the check is not in the catalogue."""
 
     check = fields.String()
     before = fields.Enum(Status, by_value=True, allow_none=True)
     after = fields.Enum(Status, by_value=True, allow_none=True)
+    shadow_before = fields.Boolean(metadata=_about("The check is in shadow: it counts for nothing."))
+    shadow_after = fields.Boolean(metadata=_about("The same by the changed catalogue."))
 
 
 class AxisChangeSchema(Schema):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugins.contract import FactType
-from scorecards.checks.definitions import AXIS_TITLES, Check, Status, level_name
+from scorecards.checks.definitions import ADDRESSES, AXIS_TITLES, Check, Status, level_name
+from scorecards.checks.json_rules import links_of
 from scorecards.evidence.causes import Spec
 from scorecards.tech_insights.conditions import rooted
 
@@ -27,12 +28,14 @@ PASSING = frozenset({Status.PASS, Status.INHERITED})
 
 
 def check_form(check: Check) -> Document:
-    """Return a check as configured."""
+    """Return a check as configured; one out of a Tech Insights configuration with what that says beside ours."""
+    passed = _own(check, "successMetadata")
     return {
         **heading(check),
         "rule": {"conditions": rooted(check.rule.tree if check.rule else None)},
         "metadata": metadata(check),
-        "failureMetadata": {"solution": solution(check)},
+        **({"successMetadata": passed} if passed else {}),
+        "failureMetadata": {"solution": solution(check)} | _own(check, "failureMetadata"),
         **_links(check),
     }
 
@@ -50,10 +53,16 @@ def heading(check: Check) -> Document:
 
 def result_heading(check: Check, status: Status) -> Document:
     """Return the check as a result shows it, but for its rule: `metadata.status` has the verdict in our words."""
-    told = metadata(check) | {"status": status.value}
-    if status not in PASSING:
-        told["solution"] = solution(check)
-    return {**heading(check), "metadata": told, **_links(check)}
+    if status in PASSING:
+        told = metadata(check) | _own(check, "successMetadata")
+    else:
+        told = metadata(check) | {"solution": solution(check)} | _own(check, "failureMetadata")
+    return {**heading(check), "metadata": told | {"status": status.value}, **_links(check)}
+
+
+def _own(check: Check, key: str) -> Document:
+    """Return what the Tech Insights configuration that a check comes from says under a key; nothing of any other."""
+    return dict((check.definition.get("tech_insights") or {}).get(key) or {})
 
 
 def metadata(check: Check) -> Document:
@@ -69,12 +78,13 @@ def metadata(check: Check) -> Document:
         "version": check.version,
         "hint": check.why,
         "guide": check.guide,
+        "guide_url": check.guide_url,
     }
     if check.enforce_from is not None:
         told["enforce_from"] = check.enforce_from.isoformat()  # until then it counts for nothing
     if check.enforce_until is not None:
         told["enforce_until"] = check.enforce_until.isoformat()  # from then on it counts for nothing
-    return told
+    return told | _own(check, "metadata")
 
 
 def solution(check: Check) -> str:
@@ -83,8 +93,13 @@ def solution(check: Check) -> str:
 
 
 def _links(check: Check) -> Document:
-    addresses = [text for text in (check.guide, *check.sources) if text.startswith(("https://", "http://"))]
-    return {"links": [{"title": address, "url": address} for address in dict.fromkeys(addresses)]} if addresses else {}
+    addresses = [text for text in (check.guide_url, *check.sources) if text.startswith(ADDRESSES)]
+    titles = {} if check.guide_url == check.guide else {check.guide_url: f"Guide: {check.title}"}
+    links: dict[str, Mapping[str, Any]] = {
+        address: {"title": titles.get(address, address), "url": address} for address in addresses
+    }
+    links |= {str(link["url"]): link for link in links_of(check.definition.get("tech_insights") or {})}
+    return {"links": list(links.values())} if links else {}
 
 
 def type_of(spec: Spec) -> str:

@@ -63,7 +63,7 @@ def enqueue(
     for one in wanting:
         fitting = [move for move in moves if _fits(one, move, owners.get(move.ref), judging)]
         room = max(0, settings.max_waiting - waiting.get(one.id, 0))
-        rows += [_level_row(one.id, move, owners.get(move.ref), now) for move in fitting[:room]]
+        rows += [_level_row(one.id, move, owners.get(move.ref), settings, now) for move in fitting[:room]]
         one.dropped += len(fitting[room:])
     _add(session, rows)
     return len(rows)
@@ -194,7 +194,10 @@ def direction_of(move: LevelChange) -> str:
     return FELL if (move.to_level or "") < (move.from_level or "") else ROSE
 
 
-def _level_row(subscription_id: str, move: LevelChange, owner: str | None, now: datetime) -> dict[str, Any]:
+def _level_row(
+    subscription_id: str, move: LevelChange, owner: str | None, settings: WebhookSettings, now: datetime
+) -> dict[str, Any]:
+    path = quote(move.ref.replace(":", "/", 1))
     data = {
         "service": move.ref,
         "owner": owner,
@@ -206,7 +209,8 @@ def _level_row(subscription_id: str, move: LevelChange, owner: str | None, now: 
         "sentence": move.sentence,
         "checks": list(move.checks),
         "at": format_time(move.at),
-        "scorecard": f"/api/services/{quote(move.ref.replace(':', '/', 1))}/scorecard",
+        "scorecard": f"/api/services/{path}/scorecard",
+        "page": f"{settings.public_url}/pages/{path}",
     }
     return _row(subscription_id, move.event_id, kind_of(move), data, now)
 

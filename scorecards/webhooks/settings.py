@@ -22,6 +22,8 @@ class WebhookSettings:
     max_subscriptions: int = 200
     keep_days: int = 30
     """For how long the log holds what was delivered or given up."""
+    public_url: str = ""
+    """`server.public_url`: what the addresses of pages in messages begin with; empty: they are paths."""
 
 
 WAITS = (

@@ -17,7 +17,9 @@ from engagements.capacity.planner.problem import (
     PlanService,
     PlanTeam,
     Problem,
+    basis_of_team,
     build,
+    caps_of_team,
     must_stay,
     name_of,
     natural,
@@ -25,6 +27,7 @@ from engagements.capacity.planner.problem import (
     with_one_more,
 )
 from engagements.capacity.planner.waiting import Waiting
+from engagements.capacity.settings import CapacitySettings
 
 MAIN_QUESTION = 0.75
 """The share of the solver's time that is for the plan itself."""
@@ -65,6 +68,8 @@ class PlanRow:
     """`start`, `raise`, `lower`, `hand_back`, `move_team` or `keep`."""
     gain: float
     """Points of value, after the cost of the change."""
+    basis: str
+    """How the points follow, with the numbers filled in, to be checked by hand."""
     uses: dict[str, float]
     """What it takes of each limit, in the limit's unit."""
     stands: str
@@ -82,6 +87,8 @@ class LimitUse:
     cap: float
     used: float
     words: str
+    basis: str
+    """How the cap follows, with the numbers filled in, to be checked by hand."""
 
     @property
     def binds(self) -> bool:
@@ -143,7 +150,7 @@ def make_plan(given: PlanInput, method: Method = Method.GREEDY, one_more: bool =
         value=state.gain / POINT,
         value_today=_value_today(problem),
         rows=tuple(rows),
-        limits=_limits(state),
+        limits=_limits(state, given),
         moves=state.moves,
         moves_cap=problem.moves_cap,
         overruns=problem.overruns,
@@ -235,16 +242,31 @@ def _bought(team: str, base: Assignment, state: Assignment) -> OneMore:
     return OneMore(team, gain, more, f"One more SRE in {team} would buy {gain:g} points{names}.")
 
 
-def _limits(state: Assignment) -> tuple[LimitUse, ...]:
+def _limits(state: Assignment, given: PlanInput) -> tuple[LimitUse, ...]:
+    problem, basis = state.problem, _basis_of_caps(state.problem, given)
     found = [
-        LimitUse(key[0], key[1], natural(key, cap), natural(key, state.used[key]), name_of(key[0]))
-        for key, cap in sorted(state.problem.caps.items())
+        LimitUse(key[0], key[1], natural(key, cap), natural(key, state.used[key]), name_of(key[0]), basis[key])
+        for key, cap in sorted(problem.caps.items())
     ]
+    stacks = Limit.STACKS.value
     found += [
-        LimitUse(Limit.STACKS.value, team, float(cap), float(state.distinct(team)), "distinct stacks")
-        for team, cap in sorted(state.problem.stack_caps.items())
+        LimitUse(stacks, team, float(cap), float(state.distinct(team)), "distinct stacks", basis[stacks, team])
+        for team, cap in sorted(problem.stack_caps.items())
     ]
     return tuple(found)
+
+
+def _basis_of_caps(problem: Problem, given: PlanInput) -> dict[tuple[str, str], str]:
+    """Return how each cap follows; what stands already may have raised it."""
+    basis = dict.fromkeys(problem.caps, f"{given.consultation_hours_per_quarter:g} hours for each owner")
+    for team in given.teams:
+        ref, settings = team.limits.ref, given.settings
+        caps = {**caps_of_team(team, settings), (Limit.STACKS.value, ref): team.limits.max_stacks}
+        now = {**problem.caps, (Limit.STACKS.value, ref): problem.stack_caps[ref]}
+        for limit, said in basis_of_team(team, settings).items():
+            raised = ", raised to what stands" if now[limit, ref] > caps[limit, ref] else ""
+            basis[limit, ref] = f"{said}{raised}"
+    return basis
 
 
 def _row(service: PlanService, index: int, state: Assignment, given: PlanInput) -> PlanRow:
@@ -258,11 +280,17 @@ def _row(service: PlanService, index: int, state: Assignment, given: PlanInput) 
         team=choice.team,
         act=act,
         gain=choice.gain / POINT,
+        basis=_basis(service, choice, given.settings),
         uses=_uses(choice),
         stands=stands,
         rejected=rejected,
         sentence=_sentence(service, choice, act, stands, rejected, given),
     )
+
+
+def _basis(service: PlanService, choice: Choice, settings: CapacitySettings) -> str:
+    change = f" − {settings.switch_cost:g} for the change" if choice.move else ""
+    return f"{service.value:g} × {settings.option_gains[choice.option]:g}{change}"
 
 
 def _uses(choice: Choice) -> dict[str, float]:
@@ -340,4 +368,5 @@ def _sentence(
     quarters = "SRE-quarter" if takes == 1 else "SRE-quarters"
     project = f", {takes:g} {quarters} of project work" if takes and choice.move else ""
     why = f" {rejected[-1].sentence[0].upper()}{rejected[-1].sentence[1:]}" if rejected else ""
-    return f"{said}: {choice.gain / POINT:g} points{project}.{why}"
+    basis = _basis(service, choice, given.settings)
+    return f"{said}: {choice.gain / POINT:g} points ({basis}){project}.{why}"

@@ -153,7 +153,7 @@ def with_one_more(problem: Problem, given: PlanInput, team: PlanTeam) -> Problem
     limits = team.limits
     projects = None if limits.project_sres is None else limits.project_sres + 1
     grown = replace(team, limits=replace(limits, headcount=limits.headcount + 1, project_sres=projects))
-    caps = {key: max(cap, problem.caps[key]) for key, cap in _caps_of_team(grown, given.settings).items()}
+    caps = {key: max(cap, problem.caps[key]) for key, cap in caps_of_team(grown, given.settings).items()}
     return replace(problem, caps={**problem.caps, **caps})
 
 
@@ -233,13 +233,14 @@ def _choice(service: PlanService, option: Option, team: str | None, given: PlanI
 def _caps(services: Sequence[PlanService], teams: Mapping[str, PlanTeam], given: PlanInput) -> dict[Resource, int]:
     caps: dict[Resource, int] = {}
     for team in teams.values():
-        caps.update(_caps_of_team(team, given.settings))
+        caps.update(caps_of_team(team, given.settings))
     for owner in sorted({service.owner for service in services if service.owner}):
         caps[CONSULTATION, owner] = _down(given.consultation_hours_per_quarter * SCALE_OF_CONSULTATION)
     return caps
 
 
-def _caps_of_team(team: PlanTeam, settings: CapacitySettings) -> dict[Resource, int]:
+def caps_of_team(team: PlanTeam, settings: CapacitySettings) -> dict[Resource, int]:
+    """Return a team's caps within the plan's horizon, scaled to whole numbers."""
     capacity, ref = team.limits.capacity(settings), team.limits.ref
     quarters = capacity[Limit.PROJECTS] * settings.horizon_quarters - team.committed_sre_quarters
     return {
@@ -247,6 +248,18 @@ def _caps_of_team(team: PlanTeam, settings: CapacitySettings) -> dict[Resource, 
         (Limit.HOURS, ref): _down(capacity[Limit.HOURS] * SCALES[Limit.HOURS]),
         (Limit.PROJECTS, ref): _down(max(0.0, quarters) * SCALES[Limit.PROJECTS]),
     }
+
+
+def basis_of_team(team: PlanTeam, settings: CapacitySettings) -> dict[str, str]:
+    """Return how each cap of a team follows, with the numbers filled in, to be checked by hand."""
+    found = {limit.value: said for limit, said in team.limits.basis(settings).items()}
+    taken = (
+        f" − {team.committed_sre_quarters:g} SRE-quarters of what runs, 0 at least"
+        if team.committed_sre_quarters
+        else ""
+    )
+    projects = f"({found[Limit.PROJECTS]}) × {settings.horizon_quarters:g} quarters{taken}"
+    return {**found, Limit.PROJECTS.value: projects}
 
 
 def _room_for_what_stands(

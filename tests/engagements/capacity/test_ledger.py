@@ -16,7 +16,7 @@ from portal_backend.core.db import serialise, transaction
 from portal_backend.core.errors import NotAllowed, PreconditionFailed
 from portal_backend.core.principal import Role
 from tests.engagements.capacity.conftest import SRE
-from tests.engagements.conftest import MANAGER, NOW, ref, somebody
+from tests.engagements.conftest import MANAGER, NOW, component, ref, somebody
 
 TEAM = "/api/engagements/teams/group/default/sre"
 NUMBERS = CapacitySettings()
@@ -62,7 +62,16 @@ def test_only_a_manager_records_capacity_and_only_on_the_version_seen(session, t
 def test_a_team_that_nobody_recorded_has_no_room_and_the_remedy_is_named(session):
     room = room_for(session, SRE, demand_for(DemandKind.REVIEW), NOW)
     assert (room.fits, room.binding) == (False, "not_recorded")
-    assert "PUT /api/engagements/teams/group/default/sre" in room.sentence
+    assert room.sentence.endswith("record the team's capacity (PUT /api/engagements/teams/group/default/sre).")
+
+
+def test_a_team_that_nobody_recorded_is_told_beside_those_that_are(session, team):
+    team()
+    room = room_for(session, "group:default/typo", demand_for(DemandKind.REVIEW), NOW)
+    assert room.sentence == (
+        "Nobody recorded what group:default/typo can carry: record the team's capacity (PUT "
+        f"/api/engagements/teams/group/default/typo), or name in `sre_team` one of those recorded: {SRE}."
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,6 +157,11 @@ def test_what_a_team_carries_is_told_by_annotation_engagement_or_because_it_is_t
     assert [use.ref for use in storage.uses] == [ref("a")]
     limits = [each.limits for each in teams.teams(session, NOW)]
     assert [use.ref for use in ledger.steady_uses(session, NUMBERS, limits)[None]] == [ref("c")]
+    team("storage", headcount=0)
+    dissolved = [each.limits for each in teams.teams(session, NOW)]
+    assert [use.ref for use in ledger.steady_uses(session, NUMBERS, dissolved)["group:default/sre"]] == [
+        *map(ref, "bc")
+    ]
 
 
 def test_row_28_freed_capacity_is_posted_once(session, team, triaged):
@@ -272,3 +286,15 @@ def test_every_number_can_be_counted_by_hand(session, team, triaged, engaged):
     recorded = TeamLimits(SRE, headcount=4, project_sres=6.0)
     assert recorded.capacity(NUMBERS)[Limit.PROJECTS] == 4.0
     assert recorded.basis(NUMBERS)[Limit.PROJECTS] == "6 as recorded, 4 at most"
+
+
+def test_a_service_is_no_team(session, client, engaged, catalog_of):
+    refused = client.put("/api/engagements/teams/component/default/globe", json={"headcount": 8, "reason": "new"})
+    said = "component:default/globe is no team: name a Group, such as group:default/sre."
+    assert (refused.status_code, refused.json["detail"]) == (400, said)
+    assert teams.teams(session, NOW) == []
+    catalog_of(component("globe"))
+    engaged("globe", "requested", team=None)
+    move = {"to": "accepted", "sre_team": "component:default/globe"}
+    refused = client.post("/api/engagements/eng-globe/transitions", json=move)
+    assert (refused.status_code, refused.json["detail"]) == (400, said)

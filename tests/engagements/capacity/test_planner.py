@@ -119,6 +119,9 @@ def test_of_equal_services_the_first_reference_wins():
     plan = make_plan(given_of([service(name, gates=gates) for name in "bac"], small))
     assert [row.option for row in plan.rows if row.option is Option.FULL] == [Option.FULL]
     assert row_of(plan, "a").option is Option.FULL
+    two = [team(project_sres=2.0)]
+    plan = make_plan(given_of([service("c", 90, gates=gates), *(service(name, gates=gates) for name in "ba")], two))
+    assert [row.service.ref.rpartition("/")[2] for row in plan.rows if row.option is Option.FULL] == ["a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,9 @@ def test_what_stands_may_pass_a_limit_and_the_plan_says_so():
     assert row_of(plan, "more").option is not Option.FULL
     assert [row.option for row in plan.rows[1:]] == [Option.FULL, Option.FULL]
     assert any("pages in a shift" in said and "what stands takes 3" in said for said in plan.overruns)
+    basis = {limit.limit: limit.basis for limit in plan.limits}
+    assert basis["pages_per_shift"].endswith(", raised to what stands")
+    assert "raised" not in basis["project_sres"]
 
 
 def test_when_nobody_may_give_way_the_limit_is_passed_and_told():

@@ -1,6 +1,7 @@
 """The plan from the database, by HTTP and on the command line, and what people decide on it."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -56,6 +57,34 @@ def test_without_consent_a_service_is_not_taken_on(company, client):
     assert "developers did not agree" in refused["sentence"]
     assumed = rows_of(client.get(f"{PLAN}?assume_consent=true").json)["other"]
     assert not any("did not agree" in each["sentence"] for each in assumed["rejected"])
+
+
+def test_the_points_of_each_row_follow_from_the_numbers_that_are_shown(company, client, session, judging):
+    support.adopt(session, [SupportRecord(ref("other"), Tier.CONSULTATION, NOW, "mia")], MANAGER, NOW)
+    refresh(session, judging, None, NOW)
+    session.commit()
+    rows = rows_of(client.get(PLAN).json)
+    assert {row["points_basis"].partition(" − ")[2] for row in rows.values()} == {"2 for the change", ""}
+    for row in rows.values():
+        value, share, _, change = re.fullmatch(
+            r"([\d.]+) × ([\d.]+)( − ([\d.]+) for the change)?", row["points_basis"]
+        ).groups()
+        assert float(value) * float(share) - float(change or 0) == pytest.approx(row["points"], abs=0.006)
+        assert f"{row['points']:g} points ({row['points_basis']})" in row["sentence"]
+
+
+def test_each_limit_of_a_plan_says_how_it_follows(company, engaged, client):
+    engaged("quiet", state="improvement")
+    plan = client.get(PLAN).json
+    limits = {limit["limit"]: limit for limit in plan["limits"]}
+    taken = plan["teams"][0]["committed_sre_quarters"]
+    assert taken > 0
+    assert limits["project_sres"]["basis"] == (
+        f"(8 SREs × 50%, what operations leave) × 4 quarters − {taken:g} SRE-quarters of what runs, 0 at least"
+    )
+    assert limits["project_sres"]["cap"] == pytest.approx(8 * 0.5 * 4 - taken, abs=0.01)
+    assert limits["operations_hours"]["basis"] == "8 SREs × 40 hours × 13 weeks × 50%"
+    assert limits["stacks"]["basis"] == "as recorded"
 
 
 def test_the_same_input_gives_the_same_bytes(company, client):

@@ -38,6 +38,13 @@ def with_terms(case, **sections):
     return replace(case, engagement=replace(case.engagement, document=sections))
 
 
+REQUESTS = {
+    "items_answered": (outside(review=ReviewFacts(items=2, unanswered=("a",))), "/api/engagements/e/checklist/answers"),
+    "no_open_blocker": (outside(review=ReviewFacts(open_blockers=("x",))), "/api/engagements/e/findings tells the id"),
+    "launched": (BARE, "/api/engagements/e/launches tells its id"),
+    "waivers_named": (outside(waived=("b", "a")), '`waivers`: ["a", "b"]'),
+}
+"""What the remedy of a guard names, so that nobody has to look for it."""
 FAILING = {
     "not_ending": outside(tiers=Circumstances(lifecycle="abandoned")),
     "not_taken_over": RUN_BY_SRE,
@@ -127,3 +134,9 @@ def test_an_answer_has_the_fields_that_its_schema_names():
 
     assert set(show(BARE.engagement)) == set(EngagementSchema().fields)
     assert set(EngagementDetailSchema().fields) - set(EngagementSchema().fields) == {"next", "queue"}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_remedy_names_the_request_that_mends_it(name):
+    case, named = REQUESTS[name]
+    assert [named in remedy for _, remedy in GUARDS[name].failures(case)] == [True]

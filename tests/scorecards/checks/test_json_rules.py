@@ -9,6 +9,7 @@ from scorecards.checks.definitions import Status
 from scorecards.evaluation import judge
 from scorecards.evidence.causes import Supply
 from scorecards.evidence.view import Reading, View
+from scorecards.tech_insights.checks import check_form, result_heading
 from tests.scorecards.samples import MINUTE, NOW, SPECS, subject
 
 CONFIGURATION = """
@@ -143,3 +144,105 @@ def test_what_cannot_be_said_is_a_fault_with_the_check_named(check, words, tmp_p
     with pytest.raises(InvalidInput) as caught:
         load_catalogue([file], SPECS, None)
     assert any(words in str(fault) for fault in caught.value.faults), caught.value.faults
+
+
+LEAF = {"fact": "a", "operator": "equal", "value": True}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ({"all": [LEAF], "any": [LEAF]}, "rule.conditions: holds `all` and `any` side by side, and only one of them"),
+        ({"any": [{"not": LEAF, **LEAF}]}, "rule.conditions.any[0]: holds `not` and `fact` side by side"),
+        ({"all": LEAF}, "rule.conditions.all: must be a list of conditions"),
+        ({"any": "a"}, "rule.conditions.any: must be a list of conditions"),
+        ({"all": [{**LEAF, "operator": 5}]}, "rule.conditions.all[0].operator: must be the name of an operator"),
+        ({"all": []}, "rule.all: must be a list of at least one condition"),
+    ],
+)
+def test_a_condition_that_would_be_left_out_of_account_is_a_fault(conditions, words, tmp_path):
+    file = tmp_path / "org.yaml"
+    file.write_text(yaml.safe_dump({"tech_insights": [{"checks": [{"id": "x", "rule": {"conditions": conditions}}]}]}))
+    with pytest.raises(InvalidInput) as caught:
+        load_catalogue([file], SPECS, None)
+    assert any(words in str(fault) for fault in caught.value.faults), caught.value.faults
+
+
+def loaded(tmp_path, check, **section):
+    file = tmp_path / "org.yaml"
+    file.write_text(yaml.safe_dump({"tech_insights": [{"checks": {"x": check}, **section}]}))
+    return load_catalogue([file], SPECS, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("links", "https://wiki.example", "x: links: must be a list of {title, url}"),
+        ("metadata", "gold", "x: metadata: must be an object"),
+        ("failureMetadata", ["solution"], "x: failureMetadata: must be an object"),
+        ("factIds", "retriever", "x: factIds: must be a list of the ids of fact retrievers"),
+        ("name", 5, "x: name: must be a text"),
+    ],
+)
+def test_a_field_of_another_kind_is_a_fault(key, value, words, tmp_path):
+    with pytest.raises(InvalidInput) as caught:
+        loaded(tmp_path, {"rule": {"conditions": {"all": [LEAF]}}, key: value})
+    assert any(words in str(fault) for fault in caught.value.faults), caught.value.faults
+
+
+def asked_of(retriever, operator, value):
+    return {"fact": "cov", "operator": operator, "value": value, "params": {"factRetrieverId": retriever}}
+
+
+def test_facts_of_two_retrievers_are_two_facts_even_under_one_name(tmp_path):
+    conditions = {"all": [asked_of("unit", "greaterThan", 80), asked_of("e2e", "lessThan", 10)]}
+    catalogue = loaded(tmp_path, {"rule": {"conditions": conditions}})
+    assert catalogue.checks["x"].facts == ("unit.cov", "e2e.cov")
+    assert verdict(catalogue, "x", {"unit.cov": 90, "e2e.cov": 5}).status is Status.PASS
+    assert verdict(catalogue, "x", {"unit.cov": 90}).status is Status.UNKNOWN
+    named = loaded(tmp_path, {"rule": {"conditions": conditions}}, facts={"unit.cov": "unit.lines", "cov": "all.lines"})
+    assert named.checks["x"].facts == ("unit.lines", "all.lines")
+
+
+def test_operators_may_be_turned_round_and_ask_each_member(tmp_path):
+    conditions = {
+        "all": [
+            {"fact": "stage", "operator": "not:equal", "value": "dev"},
+            {"fact": "images", "operator": "everyFact:startsWith", "value": "registry.example/"},
+        ]
+    }
+    catalogue = loaded(tmp_path, {"rule": {"conditions": conditions}})
+    fine = {"stage": "prod", "images": ["registry.example/a"]}
+    assert verdict(catalogue, "x", fine).status is Status.PASS
+    assert verdict(catalogue, "x", {**fine, "stage": "dev"}).status is Status.FAIL
+    assert verdict(catalogue, "x", {**fine, "images": ["registry.example/a", "b"]}).status is Status.FAIL
+
+
+def test_an_object_without_keys_in_a_filter_fits_every_entity(tmp_path):
+    check = {"rule": {"conditions": {"all": [LEAF]}}, "filter": [{"spec.type": "website"}, {}]}
+    assert verdict(loaded(tmp_path, check), "x", {"a": True}).status is Status.PASS
+
+
+def test_what_a_configuration_says_of_a_check_is_told_by_the_api(tmp_path):
+    links = [{"title": "How", "url": "https://wiki.example/how"}, {"title": "Why", "url": "https://wiki.example/why"}]
+    check = loaded(
+        tmp_path,
+        {
+            "rule": {"conditions": {"all": [LEAF]}},
+            "metadata": {"category": "Ownership", "rank": 2},
+            "successMetadata": {"praise": "Well done"},
+            "failureMetadata": {"solution": "Set a group"},
+            "links": links,
+        },
+    ).checks["x"]
+    form = check_form(check)
+    assert (form["metadata"]["category"], form["metadata"]["rank"], form["metadata"]["owner"]) == (
+        "Ownership",
+        2,
+        "sre",
+    )
+    assert (form["successMetadata"], form["failureMetadata"]) == ({"praise": "Well done"}, {"solution": "Set a group"})
+    assert form["links"] == links
+    passed, failed = result_heading(check, Status.PASS)["metadata"], result_heading(check, Status.FAIL)["metadata"]
+    assert (passed["praise"], passed["status"], "solution" in passed) == ("Well done", "pass", False)
+    assert (failed["solution"], failed["status"], "praise" in failed) == ("Set a group", "fail", False)

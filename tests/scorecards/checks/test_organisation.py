@@ -180,7 +180,7 @@ def test_a_check_of_a_field_of_the_catalogs_entity(tmp_path):
             "expected a number with one of %",
         ),
         ({"disabled": [{"check": "cap.storage"}]}, "org.yaml: disabled[0]: reason: Missing data for required field."),
-        ({"disabled": ["cap.storage"]}, "org.yaml: disabled[0]: Invalid input type."),
+        ({"disabled": ["cap.storage"]}, "org.yaml: disabled[0]: Must be an object, `{name: value, …}`."),
         (
             {"colours": []},
             "org.yaml: colours: Unknown field; there are checks, defaults, disabled, facts, groups, levels_by_points, "

@@ -136,7 +136,7 @@ def test_a_newer_answer_stands_and_an_older_one_is_superseded(portal, file, sess
         ("entity: x", "must be one YAML list"),
         ("- a\n---\n- b", "must be one YAML list"),
         ("- [", "cannot be read"),
-        ("- plain", "Invalid input type"),
+        ("- plain", "Must be an object"),
         (b"\xff\xfe\xfa", "it is not UTF-8"),
     ],
 )

@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
 import yaml
@@ -12,6 +14,7 @@ from portal_backend.cli import main
 from portal_backend.commands import common
 from portal_backend.core import clock
 from scorecards import scorecard
+from scorecards.judging import init_app
 from scorecards.models import Scorecard
 from tests.scorecards.conftest import REF
 from tests.scorecards.samples import NOW
@@ -126,6 +129,17 @@ def test_a_service_that_changes_by_weights_alone_is_told_with_its_percent(portal
     file.write_text(yaml.safe_dump({"overrides": [{"check": "cap.limits", "change": {"weight": 1}}]}))
     lines = portal("simulate", file).stdout.splitlines()
     assert any(re.search(r"component:default/\w+ L\d → L\d  [0-9.]+ % → [0-9.]+ %$", line) for line in lines), lines
+
+
+def test_a_check_that_leaves_its_shadow_is_named_where_it_moves_a_service(portal, company, app, tmp_path):
+    catalogue = company.judging.catalogue
+    shadow = replace(catalogue.checks["obs.slo.defined"], enforce_from=date(2027, 1, 15))
+    checks = {**catalogue.checks, "obs.slo.defined": shadow}
+    init_app(app, replace(company.judging, catalogue=replace(catalogue, checks=checks)))
+    file = tmp_path / "org.yaml"
+    file.write_text(yaml.safe_dump({"overrides": [{"check": "obs.slo.defined", "change": {"weight": 4}}]}))
+    lines = portal("simulate", file).stdout.splitlines()
+    assert any(re.search(r"^component:default/\w+ L.* obs\.slo\.defined (\w+) in shadow → \1$", line) for line in lines)
 
 
 def test_the_past_weeks_are_told_one_by_one(portal, stricter):

@@ -121,6 +121,21 @@ def test_an_own_fact_of_the_changed_files_is_unknown_and_no_crash(company):
     assert verdicts[QUILL]["org.lines"] is Status.FAIL
 
 
+def test_a_check_that_comes_or_goes_changes_no_service_that_it_does_not_concern(company):
+    check = {
+        **catalogue().checks["cap.limits"].definition,
+        "id": "org.limits",
+        "applies_to": {"when": "name == quill", "otherwise": "It is another."},
+    }
+    added = effect_of(company, {"checks": [check]})
+    assert [service.ref for service in added.services] == [QUILL]
+    (effect,) = added.checks
+    assert (effect.after[Status.NOT_APPLICABLE], sum(effect.moves.values())) == (1, 1)
+    assert added.summary.startswith("Checks: 1 added. Of 2 services, 1 would change")
+    removed = simulate(company.session, company.judging, (added.after, added.before), None, NOW)
+    assert [service.ref for service in removed.services] == [QUILL]
+
+
 def test_what_falls_farthest_comes_first():
     def verdicts(level, **statuses):
         return Verdicts(level, 50.0, dict.fromkeys(Axis, level), statuses)
@@ -151,7 +166,8 @@ def test_over_http_a_change_is_answered_check_by_check_and_service_by_service(at
     ]
     first = answer.json["items"][0]
     assert first["ref"] == REF
-    assert {"check": "cap.saturation", "before": "pass", "after": "fail"} in first["verdicts"]
+    verdict = {"check": "cap.saturation", "before": "pass", "after": "fail"}
+    assert verdict | {"shadow_before": False, "shadow_after": False} in first["verdicts"]
     assert answer.json["version_before"] != answer.json["version_after"]
 
 
@@ -176,6 +192,8 @@ def test_pages_follow_one_another_and_a_foreign_cursor_is_refused(at_noon, clien
         ({"refs": [REF, "component:default/typo"]}, "the catalog has no service component:default/typo"),
         ({"colour": "red"}, "colour"),
         ({"refs": []}, "refs"),
+        ({"files": [{"name": "org.yaml", "content": "[]"}] * 2}, "org.yaml', 'message': 'is given twice"),
+        ({"refs": ["component:default/typo"] * 2}, "has no service component:default/typo'"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_with_every_fault_named(at_noon, client, body, path):
@@ -210,6 +228,13 @@ def test_the_effect_of_a_check_in_shadow_is_that_of_enforcing_it(at_noon, client
     answer = client.get("/api/scorecards/checks/cap.limits/effect").json
     assert [(one["check"], one["change"], one["moves"]) for one in answer["checks"]] == [("cap.limits", "changed", [])]
     assert all(item["percent_before"] != item["percent_after"] for item in answer["items"])
+    assert all(
+        (one["check"], one["before"] == one["after"], one["shadow_before"], one["shadow_after"])
+        == ("cap.limits", True, True, False)
+        for item in answer["items"]
+        for one in item["verdicts"]
+    )
+    assert all(item["verdicts"] for item in answer["items"])
 
 
 def test_a_catalogue_is_kept_once_and_says_what_it_changed(company, session):

@@ -28,6 +28,7 @@ def test_a_change_of_level_arrives_signed(judged, client, session, app, receiver
     assert message["data"]["service"] == REF
     assert (message["data"]["from"], message["data"]["to"], message["data"]["direction"]) == ("L3", "L1", "fell")
     assert message["data"]["scorecard"] == "/api/services/component/default/shakespeare/scorecard"
+    assert message["data"]["page"] == "/pages/component/default/shakespeare"
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{body.decode()}".encode()
     key = base64.b64decode(hook["secret"].removeprefix("whsec_"))
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
