@@ -60,7 +60,7 @@ LAZY = {
         "portal_backend.commands.importing",
         "import_checks",
         "Make checks of a checklist (Markdown, HTML, AsciiDoc, CSV, YAML, …) or of a scorecard of Cortex, Soundcheck, "
-        "Port, OpsLevel, DX, Harness or Tech Insights; needs no database.",
+        "Port, OpsLevel, DX, Harness, Compass, Datadog or Tech Insights; needs no database.",
     ),
     "validate": Lazy(
         CATALOGUES,
