@@ -1,11 +1,12 @@
 """What every subcommand shares: the application, exit codes, and output for people and for programs."""
 
+import contextlib
 import functools
 import getpass
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TextIO, TypeVar
 
@@ -150,19 +151,25 @@ def with_sources(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R
 def _inside(make_app: "Callable[[], Flask]", function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            with make_app().app_context():
-                require_schema()
-                return function(*args, **kwargs)
-        except PortalError as error:
-            give_up(error)
-        except SQLAlchemyError as error:
-            complaints.print(f"[red]The database does not answer:[/] {escape(str(error.__cause__ or error))}")
-            sys.exit(COULD_NOT_RUN)
+        with giving_up(), make_app().app_context():
+            require_schema()
+            return function(*args, **kwargs)
 
     return run
+
+
+@contextlib.contextmanager
+def giving_up() -> Iterator[None]:
+    """End with exit code 2 where the block meets what a caller can mend, or no database that answers."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except PortalError as error:
+        give_up(error)
+    except SQLAlchemyError as error:
+        complaints.print(f"[red]The database does not answer:[/] {escape(str(error.__cause__ or error))}")
+        sys.exit(COULD_NOT_RUN)
 
 
 def give_up(error: PortalError) -> NoReturn:

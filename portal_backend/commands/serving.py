@@ -1,7 +1,6 @@
 """`portal up`, `portal serve`, `portal worker`, `portal db upgrade`: the processes and the schema."""
 
 import os
-import shutil
 import socket
 import sys
 import urllib.error
@@ -26,13 +25,13 @@ from portal_backend.commands.common import (
     complaints,
     configured,
     console,
-    give_up,
+    giving_up,
     named_config,
     print_json,
+    require_schema,
 )
 from portal_backend.core.bodies import MOST_WAITING
 from portal_backend.core.config import Config
-from portal_backend.core.errors import PortalError
 from portal_backend.core.memory import keep_what_is_loaded
 from portal_backend.core.telemetry import MULTIPROCESS_VARIABLE, configure_logging
 from portal_backend.core.wire import share_threads
@@ -94,11 +93,9 @@ def work(beat: bool) -> None:
     _prepare_metrics(config)
     configure_logging()
     app = create_app(config)
-    try:
-        with app.app_context():
-            pipeline.prepare()
-    except PortalError as error:
-        give_up(error)
+    with giving_up(), app.app_context():
+        require_schema()
+        pipeline.prepare()
     worker.run(worker.make_celery(app, config), beat)
 
 
@@ -115,12 +112,10 @@ def run_everything(others: Sequence[Program], log_to_files: bool = False) -> Non
     """
     config = _checked_config()
     _require_free_port(config)
-    try:
-        with create_app(config).app_context():
-            upgrade_schema()
-    except PortalError as error:
-        give_up(error)
-    shutil.rmtree(_metrics_folder(config), ignore_errors=True)
+    with giving_up(), create_app(config).app_context():
+        upgrade_schema()
+    for left in _metrics_folder(config).glob("*.db"):  # of processes that are gone
+        left.unlink()
     address = config.local_address
     shared = {MULTIPROCESS_VARIABLE: str(_metrics_folder(config))}
     if path := named_config():
@@ -160,12 +155,8 @@ def database() -> None:
 @as_json
 def upgrade(json_output: bool) -> None:
     """Bring the database to this release's schema; repeating it changes nothing."""
-    config = _checked_config()
-    try:
-        with create_app(config).app_context():
-            upgrade_schema()
-    except PortalError as error:
-        give_up(error)
+    with giving_up(), create_app(_checked_config()).app_context():
+        upgrade_schema()
     if json_output:
         print_json({"revision": wanted_revision()})
     else:
@@ -178,22 +169,20 @@ def upgrade_schema() -> None:
 
 
 def _checked_config() -> Config:
-    try:
+    with giving_up():
         return configured()
-    except PortalError as error:
-        give_up(error)
 
 
 def _metrics_folder(config: Config) -> Path:
-    return config.data_dir / "metrics"
+    """Return where processes map their metrics; on a disk that is full the system kills whoever writes them there."""
+    return Path(os.environ.get(MULTIPROCESS_VARIABLE) or config.data_dir / "metrics")
 
 
 def _prepare_metrics(config: Config) -> None:
     """Let all processes of this machine add up their metrics in one folder (before any metric is made)."""
-    if MULTIPROCESS_VARIABLE in os.environ:
-        Path(os.environ[MULTIPROCESS_VARIABLE]).mkdir(parents=True, exist_ok=True)
-        return
     _metrics_folder(config).mkdir(parents=True, exist_ok=True)
+    if MULTIPROCESS_VARIABLE in os.environ:
+        return
     arguments = [sys.executable, "-m", "portal_backend.cli", *sys.argv[1:]]
     os.execve(sys.executable, arguments, {**os.environ, MULTIPROCESS_VARIABLE: str(_metrics_folder(config))})  # noqa: S606
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, TypeDecorator, event, text
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Text, TypeDecorator, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
@@ -126,7 +126,11 @@ def serialise(session: Session, purpose: str) -> None:
 
     SQLite has one writer at a time anyway: there it begins to write, so that what is read next is what is written on.
     """
-    connection = session.connection()
+    hold(session.connection(), purpose)
+
+
+def hold(connection: Connection, purpose: str) -> None:
+    """Do what `serialise` does in the transaction of a connection."""
     if connection.dialect.name == "postgresql":
         key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], signed=True)
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

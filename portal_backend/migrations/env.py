@@ -5,7 +5,9 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy.types import TypeDecorator
 
-from portal_backend.core.db import Model, db
+from portal_backend.core.db import Model, db, hold
+
+MIGRATING = "migrations"
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
@@ -21,8 +23,12 @@ def is_of_models(_item: Any, name: str | None, kind: str, *_: Any) -> bool:
 
 
 def run() -> None:
-    """Migrate within one transaction; SQLite alters tables by copying them."""
+    """Migrate within one transaction; SQLite alters tables by copying them.
+
+    Of several that begin at once, as replicas do, one migrates: the others wait for it, and find nothing to do.
+    """
     with db.engine.connect() as connection:
+        hold(connection, MIGRATING)
         context.configure(
             connection=connection,
             target_metadata=Model.metadata,
