@@ -1,5 +1,6 @@
 """A live server with two judged services, and the published clients to ask it."""
 
+import fcntl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -28,10 +29,12 @@ def clients() -> Path:
     require("node")
     npm = require("npm")
     lock, installed = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        done = subprocess.run([npm, *INSTALL], cwd=HERE, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode:
-            pytest.skip(f"npm could not install the published clients: {done.stderr.strip()[-300:]}")
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # of the processes that run tests one installs: two at once spoil each other
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            done = subprocess.run([npm, *INSTALL], cwd=HERE, capture_output=True, text=True, timeout=600, check=False)
+            if done.returncode:
+                pytest.skip(f"npm could not install the published clients: {done.stderr.strip()[-300:]}")
     return HERE
 
 
