@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from catalog.models import Entity, EntityBody, Location, RelationRow, SearchKey, SearchRow
@@ -137,6 +137,11 @@ def lifecycle_of(annotations: Mapping[str, str], spec_lifecycle: object) -> str 
     return FROM_BACKSTAGE.get(spec_lifecycle.lower()) if isinstance(spec_lifecycle, str) else None
 
 
+def is_service(types: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that an entity of the catalog counts as a service."""
+    return and_(Entity.kind == "component", Entity.type.in_([type_.lower() for type_ in types]))
+
+
 def _bodies(
     session: Session, types: Collection[str], refs: Collection[str] | None
 ) -> Iterator[tuple[str, dict[str, Any], datetime | None]]:
@@ -144,7 +149,7 @@ def _bodies(
         select(Entity.ref, EntityBody.body, Location.last_read_at)
         .join(EntityBody, EntityBody.id == Entity.id)
         .join(Location, Location.id == Entity.location_id)
-        .where(Entity.kind == "component", Entity.type.in_([type_.lower() for type_ in types]))
+        .where(is_service(types))
     )
     parts = [statement]
     if refs is not None:

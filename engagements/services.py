@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog.entities import get_entity
 from catalog.models import Entity, EntityBody
-from catalog.services import Service, described
+from catalog.services import Service, described, is_service
 from engagements import support
 from engagements.lifecycle.models import Engagement
 from engagements.models import Support
@@ -106,7 +106,7 @@ def service_ref(session: Session, types: Sequence[str], kind: str, namespace: st
 def describe(session: Session, types: Sequence[str], refs: Sequence[str]) -> list[dict[str, Any]]:
     """Return the list's items for services, in the order given."""
     found: dict[str, dict[str, Any]] = {}
-    wanted = _DESCRIBED.where(Entity.kind == "component", Entity.type.in_([type_.lower() for type_ in types]))
+    wanted = _DESCRIBED.where(is_service(types))
     for few in chunks(refs):
         for ref, body, *rest in session.execute(wanted.where(among(session, Entity.ref, few))):
             found[ref] = _item(described(ref, body, None), rest[: len(_SUPPORTED)], rest[len(_SUPPORTED) :])

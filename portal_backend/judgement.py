@@ -96,11 +96,10 @@ def _due(session: Session, now: datetime) -> set[str]:
 
 def _never_judged(session: Session) -> set[str]:
     """Return the services without a scorecard, once the catalog's facts of them are stored."""
-    types = [type_.lower() for type_ in judging.current().service_types]
     known = exists().where(EntityFacts.entity_ref == Entity.ref, EntityFacts.source == CATALOG_SOURCE)
     judged_before = exists().where(Scorecard.entity_ref == Entity.ref)
-    query = select(Entity.ref).where(Entity.kind == "component", Entity.type.in_(types), known, ~judged_before)
-    return set(session.scalars(query))
+    of_services = catalog.services.is_service(judging.current().service_types)
+    return set(session.scalars(select(Entity.ref).where(of_services, known, ~judged_before)))
 
 
 def _triage_due() -> None:

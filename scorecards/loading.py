@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.models import Entity, EntityBody
-from catalog.services import Service, services
+from catalog.services import Service, is_service, services
 from plugins.health import health
 from portal_backend.core.arrays import among
 from portal_backend.core.db import chunks
@@ -109,8 +109,7 @@ def _services(session: Session, judging: Judging, refs: Collection[str] | None) 
 
 def service_refs(session: Session, judging: Judging) -> set[str]:
     """Return the references of all services."""
-    types = [type_.lower() for type_ in judging.service_types]
-    return set(session.scalars(select(Entity.ref).where(Entity.kind == "component", Entity.type.in_(types))))
+    return set(session.scalars(select(Entity.ref).where(is_service(judging.service_types))))
 
 
 def _told_apart(session: Session, judging: Judging, refs: Collection[str]) -> tuple[set[str], set[str]]:

@@ -5,7 +5,7 @@ what a row rests on goes stale by itself, and a neighbour's criticality bears on
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,6 @@ import orjson
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, defer
 
-from catalog.models import Entity
 from engagements import history
 from engagements.capacity.teams import team_ref
 from engagements.lifecycle.models import Engagement
@@ -34,6 +33,7 @@ from portal_backend.core.clock import format_time
 from portal_backend.core.db import chunks, upsert
 from portal_backend.core.errors import InvalidInput
 from scorecards.judging import Judging
+from scorecards.loading import service_refs
 
 BATCH = 500
 RAISING = ("R1", "R2")
@@ -64,7 +64,7 @@ def refresh(
     numbers = settings or TriageSettings()
     if refs is None:
         _note_run(session, numbers, now)
-        refs = [*_services(session, judging), *session.scalars(select(TriageResult.entity_ref))]
+        refs = [*service_refs(session, judging), *session.scalars(select(TriageResult.entity_ref))]
     reports = [_refresh(session, judging, batch, now, numbers) for batch in chunks(sorted(set(refs)), BATCH)]
     return RefreshReport(*(sum(each) for each in zip(*(asdict(report).values() for report in reports), strict=True)))
 
@@ -84,7 +84,7 @@ def due(session: Session, judging: Judging, now: datetime, settings: TriageSetti
     """Return the services to triage again, and what has a row but is no service any more; the oldest first."""
     _note_run(session, settings, now)
     known = dict(session.execute(select(TriageResult.entity_ref, TriageResult.refresh_by)).all())
-    existing, moved = set(_services(session, judging)), _moved(session)
+    existing, moved = service_refs(session, judging), _moved(session)
     old = sorted((at, ref) for ref, at in known.items() if at <= now or ref not in existing or ref in moved)
     return [*sorted(existing - known.keys()), *(ref for _, ref in old)]
 
@@ -96,11 +96,6 @@ def _moved(session: Session) -> set[str]:
     since = or_(Engagement.state_since > TriageResult.computed_at, Engagement.closed_at > TriageResult.computed_at)
     queries = (supported.where(Support.tier != TriageResult.tier), engaged.where(since))
     return {ref for query in queries for ref in session.scalars(query)}
-
-
-def _services(session: Session, judging: Judging) -> Iterable[str]:
-    types = [type_.lower() for type_ in judging.service_types]
-    return session.scalars(select(Entity.ref).where(Entity.kind == "component", Entity.type.in_(types)))
 
 
 def _note_run(session: Session, settings: TriageSettings, now: datetime) -> None:

@@ -19,7 +19,8 @@ def _rules(content: Any) -> list[Document]:
     if isinstance(content, Mapping):
         data = content.get("data")
         content = data if isinstance(data, list) else [data or content]
-    found = [one.get("attributes", one) for one in content if isinstance(one, Mapping)] if content else []
+    listed = content if isinstance(content, list) else []
+    found = [one.get("attributes", one) for one in listed if isinstance(one, Mapping)]
     return [one for one in found if isinstance(one, Mapping) and one.get("name") and one.get("scorecard_name")]
 
 

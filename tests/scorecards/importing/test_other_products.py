@@ -188,3 +188,8 @@ def test_a_rule_of_datadog_is_answered_by_its_outcome():
     told = draft_of(json.dumps(answer), "rules.json")
     assert told.said[0].definition["rule"] == leaf("datadog.slo", "equal", True)
     assert told.notes == ["The rule SLO is switched off there."]
+
+
+@pytest.mark.parametrize("content", ["5", "true", "2024-01-01", "[5, [1]]", "{data: 5}", "{data: {attributes: 7}}"])
+def test_a_document_that_holds_nothing_of_the_kind_is_no_rule_of_any_product(content):
+    assert draft_of(content, "rules.yaml").said == []
